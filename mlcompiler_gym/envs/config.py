@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a compile is asked to be, apart from the program."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from mlcompiler_gym.v1 import compiler_service_pb2 as pb
+
+
+@dataclass(frozen=True)
+class CompileConfig:
+    """A task and its options.
+
+    Attributes:
+        task: Name of the task.
+        pipeline: Pass pipeline as for ``opt -passes=``.
+        target: Target triple; empty: the program's.
+        cpu: CPU as for ``llc -mcpu``; empty: the target's generic one.
+        options: Options of the task.
+        objectives: Names of what is measured at the end.
+        deadline_ms: Wall-clock milliseconds for each request; 0: no deadline.
+        memory_bytes: Private memory that a session may have; 0: no limit.
+    """
+
+    task: str
+    pipeline: str
+    target: str = ""
+    cpu: str = ""
+    options: Mapping[str, str] = field(default_factory=dict)
+    objectives: tuple[str, ...] = ()
+    deadline_ms: int = 0
+    memory_bytes: int = 0
+
+    def open_request(self, *, park: bool = True) -> pb.Open:
+        """The ``Open`` of an episode."""
+        request = self.baseline_request()
+        request.task = self.task
+        request.park = park
+        for name in sorted(self.options):
+            request.options.add(name=name, value=self.options[name])
+        return request
+
+    def baseline_request(self) -> pb.Open:
+        """The ``Open`` of the same compile by LLVM's own heuristics."""
+        return pb.Open(
+            pipeline=self.pipeline,
+            target_triple=self.target,
+            cpu=self.cpu,
+            objectives=self.objectives,
+            limits=pb.Limits(
+                memory_bytes=self.memory_bytes, deadline_ms=self.deadline_ms
+            ),
+        )

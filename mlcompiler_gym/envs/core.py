@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The environment that all tasks share."""
+
+from __future__ import annotations
+
+import copy
+import os
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Literal
+
+import gymnasium
+import numpy as np
+
+from mlcompiler_gym.envs.episode import Episode, Stats, StepResult
+from mlcompiler_gym.envs.render import render_text
+from mlcompiler_gym.envs.scoring import baseline
+from mlcompiler_gym.envs.setup import Setup
+from mlcompiler_gym.envs.trajectory import Trajectory
+from mlcompiler_gym.errors import ResetNeededError, ServiceError
+from mlcompiler_gym.programs import Program
+from mlcompiler_gym.service import Session
+
+RenderMode = Literal["ansi"]
+
+
+class CompilerEnv(gymnasium.Env[Any, Any]):
+    """A compile in which LLVM stops at each decision and the agent answers.
+
+    The tasks' environments are subclasses that say what a decision is; they all
+    take these arguments.
+
+    Args:
+        programs: What to compile: ``"kernels"``, ``"kernels/regex"``, the path
+            of a ``.bc``, ``.ll``, ``.c``, ``.cc``, ``.cpp`` or ``.cxx`` file, a
+            :class:`~mlcompiler_gym.programs.Program`, or a list of these. Each
+            ``reset`` draws one with the environment's seed, unless
+            ``options={"program": name}`` names it.
+        objective: What is measured of the compiled code, or a dict of weights
+            of several. ``None``: the task's own.
+        observation: ``"flat"``: one float32 array; ``"dict"``: one float32 array
+            per feature, by LLVM's names.
+        pipeline: Passes to run, as for ``opt -passes=``.
+        target: Target triple. ``None``: the program's own.
+        cpu: CPU to compile for, as for ``llc -mcpu``.
+        clang_flags: Further flags for programs given as source.
+        deadline: Wall-clock seconds that a ``reset`` or ``step`` may take before
+            the compile is given up. ``None``: no limit.
+        memory_limit: Bytes of memory that a compile may take. ``None``: no limit.
+        service: Where to compile. ``None``: on this machine.
+        render_mode: ``"ansi"``: :meth:`render` returns text.
+
+    Reward: 0 until the last decision, then the gain over LLVM's own decisions on
+    the same program, ``(b - v) / b`` of the objective's value ``v`` and the
+    heuristic compiler's ``b`` (with weights: the weighted sum).
+
+    Info: ``program`` at reset and at the end; at the end ``objective`` and
+    ``baseline``, the values by name; ``no_decision`` if the program raises none
+    (the only step then ends the episode); ``error`` and ``error_code`` if the
+    compiler did not survive a step (the episode is truncated).
+    """
+
+    metadata = {"render_modes": ["ansi"], "render_fps": 0}
+
+    def __init__(self, setup: Setup, *, render_mode: RenderMode | None = None) -> None:
+        if render_mode not in (None, "ansi"):
+            raise ValueError(f"render_mode is 'ansi' or None, not {render_mode!r}")
+        self.setup = setup
+        self.observation_space = setup.features.space
+        self.action_space = setup.actions.space
+        self.render_mode = render_mode
+        self.stats = Stats()
+        self._episode: Episode | None = None
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Any, dict[str, Any]]:
+        """Begin the compile of a program, and run to its first decision.
+
+        Args:
+            seed: Seeds the choice of programs.
+            options: ``{"program": name or Program}`` chooses the program.
+
+        Raises:
+            ServiceError: The program cannot be compiled.
+            ProgramError: There is no program of that name.
+        """
+        super().reset(seed=seed)
+        began = perf_counter()
+        program = choose_program(self.setup, self.np_random, options)
+        self.close()
+        session = self.setup.service.open(self.setup.config.open_request(), program)
+        self._episode = Episode(self.setup, program, session)
+        self.stats.episodes += 1
+        self.stats.parked += session.opened.from_parked
+        result = self._episode.begin()
+        self.stats.reset_seconds += perf_counter() - began
+        return result
+
+    def step(self, action: Any) -> StepResult:
+        """Answer the decision that the compiler is stopped at.
+
+        Raises:
+            InvalidActionError: The action is not legal; the episode goes on.
+            ResetNeededError: There is no episode under way.
+        """
+        episode = self._running("step")
+        if episode.done:
+            raise ResetNeededError("the episode is over; call reset()")
+        checked = self.setup.actions.check(action)
+        if episode.over:
+            return episode.end_without_decision()
+        began = perf_counter()
+        session = episode.session
+        try:
+            session.send(self.setup.actions.request(checked))
+            result = episode.advance(checked, session.receive().step)
+            if result is None:
+                measured = perf_counter()
+                result = episode.end(
+                    baseline(self.setup.service, self.setup.config, episode.program)
+                )
+                self.stats.baseline_seconds += perf_counter() - measured
+        except ServiceError as error:
+            result = episode.end_with_error(error)
+            self.stats.crashes += 1
+        self.stats.steps += 1
+        self.stats.step_seconds += perf_counter() - began
+        return result
+
+    def render(self) -> str | None:  # type: ignore[override]
+        """The decision at hand and the latest ones, as text."""
+        if self.render_mode is None:
+            raise ValueError("to render, make the environment with render_mode='ansi'")
+        return render_text(self._running("render"))
+
+    def fork(self) -> CompilerEnv:
+        """A second environment, stopped at the very same decision.
+
+        The two are independent from then on. A fork costs about a millisecond
+        however far the compile has come.
+        """
+        episode = self._running("fork")
+        twin = copy.copy(self)
+        twin.stats = Stats()
+        twin._episode = copy.copy(episode)
+        twin._episode.actions = list(episode.actions)
+        twin._episode.observation = copy.deepcopy(episode.observation)
+        twin._episode.session = episode.session.fork()
+        twin._np_random = copy.deepcopy(self._np_random)
+        twin.action_space = copy.deepcopy(self.action_space)
+        twin.observation_space = copy.deepcopy(self.observation_space)
+        return twin
+
+    @property
+    def program(self) -> Program:
+        """The program that is being compiled."""
+        return self._running("program").program
+
+    @property
+    def trajectory(self) -> Trajectory:
+        """What replays to the same object file; see :func:`replay`."""
+        episode = self._running("trajectory")
+        return Trajectory.record(episode.program, self.setup.config, episode.actions)
+
+    @property
+    def session(self) -> Session:
+        """The session, for requests that the environment has no method for."""
+        return self._running("session").session
+
+    @property
+    def baseline(self) -> dict[str, float]:
+        """What LLVM's own decisions reach on this program, by objective."""
+        return baseline(self.setup.service, self.setup.config, self.program)
+
+    def observe(self, *names: str) -> dict[str, str]:
+        """Compute observations on demand, for example ``observe("ir")``."""
+        return self.session.observe(*names)
+
+    def measure(self, *objectives: str) -> dict[str, float]:
+        """Measure the module as it stands; the environment's own by default."""
+        return self.session.measure(objectives or self.setup.config.objectives)
+
+    def emit(self, format: str = "object") -> bytes:
+        """The module as it stands, as ``object``, ``assembly`` or ``bitcode``."""
+        return self.session.emit(format)
+
+    def write(self, path: str | os.PathLike[str], format: str = "object") -> None:
+        """Write :meth:`emit` to a file."""
+        Path(path).write_bytes(self.emit(format))
+
+    def close(self) -> None:
+        """End the compile that is under way. ``reset`` begins another."""
+        if self._episode is not None:
+            self._episode.session.close()
+            self._episode = None
+
+    def _running(self, what: str) -> Episode:
+        if self._episode is None:
+            raise ResetNeededError(f"{what}: no program is being compiled; call reset()")
+        return self._episode
+
+
+def choose_program(
+    setup: Setup, rng: np.random.Generator, options: dict[str, Any] | None
+) -> Program:
+    """The program of an episode, from the options of ``reset`` or by chance."""
+    unknown = set(options or ()) - {"program"}
+    if unknown:
+        raise ValueError(
+            f"unknown options {sorted(unknown)}; reset() takes options={{'program': …}}"
+        )
+    program = (options or {}).get("program")
+    if program is None:
+        return setup.programs.sample(rng)
+    if isinstance(program, Program):
+        return program
+    return setup.programs.named(program)

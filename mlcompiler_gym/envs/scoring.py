@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From measured values to a reward."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mlcompiler_gym.envs.config import CompileConfig
+from mlcompiler_gym.programs import Program
+from mlcompiler_gym.service.session import Opening, Service
+from mlcompiler_gym.v1 import compiler_service_pb2 as pb
+
+if TYPE_CHECKING:
+    from mlcompiler_gym.service import Session
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """Objectives and the weight of each in the reward."""
+
+    weights: Mapping[str, float]
+
+    @classmethod
+    def parse(
+        cls, objective: str | Mapping[str, float], known: Sequence[str]
+    ) -> Scoring:
+        """From the name of one objective, or a dict of weights by name."""
+        weights = {objective: 1.0} if isinstance(objective, str) else dict(objective)
+        if not weights:
+            raise ValueError("an objective is needed; known: " + ", ".join(known))
+        for name in weights:
+            if name not in known:
+                raise ValueError(
+                    f"unknown objective {name!r}; known: {', '.join(known)}"
+                )
+        return cls({name: float(weight) for name, weight in weights.items()})
+
+    def reward(
+        self, values: Mapping[str, float], baseline: Mapping[str, float]
+    ) -> float:
+        """Weighted sum of the relative gains over the heuristic compiler.
+
+        ``(b - v) / b`` for each objective: 0.05 is 5% better than LLVM's own
+        decisions. Where the heuristic's value is 0, the gain is ``b - v``.
+        """
+        return sum(
+            weight * (baseline[name] - values[name]) / (baseline[name] or 1.0)
+            for name, weight in self.weights.items()
+        )
+
+
+def values_of(outcome: pb.Outcome) -> dict[str, float]:
+    """Measured values by objective."""
+    return {m.objective: m.value for m in outcome.measurements}
+
+
+def baseline_key(config: CompileConfig, program: Program) -> Hashable:
+    """Everything that the heuristic compiler's values depend on."""
+    return (
+        program.sha256,
+        config.pipeline,
+        config.target,
+        config.cpu,
+        config.objectives,
+    )
+
+
+def baseline(
+    service: Service, config: CompileConfig, program: Program
+) -> dict[str, float]:
+    """What LLVM's own heuristics reach on the same program, options and target.
+
+    Compiled when first asked for, and remembered by the service.
+
+    Raises:
+        ServiceError: The program cannot be compiled.
+    """
+    known = service.baselines.get(baseline_key(config, program))
+    if known is not None:
+        return known
+    opening = Opening(service, config.baseline_request(), program)
+    while not opening.advance():
+        pass
+    return take_baseline(service, config, program, opening.session)
+
+
+def take_baseline(
+    service: Service, config: CompileConfig, program: Program, session: Session
+) -> dict[str, float]:
+    """Remember the values of a baseline's session that has been opened."""
+    values = values_of(session.opened.state.outcome)
+    session.close()
+    service.baselines[baseline_key(config, program)] = values
+    return values

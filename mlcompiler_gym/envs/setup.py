@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From the arguments of ``gym.make`` to everything that an environment needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypedDict
+
+from mlcompiler_gym.envs.config import CompileConfig
+from mlcompiler_gym.envs.scoring import Scoring
+from mlcompiler_gym.envs.spaces import DiscreteActions, FeatureDecoder
+from mlcompiler_gym.programs import ProgramSet, ProgramsLike, load_programs
+from mlcompiler_gym.service import LocalService, Service
+from mlcompiler_gym.v1 import compiler_service_pb2 as pb
+
+
+class Settings(TypedDict, total=False):
+    """What every environment takes; :class:`CompilerEnv` says what each means."""
+
+    programs: ProgramsLike
+    objective: str | Mapping[str, float] | None
+    observation: Literal["flat", "dict"]
+    pipeline: str | None
+    target: str | None
+    cpu: str | None
+    clang_flags: Sequence[str]
+    deadline: float | None
+    memory_limit: int | None
+    service: Service | None
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What the environments of one ``gym.make`` share."""
+
+    service: Service
+    programs: ProgramSet
+    config: CompileConfig
+    scoring: Scoring
+    features: FeatureDecoder
+    actions: DiscreteActions
+
+
+def _find(kind: str, name: str, specs: Sequence[pb.TaskSpec]) -> pb.TaskSpec:
+    for spec in specs:
+        if spec.name == name:
+            return spec
+    known = ", ".join(spec.name for spec in specs)
+    raise ValueError(f"unknown {kind} {name!r}; known: {known}")
+
+
+def make_setup(
+    task: str,
+    options: Mapping[str, str],
+    *,
+    programs: ProgramsLike = "kernels",
+    objective: str | Mapping[str, float] | None = None,
+    observation: Literal["flat", "dict"] = "flat",
+    pipeline: str | None = None,
+    target: str | None = None,
+    cpu: str | None = None,
+    clang_flags: Sequence[str] = (),
+    deadline: float | None = 300.0,
+    memory_limit: int | None = 4 << 30,
+    service: Service | None = None,
+) -> Setup:
+    """Check every argument and look up what the service says of the task."""
+    if observation not in ("flat", "dict"):
+        raise ValueError(f"observation is 'flat' or 'dict', not {observation!r}")
+    for name, value in (("deadline", deadline), ("memory_limit", memory_limit)):
+        if value is not None and value <= 0:
+            raise ValueError(f"{name} must be positive or None, not {value!r}")
+    service = service if service is not None else LocalService.shared()
+    description = service.describe()
+    spec = _find("task", task, description.tasks)
+    scoring = Scoring.parse(
+        objective or spec.default_objective, [o.name for o in description.objectives]
+    )
+    config = CompileConfig(
+        task=task,
+        pipeline=pipeline or spec.default_pipeline,
+        target=target or "",
+        cpu=cpu or "",
+        options=dict(options),
+        objectives=tuple(scoring.weights),
+        deadline_ms=0 if deadline is None else max(1, round(deadline * 1000)),
+        memory_bytes=memory_limit or 0,
+    )
+    return Setup(
+        service=service,
+        programs=load_programs(programs, target=target, clang_flags=clang_flags),
+        config=config,
+        scoring=scoring,
+        features=FeatureDecoder(
+            [f for f in spec.features if not f.option or options[f.option] == "true"],
+            flat=observation == "flat",
+        ),
+        actions=DiscreteActions(spec.action),
+    )

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Episodes as data: written down, read back, replayed."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mlcompiler_gym.envs.config import CompileConfig
+from mlcompiler_gym.envs.scoring import values_of
+from mlcompiler_gym.errors import MLCompilerGymError, ProgramError, TrajectoryError
+from mlcompiler_gym.programs import Program, load_programs
+from mlcompiler_gym.service import LocalService, Service
+
+_FORMAT = "mlcompiler_gym trajectory 1"
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """A program, a configuration and the actions taken.
+
+    With the same LLVM it replays to the same object file, byte for byte.
+
+    Attributes:
+        program: Name of the program.
+        program_sha256: Hash of its bytes, in hexadecimal.
+        config: Task, options, target.
+        actions: Every action in order.
+    """
+
+    program: str
+    program_sha256: str
+    config: CompileConfig
+    actions: tuple[int, ...]
+
+    @classmethod
+    def record(
+        cls, program: Program, config: CompileConfig, actions: Sequence[int]
+    ) -> Trajectory:
+        """From an episode."""
+        return cls(program.name, program.sha256.hex(), config, tuple(actions))
+
+    def to_json(self) -> str:
+        """As one line of JSON."""
+        return json.dumps({"format": _FORMAT, **asdict(self)})
+
+    @classmethod
+    def from_json(cls, text: str) -> Trajectory:
+        """Read what :meth:`to_json` wrote.
+
+        Raises:
+            TrajectoryError: The text is something else.
+        """
+        try:
+            fields: dict[str, Any] = json.loads(text)
+            if fields.pop("format") != _FORMAT:
+                raise ValueError(f"its format is not {_FORMAT!r}")
+            config = fields.pop("config")
+            config["objectives"] = tuple(config["objectives"])
+            return cls(
+                config=CompileConfig(**config),
+                actions=tuple(int(action) for action in fields.pop("actions")),
+                **fields,
+            )
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise TrajectoryError(f"this is not a trajectory: {error!r}") from error
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write to a file; an old one is replaced only by a complete new one."""
+        target = Path(path)
+        partial = target.with_name(target.name + ".partial")
+        try:
+            partial.write_text(self.to_json() + "\n")
+            partial.replace(target)
+        except OSError as error:
+            partial.unlink(missing_ok=True)
+            raise MLCompilerGymError(f"cannot write {path}: {error}") from error
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Trajectory:
+        """Read a file that :meth:`save` wrote."""
+        try:
+            return cls.from_json(Path(path).read_text())
+        except OSError as error:
+            raise TrajectoryError(f"cannot read {path}: {error}") from error
+
+
+@dataclass(frozen=True)
+class Replay:
+    """What a trajectory leads to.
+
+    Attributes:
+        values: Measured values by objective, once more.
+        object_code: The object file.
+    """
+
+    values: dict[str, float]
+    object_code: bytes
+
+
+def replay(
+    trajectory: Trajectory,
+    program: Program | None = None,
+    *,
+    service: Service | None = None,
+) -> Replay:
+    """Compile once more with the same decisions, in one request.
+
+    Args:
+        trajectory: A complete episode.
+        program: The program. ``None``: the one that has the recorded name.
+        service: Where to compile. ``None``: on this machine.
+
+    Raises:
+        TrajectoryError: The program is another one, or asks for more or fewer
+            decisions than were recorded.
+    """
+    config = trajectory.config
+    if program is None:
+        try:
+            program = load_programs(trajectory.program, target=config.target or None)[0]
+        except ProgramError as error:
+            raise TrajectoryError(
+                f"{error} (give the program to replay on as an argument)"
+            ) from error
+    if program.sha256.hex() != trajectory.program_sha256:
+        raise TrajectoryError(
+            f"the trajectory is of a program with SHA-256 "
+            f"{trajectory.program_sha256}, and {program.name} has "
+            f"{program.sha256.hex()}"
+        )
+    service = service if service is not None else LocalService.shared()
+    session = service.open(config.open_request(park=False), program)
+    try:
+        state = session.opened.state
+        if trajectory.actions and state.HasField("features"):
+            state = session.step(np.array(trajectory.actions, "<i8").tobytes())
+        if state.decisions != len(trajectory.actions) or not state.HasField("outcome"):
+            raise TrajectoryError(
+                f"{len(trajectory.actions)} actions were recorded, and after "
+                f"{state.decisions} of them the compile is "
+                + ("finished" if state.HasField("outcome") else "not finished")
+            )
+        return Replay(values_of(state.outcome), session.emit("object"))
+    finally:
+        session.close()

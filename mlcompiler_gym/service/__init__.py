@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The compiler service: sessions, and where they come from."""
+
+from mlcompiler_gym.service.local import LocalService, LocalSession
+from mlcompiler_gym.service.session import Service, Session
+
+__all__ = ["LocalService", "LocalSession", "Service", "Session"]

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where the native executable is."""
+
+import os
+from pathlib import Path
+
+import mlcompiler_gym
+from mlcompiler_gym.errors import ServiceUnavailableError
+
+_NAME = "mlcompiler-service"
+
+
+def find_installed(relative: str) -> Path | None:
+    """A file that the build put into the package.
+
+    An editable install leaves it outside the source tree, in another folder of
+    the package's path.
+    """
+    for folder in mlcompiler_gym.__path__:
+        candidate = Path(folder) / relative
+        if candidate.exists():
+            return candidate
+    return None
+
+
+def find_executable() -> Path:
+    """Path of the compiler service.
+
+    ``MLCOMPILER_GYM_SERVICE`` overrides the one that came with the package.
+    """
+    override = os.environ.get("MLCOMPILER_GYM_SERVICE")
+    if override:
+        path = Path(override)
+        if not os.access(path, os.X_OK) or path.is_dir():
+            raise ServiceUnavailableError(
+                f"MLCOMPILER_GYM_SERVICE={override} is not an executable file"
+            )
+        return path
+    found = find_installed(f"bin/{_NAME}")
+    if found is None:
+        raise ServiceUnavailableError(
+            f"{_NAME} is not in the installed package; install mlcompiler_gym "
+            "with pip (from a checkout: `./run setup`), or set "
+            "MLCOMPILER_GYM_SERVICE to the path of a built one"
+        )
+    return found

@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sessions on this machine, over Unix sockets."""
+
+from __future__ import annotations
+
+import array
+import atexit
+import errno
+import os
+import socket
+import struct
+import subprocess
+import threading
+import weakref
+from mlcompiler_gym.errors import ServiceError, ServiceUnavailableError
+from mlcompiler_gym.service.executable import find_executable
+from mlcompiler_gym.service.session import Service, Session, raise_for_error
+from mlcompiler_gym.v1 import compiler_service_pb2 as pb
+
+_RECEIVE = 4096
+#: Seconds by which the service may be late with reporting a passed deadline.
+_GRACE = 30.0
+
+
+def _lost(message: str) -> ServiceError:
+    return ServiceError("SESSION_LOST", message, session_ended=True)
+
+
+class LocalSession(Session):
+    """A session process at the other end of a socket."""
+
+    #: Sessions of this process, to be let go in a forked child.
+    _live: weakref.WeakSet[LocalSession] = weakref.WeakSet()
+
+    def __init__(self, sock: socket.socket, opened: pb.OpenReply | None = None) -> None:
+        self._socket = sock
+        self._deadline_ms = 0
+        self._closed_because = ""
+        self.opened = opened if opened is not None else pb.OpenReply()
+        self._live.add(self)
+
+    def set_deadline(self, milliseconds: int) -> None:
+        self._deadline_ms = milliseconds
+        seconds = milliseconds / 1000 + _GRACE if milliseconds else 0.0
+        # A receive timeout of the kernel's costs nothing per call, unlike
+        # socket.settimeout, which polls before every receive.
+        self._socket.setsockopt(
+            socket.SOL_SOCKET,
+            socket.SO_RCVTIMEO,
+            struct.pack("@ll", int(seconds), int(seconds % 1 * 1e6)),
+        )
+
+    def send(self, request: bytes) -> None:
+        self._send(len(request).to_bytes(4, "little") + request)
+
+    def _send(self, frame: bytes) -> None:
+        try:
+            self._socket.sendall(frame)
+        except OSError as error:
+            self._give_up(error)
+
+    def _give_up(self, error: OSError) -> None:
+        if self._socket.fileno() < 0:
+            why = self._closed_because or "it was closed"
+            raise _lost(f"the session is gone: {why}; reset to get another")
+        if error.errno in (errno.EPIPE, errno.ECONNRESET):
+            # It may have said why before it went.
+            return
+        if error.errno in (errno.EAGAIN, errno.EWOULDBLOCK):
+            self.close()
+            raise ServiceError(
+                "DEADLINE_EXCEEDED",
+                f"no reply {_GRACE:.0f} s after the deadline of "
+                f"{self._deadline_ms} ms; is the process stopped?",
+                session_ended=True,
+            )
+        raise error
+
+    def receive(self) -> pb.Reply:
+        data = self._receive_some(_RECEIVE)
+        while len(data) < 4:
+            data += self._receive_some(_RECEIVE)
+        size = int.from_bytes(data[:4], "little") + 4
+        if len(data) < size:
+            buffer = bytearray(size)
+            buffer[: len(data)] = data
+            view = memoryview(buffer)[len(data) :]
+            while view:
+                chunk = self._receive_some(min(len(view), 1 << 20))
+                view[: len(chunk)] = chunk
+                view = view[len(chunk) :]
+            data = bytes(buffer)
+        reply = pb.Reply.FromString(data[4:])
+        if reply.HasField("error"):
+            if reply.error.session_ended:
+                self._closed_because = reply.error.message
+                self.close()
+            raise_for_error(reply)
+        return reply
+
+    def _receive_some(self, size: int) -> bytes:
+        try:
+            data = self._socket.recv(size)
+        except OSError as error:
+            self._give_up(error)
+            data = b""
+        if not data:
+            self.close()
+            raise _lost(
+                "the session ended without a reply: its process was killed from "
+                "outside, by `kill -9` or for want of memory"
+            )
+        return data
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def fork(self) -> LocalSession:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            request = pb.Request(fork=pb.Fork()).SerializeToString()
+            frame = len(request).to_bytes(4, "little") + request
+            try:
+                socket.send_fds(self._socket, [frame], [theirs.fileno()])
+            except OSError as error:
+                ours.close()
+                self._give_up(error)
+        try:
+            self.receive()
+        except ServiceError:
+            ours.close()
+            raise
+        twin = LocalSession(ours, self.opened)
+        twin.set_deadline(self._deadline_ms)
+        return twin
+
+    def close(self) -> None:
+        # The end of the stream ends the process at once.
+        self._socket.close()
+        self._live.discard(self)
+
+    def _abandon_in_child(self) -> None:
+        self._closed_because = "it belongs to the process that forked this one"
+        self._socket.close()
+
+
+class LocalService(Service):
+    """The native compiler service, as a process of this machine.
+
+    It is started when first needed, started again should it be killed, and ends
+    with this process. Threads and forked children may share one.
+    """
+
+    _shared: LocalService | None = None
+
+    def __init__(self, *arguments: str) -> None:
+        """``arguments`` go to the executable; see its ``--help``."""
+        super().__init__()
+        self._arguments = arguments
+        self._lock = threading.Lock()
+        self._control: socket.socket | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @classmethod
+    def shared(cls) -> LocalService:
+        """The service that environments use unless they are given another."""
+        if cls._shared is None:
+            cls._shared = cls()
+            atexit.register(cls._shared.close)
+        return cls._shared
+
+    @property
+    def pid(self) -> int | None:
+        """Process of the service; None while it has not been started."""
+        return self._process.pid if self._process else None
+
+    def _start(self) -> socket.socket:
+        executable = find_executable()
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            try:
+                self._process = subprocess.Popen(
+                    [executable, f"--control-fd={theirs.fileno()}", *self._arguments],
+                    pass_fds=[theirs.fileno()],
+                    # Ctrl-C is for the agent, not for compiles under way.
+                    start_new_session=True,
+                )
+            except OSError as error:
+                ours.close()
+                raise ServiceUnavailableError(
+                    f"{executable} cannot be started: {error}"
+                ) from error
+        self._control = ours
+        return ours
+
+    def connect(self) -> LocalSession:
+        ours, theirs = socket.socketpair()
+        with theirs, self._lock:
+            for control in (self._control, None):
+                if control is None:
+                    if self._process is not None:
+                        self._reap()
+                    control = self._start()
+                try:
+                    control.sendmsg([b"c"], _rights(theirs))
+                    break
+                except OSError as error:
+                    if error.errno not in (errno.EPIPE, errno.ECONNRESET):
+                        raise
+            else:
+                ours.close()
+                raise ServiceUnavailableError(
+                    "the compiler service ends as soon as it is started; run "
+                    f"`{find_executable()} --version` to see why"
+                )
+        return LocalSession(ours)
+
+    def _reap(self) -> None:
+        if self._control is not None:
+            self._control.close()
+            self._control = None
+        if self._process is not None:
+            try:
+                self._process.wait(timeout=5)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            self._process = None
+
+    def close(self) -> None:
+        with self._lock:
+            self._reap()
+
+
+def _rights(sock: socket.socket) -> list[tuple[int, int, array.array[int]]]:
+    return [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [sock.fileno()]))]
+
+
+def _after_fork_in_child() -> None:
+    # A session has one client. Were the child to keep its copy of the socket,
+    # the session would not end with the parent either.
+    for session in list(LocalSession._live):
+        session._abandon_in_child()
+    LocalSession._live.clear()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The protocol as Python calls, whatever transport carries it."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Hashable, Sequence
+from typing import TYPE_CHECKING
+
+from mlcompiler_gym.errors import ServiceError
+from mlcompiler_gym.v1 import compiler_service_pb2 as pb
+
+if TYPE_CHECKING:
+    from mlcompiler_gym.programs import Program
+
+
+def raise_for_error(reply: pb.Reply) -> None:
+    """Raise :class:`ServiceError` if the reply is one."""
+    if reply.HasField("error"):
+        error = reply.error
+        raise ServiceError(
+            pb.ErrorCode.Name(error.code),
+            error.message,
+            session_ended=error.session_ended,
+            signal=error.signal,
+            pass_name=getattr(error, "pass"),
+        )
+
+
+class Session(abc.ABC):
+    """One compile, stopped at a decision or at its end.
+
+    A transport implements the abstract methods. Requests are answered one by
+    one, in order; :meth:`send` and :meth:`receive` apart let one thread keep
+    many sessions busy.
+    """
+
+    #: Reply of the ``Open`` that began this session (of its original, if forked).
+    opened: pb.OpenReply
+
+    @abc.abstractmethod
+    def send(self, request: bytes) -> None:
+        """Send a serialised ``Request``."""
+
+    @abc.abstractmethod
+    def receive(self) -> pb.Reply:
+        """Wait for the next reply.
+
+        Raises:
+            ServiceError: The reply is an error, or the session ended without.
+        """
+
+    @abc.abstractmethod
+    def set_deadline(self, milliseconds: int) -> None:
+        """How long the service may take for a request; 0: as long as it likes.
+
+        The service enforces deadlines itself. This is for one that cannot, so
+        that :meth:`receive` does not wait for ever.
+        """
+
+    @abc.abstractmethod
+    def fileno(self) -> int:
+        """Descriptor that becomes readable when a reply arrives."""
+
+    @abc.abstractmethod
+    def fork(self) -> Session:
+        """Copy the session where it stands; the two are independent then."""
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """End the session. Idempotent."""
+
+    def call(self, request: pb.Request) -> pb.Reply:
+        """Send a request and wait for its reply."""
+        self.send(request.SerializeToString())
+        return self.receive()
+
+    def step(self, actions: bytes) -> pb.State:
+        """Answer one or several decisions; actions as the action spec lays out."""
+        return self.call(pb.Request(step=pb.Step(actions=actions))).step
+
+    def observe(self, *names: str) -> dict[str, str]:
+        """Compute observations, by name."""
+        reply = self.call(pb.Request(observe=pb.Observe(names=names)))
+        return {o.name: o.text for o in reply.observe.observations}
+
+    def measure(self, objectives: Sequence[str]) -> dict[str, float]:
+        """Measure the module as it stands, by objective."""
+        reply = self.call(pb.Request(measure=pb.Measure(objectives=objectives)))
+        return {m.objective: m.value for m in reply.measure.measurements}
+
+    def emit(self, format: str = "object") -> bytes:
+        """Write out the module as it stands: bitcode, assembly or object."""
+        try:
+            value = pb.Emit.Format.Value(format.upper())
+        except ValueError:
+            formats = [name.lower() for name in pb.Emit.Format.keys()[1:]]
+            raise ValueError(
+                f"unknown format {format!r}; known: {', '.join(formats)}"
+            ) from None
+        return self.call(pb.Request(emit=pb.Emit(format=value))).emit.data
+
+
+class Opening:
+    """An ``Open`` under way: a stream, what was asked of it, what is missing.
+
+    One :meth:`advance` takes one reply, so that a poll loop can wait for many.
+    """
+
+    _ATTEMPTS = 3
+
+    def __init__(self, service: Service, request: pb.Open, program: Program) -> None:
+        self._service = service
+        self._program = program
+        self._deadline_ms = request.limits.deadline_ms
+        request.program_sha256 = program.sha256
+        self._request = pb.Request(open=request).SerializeToString()
+        self._attempt = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        self._attempt += 1
+        self.session = self._service.connect()
+        self.session.set_deadline(self._deadline_ms)
+        self.session.send(self._request)
+
+    def advance(self) -> bool:
+        """Wait for one reply; whether the session is open now.
+
+        Raises:
+            ServiceError: The session cannot be opened.
+        """
+        try:
+            reply = self.session.receive()
+        except ServiceError as error:
+            if error.code == "NOT_FOUND":
+                upload = pb.Request(upload=pb.Upload(program=self._program.bitcode))
+                self.session.send(upload.SerializeToString())
+                self.session.send(self._request)
+                return False
+            self.session.close()
+            # Killed between the request and its reply: a parked session or the
+            # service itself. Nothing has been decided yet, so ask again.
+            if error.code == "SESSION_LOST" and self._attempt < self._ATTEMPTS:
+                self._begin()
+                return False
+            raise
+        except BaseException:
+            self.session.close()
+            raise
+        if not reply.HasField("open"):
+            return False  # of the upload
+        self.session.opened = reply.open
+        return True
+
+
+class Service(abc.ABC):
+    """Where sessions come from."""
+
+    def __init__(self) -> None:
+        #: Measured values of LLVM's own compile, by everything they depend on.
+        self.baselines: dict[Hashable, dict[str, float]] = {}
+        self._description: pb.DescribeReply | None = None
+
+    @abc.abstractmethod
+    def connect(self) -> Session:
+        """A new stream to the service, nothing asked for yet."""
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """Stop the service. Its sessions go on until they are closed."""
+
+    def describe(self) -> pb.DescribeReply:
+        """Tasks, objectives, observations and versions."""
+        if self._description is None:
+            stream = self.connect()
+            try:
+                reply = stream.call(pb.Request(describe=pb.Describe()))
+            finally:
+                stream.close()
+            self._description = reply.describe
+        return self._description
+
+    def open(self, request: pb.Open, program: Program) -> Session:
+        """Begin a compile of ``program`` and run to its first decision.
+
+        ``request.program_sha256`` is filled in; the program is uploaded if the
+        service does not hold it.
+
+        Raises:
+            ServiceError: The session cannot be opened.
+        """
+        opening = Opening(self, request, program)
+        while not opening.advance():
+            pass
+        return opening.session

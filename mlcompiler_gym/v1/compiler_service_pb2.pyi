@@ -1,0 +1,346 @@
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Mapping, Optional as _Optional, Union as _Union
+
+CRASHED: ErrorCode
+DEADLINE_EXCEEDED: ErrorCode
+DESCRIPTOR: _descriptor.FileDescriptor
+DTYPE_UNSPECIFIED: DType
+ERROR_CODE_UNSPECIFIED: ErrorCode
+FAILED_PRECONDITION: ErrorCode
+FLOAT32: DType
+INT64: DType
+INVALID_ACTION: ErrorCode
+INVALID_ARGUMENT: ErrorCode
+INVALID_PROGRAM: ErrorCode
+MALFORMED_REQUEST: ErrorCode
+NOT_FOUND: ErrorCode
+OUT_OF_MEMORY: ErrorCode
+RESOURCE_EXHAUSTED: ErrorCode
+
+class ActionSpec(_message.Message):
+    __slots__ = ["meanings", "tensor"]
+    MEANINGS_FIELD_NUMBER: _ClassVar[int]
+    TENSOR_FIELD_NUMBER: _ClassVar[int]
+    meanings: _containers.RepeatedScalarFieldContainer[str]
+    tensor: TensorSpec
+    def __init__(self, tensor: _Optional[_Union[TensorSpec, _Mapping]] = ..., meanings: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class Close(_message.Message):
+    __slots__ = []
+    def __init__(self) -> None: ...
+
+class CloseReply(_message.Message):
+    __slots__ = []
+    def __init__(self) -> None: ...
+
+class Describe(_message.Message):
+    __slots__ = []
+    def __init__(self) -> None: ...
+
+class DescribeReply(_message.Message):
+    __slots__ = ["llvm_version", "objectives", "observations", "targets", "tasks", "version"]
+    LLVM_VERSION_FIELD_NUMBER: _ClassVar[int]
+    OBJECTIVES_FIELD_NUMBER: _ClassVar[int]
+    OBSERVATIONS_FIELD_NUMBER: _ClassVar[int]
+    TARGETS_FIELD_NUMBER: _ClassVar[int]
+    TASKS_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    llvm_version: str
+    objectives: _containers.RepeatedCompositeFieldContainer[ObjectiveSpec]
+    observations: _containers.RepeatedCompositeFieldContainer[ObservationSpec]
+    targets: _containers.RepeatedScalarFieldContainer[str]
+    tasks: _containers.RepeatedCompositeFieldContainer[TaskSpec]
+    version: str
+    def __init__(self, version: _Optional[str] = ..., llvm_version: _Optional[str] = ..., targets: _Optional[_Iterable[str]] = ..., tasks: _Optional[_Iterable[_Union[TaskSpec, _Mapping]]] = ..., objectives: _Optional[_Iterable[_Union[ObjectiveSpec, _Mapping]]] = ..., observations: _Optional[_Iterable[_Union[ObservationSpec, _Mapping]]] = ...) -> None: ...
+
+class Emit(_message.Message):
+    __slots__ = ["format"]
+    class Format(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = []
+    ASSEMBLY: Emit.Format
+    BITCODE: Emit.Format
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
+    FORMAT_UNSPECIFIED: Emit.Format
+    OBJECT: Emit.Format
+    format: Emit.Format
+    def __init__(self, format: _Optional[_Union[Emit.Format, str]] = ...) -> None: ...
+
+class EmitReply(_message.Message):
+    __slots__ = ["data"]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    data: bytes
+    def __init__(self, data: _Optional[bytes] = ...) -> None: ...
+
+class Error(_message.Message):
+    __slots__ = ["code", "message", "session_ended", "signal"]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    PASS_FIELD_NUMBER: _ClassVar[int]
+    SESSION_ENDED_FIELD_NUMBER: _ClassVar[int]
+    SIGNAL_FIELD_NUMBER: _ClassVar[int]
+    code: ErrorCode
+    message: str
+    session_ended: bool
+    signal: str
+    def __init__(self, code: _Optional[_Union[ErrorCode, str]] = ..., message: _Optional[str] = ..., session_ended: bool = ..., signal: _Optional[str] = ..., **kwargs) -> None: ...
+
+class Fork(_message.Message):
+    __slots__ = []
+    def __init__(self) -> None: ...
+
+class ForkReply(_message.Message):
+    __slots__ = ["pid"]
+    PID_FIELD_NUMBER: _ClassVar[int]
+    pid: int
+    def __init__(self, pid: _Optional[int] = ...) -> None: ...
+
+class Limits(_message.Message):
+    __slots__ = ["deadline_ms", "memory_bytes"]
+    DEADLINE_MS_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_BYTES_FIELD_NUMBER: _ClassVar[int]
+    deadline_ms: int
+    memory_bytes: int
+    def __init__(self, memory_bytes: _Optional[int] = ..., deadline_ms: _Optional[int] = ...) -> None: ...
+
+class Measure(_message.Message):
+    __slots__ = ["objectives"]
+    OBJECTIVES_FIELD_NUMBER: _ClassVar[int]
+    objectives: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, objectives: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class MeasureReply(_message.Message):
+    __slots__ = ["measurements"]
+    MEASUREMENTS_FIELD_NUMBER: _ClassVar[int]
+    measurements: _containers.RepeatedCompositeFieldContainer[Measurement]
+    def __init__(self, measurements: _Optional[_Iterable[_Union[Measurement, _Mapping]]] = ...) -> None: ...
+
+class Measurement(_message.Message):
+    __slots__ = ["objective", "value"]
+    OBJECTIVE_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    objective: str
+    value: float
+    def __init__(self, objective: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+
+class ObjectiveSpec(_message.Message):
+    __slots__ = ["deterministic", "doc", "name"]
+    DETERMINISTIC_FIELD_NUMBER: _ClassVar[int]
+    DOC_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    deterministic: bool
+    doc: str
+    name: str
+    def __init__(self, name: _Optional[str] = ..., doc: _Optional[str] = ..., deterministic: bool = ...) -> None: ...
+
+class Observation(_message.Message):
+    __slots__ = ["name", "text"]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    text: str
+    def __init__(self, name: _Optional[str] = ..., text: _Optional[str] = ...) -> None: ...
+
+class ObservationSpec(_message.Message):
+    __slots__ = ["at_decision_only", "doc", "media", "name"]
+    AT_DECISION_ONLY_FIELD_NUMBER: _ClassVar[int]
+    DOC_FIELD_NUMBER: _ClassVar[int]
+    MEDIA_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    at_decision_only: bool
+    doc: str
+    media: str
+    name: str
+    def __init__(self, name: _Optional[str] = ..., doc: _Optional[str] = ..., at_decision_only: bool = ..., media: _Optional[str] = ...) -> None: ...
+
+class Observe(_message.Message):
+    __slots__ = ["names"]
+    NAMES_FIELD_NUMBER: _ClassVar[int]
+    names: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, names: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ObserveReply(_message.Message):
+    __slots__ = ["observations"]
+    OBSERVATIONS_FIELD_NUMBER: _ClassVar[int]
+    observations: _containers.RepeatedCompositeFieldContainer[Observation]
+    def __init__(self, observations: _Optional[_Iterable[_Union[Observation, _Mapping]]] = ...) -> None: ...
+
+class Open(_message.Message):
+    __slots__ = ["cpu", "limits", "objectives", "observations", "options", "park", "pipeline", "program_sha256", "target_triple", "task"]
+    CPU_FIELD_NUMBER: _ClassVar[int]
+    LIMITS_FIELD_NUMBER: _ClassVar[int]
+    OBJECTIVES_FIELD_NUMBER: _ClassVar[int]
+    OBSERVATIONS_FIELD_NUMBER: _ClassVar[int]
+    OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    PARK_FIELD_NUMBER: _ClassVar[int]
+    PIPELINE_FIELD_NUMBER: _ClassVar[int]
+    PROGRAM_SHA256_FIELD_NUMBER: _ClassVar[int]
+    TARGET_TRIPLE_FIELD_NUMBER: _ClassVar[int]
+    TASK_FIELD_NUMBER: _ClassVar[int]
+    cpu: str
+    limits: Limits
+    objectives: _containers.RepeatedScalarFieldContainer[str]
+    observations: _containers.RepeatedScalarFieldContainer[str]
+    options: _containers.RepeatedCompositeFieldContainer[Option]
+    park: bool
+    pipeline: str
+    program_sha256: bytes
+    target_triple: str
+    task: str
+    def __init__(self, task: _Optional[str] = ..., program_sha256: _Optional[bytes] = ..., pipeline: _Optional[str] = ..., target_triple: _Optional[str] = ..., cpu: _Optional[str] = ..., options: _Optional[_Iterable[_Union[Option, _Mapping]]] = ..., objectives: _Optional[_Iterable[str]] = ..., observations: _Optional[_Iterable[str]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., park: bool = ...) -> None: ...
+
+class OpenReply(_message.Message):
+    __slots__ = ["from_parked", "pid", "state"]
+    FROM_PARKED_FIELD_NUMBER: _ClassVar[int]
+    PID_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    from_parked: bool
+    pid: int
+    state: State
+    def __init__(self, state: _Optional[_Union[State, _Mapping]] = ..., pid: _Optional[int] = ..., from_parked: bool = ...) -> None: ...
+
+class Option(_message.Message):
+    __slots__ = ["name", "value"]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    value: str
+    def __init__(self, name: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+
+class OptionSpec(_message.Message):
+    __slots__ = ["default_value", "doc", "name"]
+    DEFAULT_VALUE_FIELD_NUMBER: _ClassVar[int]
+    DOC_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    default_value: str
+    doc: str
+    name: str
+    def __init__(self, name: _Optional[str] = ..., default_value: _Optional[str] = ..., doc: _Optional[str] = ...) -> None: ...
+
+class Outcome(_message.Message):
+    __slots__ = ["measurements"]
+    MEASUREMENTS_FIELD_NUMBER: _ClassVar[int]
+    measurements: _containers.RepeatedCompositeFieldContainer[Measurement]
+    def __init__(self, measurements: _Optional[_Iterable[_Union[Measurement, _Mapping]]] = ...) -> None: ...
+
+class Reply(_message.Message):
+    __slots__ = ["close", "describe", "emit", "error", "fork", "measure", "observe", "open", "step", "upload"]
+    CLOSE_FIELD_NUMBER: _ClassVar[int]
+    DESCRIBE_FIELD_NUMBER: _ClassVar[int]
+    EMIT_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    FORK_FIELD_NUMBER: _ClassVar[int]
+    MEASURE_FIELD_NUMBER: _ClassVar[int]
+    OBSERVE_FIELD_NUMBER: _ClassVar[int]
+    OPEN_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    UPLOAD_FIELD_NUMBER: _ClassVar[int]
+    close: CloseReply
+    describe: DescribeReply
+    emit: EmitReply
+    error: Error
+    fork: ForkReply
+    measure: MeasureReply
+    observe: ObserveReply
+    open: OpenReply
+    step: State
+    upload: UploadReply
+    def __init__(self, describe: _Optional[_Union[DescribeReply, _Mapping]] = ..., upload: _Optional[_Union[UploadReply, _Mapping]] = ..., open: _Optional[_Union[OpenReply, _Mapping]] = ..., step: _Optional[_Union[State, _Mapping]] = ..., fork: _Optional[_Union[ForkReply, _Mapping]] = ..., observe: _Optional[_Union[ObserveReply, _Mapping]] = ..., measure: _Optional[_Union[MeasureReply, _Mapping]] = ..., emit: _Optional[_Union[EmitReply, _Mapping]] = ..., close: _Optional[_Union[CloseReply, _Mapping]] = ..., error: _Optional[_Union[Error, _Mapping]] = ...) -> None: ...
+
+class Request(_message.Message):
+    __slots__ = ["close", "deadline_ms", "describe", "emit", "fork", "measure", "observe", "open", "step", "upload"]
+    CLOSE_FIELD_NUMBER: _ClassVar[int]
+    DEADLINE_MS_FIELD_NUMBER: _ClassVar[int]
+    DESCRIBE_FIELD_NUMBER: _ClassVar[int]
+    EMIT_FIELD_NUMBER: _ClassVar[int]
+    FORK_FIELD_NUMBER: _ClassVar[int]
+    MEASURE_FIELD_NUMBER: _ClassVar[int]
+    OBSERVE_FIELD_NUMBER: _ClassVar[int]
+    OPEN_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    UPLOAD_FIELD_NUMBER: _ClassVar[int]
+    close: Close
+    deadline_ms: int
+    describe: Describe
+    emit: Emit
+    fork: Fork
+    measure: Measure
+    observe: Observe
+    open: Open
+    step: Step
+    upload: Upload
+    def __init__(self, describe: _Optional[_Union[Describe, _Mapping]] = ..., upload: _Optional[_Union[Upload, _Mapping]] = ..., open: _Optional[_Union[Open, _Mapping]] = ..., step: _Optional[_Union[Step, _Mapping]] = ..., fork: _Optional[_Union[Fork, _Mapping]] = ..., observe: _Optional[_Union[Observe, _Mapping]] = ..., measure: _Optional[_Union[Measure, _Mapping]] = ..., emit: _Optional[_Union[Emit, _Mapping]] = ..., close: _Optional[_Union[Close, _Mapping]] = ..., deadline_ms: _Optional[int] = ...) -> None: ...
+
+class State(_message.Message):
+    __slots__ = ["decisions", "features", "observations", "outcome"]
+    DECISIONS_FIELD_NUMBER: _ClassVar[int]
+    FEATURES_FIELD_NUMBER: _ClassVar[int]
+    OBSERVATIONS_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    decisions: int
+    features: bytes
+    observations: _containers.RepeatedCompositeFieldContainer[Observation]
+    outcome: Outcome
+    def __init__(self, decisions: _Optional[int] = ..., features: _Optional[bytes] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ..., observations: _Optional[_Iterable[_Union[Observation, _Mapping]]] = ...) -> None: ...
+
+class Step(_message.Message):
+    __slots__ = ["actions"]
+    ACTIONS_FIELD_NUMBER: _ClassVar[int]
+    actions: bytes
+    def __init__(self, actions: _Optional[bytes] = ...) -> None: ...
+
+class TaskSpec(_message.Message):
+    __slots__ = ["action", "default_objective", "default_pipeline", "doc", "features", "name", "options"]
+    ACTION_FIELD_NUMBER: _ClassVar[int]
+    DEFAULT_OBJECTIVE_FIELD_NUMBER: _ClassVar[int]
+    DEFAULT_PIPELINE_FIELD_NUMBER: _ClassVar[int]
+    DOC_FIELD_NUMBER: _ClassVar[int]
+    FEATURES_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    action: ActionSpec
+    default_objective: str
+    default_pipeline: str
+    doc: str
+    features: _containers.RepeatedCompositeFieldContainer[TensorSpec]
+    name: str
+    options: _containers.RepeatedCompositeFieldContainer[OptionSpec]
+    def __init__(self, name: _Optional[str] = ..., doc: _Optional[str] = ..., default_pipeline: _Optional[str] = ..., action: _Optional[_Union[ActionSpec, _Mapping]] = ..., features: _Optional[_Iterable[_Union[TensorSpec, _Mapping]]] = ..., options: _Optional[_Iterable[_Union[OptionSpec, _Mapping]]] = ..., default_objective: _Optional[str] = ...) -> None: ...
+
+class TensorSpec(_message.Message):
+    __slots__ = ["doc", "dtype", "high", "low", "name", "option", "shape"]
+    DOC_FIELD_NUMBER: _ClassVar[int]
+    DTYPE_FIELD_NUMBER: _ClassVar[int]
+    HIGH_FIELD_NUMBER: _ClassVar[int]
+    LOW_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    OPTION_FIELD_NUMBER: _ClassVar[int]
+    SHAPE_FIELD_NUMBER: _ClassVar[int]
+    doc: str
+    dtype: DType
+    high: float
+    low: float
+    name: str
+    option: str
+    shape: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, name: _Optional[str] = ..., dtype: _Optional[_Union[DType, str]] = ..., shape: _Optional[_Iterable[int]] = ..., low: _Optional[float] = ..., high: _Optional[float] = ..., doc: _Optional[str] = ..., option: _Optional[str] = ...) -> None: ...
+
+class Upload(_message.Message):
+    __slots__ = ["program"]
+    PROGRAM_FIELD_NUMBER: _ClassVar[int]
+    program: bytes
+    def __init__(self, program: _Optional[bytes] = ...) -> None: ...
+
+class UploadReply(_message.Message):
+    __slots__ = ["sha256"]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    sha256: bytes
+    def __init__(self, sha256: _Optional[bytes] = ...) -> None: ...
+
+class ErrorCode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = []
+
+class DType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = []

@@ -1,0 +1,263 @@
+//===- Compilation.cpp - One module on its way to machine code ------------===//
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "Compilation.h"
+#include "CrashReport.h"
+#include "llvm/Analysis/LoopInfo.h"
+#include "llvm/Analysis/LazyCallGraph.h"
+#include "llvm/Analysis/RuntimeLibcallInfo.h"
+#include "llvm/Analysis/TargetLibraryInfo.h"
+#include "llvm/Bitcode/BitcodeReader.h"
+#include "llvm/Bitcode/BitcodeWriter.h"
+#include "llvm/CodeGen/CommandFlags.h"
+#include "llvm/CodeGen/MachineModuleInfo.h"
+#include "llvm/IR/DiagnosticInfo.h"
+#include "llvm/IR/DiagnosticPrinter.h"
+#include "llvm/IR/LLVMContext.h"
+#include "llvm/IR/LegacyPassManager.h"
+#include "llvm/IR/Verifier.h"
+#include "llvm/IRReader/IRReader.h"
+#include "llvm/MC/MCSubtargetInfo.h"
+#include "llvm/MC/TargetRegistry.h"
+#include "llvm/Passes/StandardInstrumentations.h"
+#include "llvm/Support/SourceMgr.h"
+#include "llvm/TargetParser/Host.h"
+
+using namespace llvm;
+using namespace mlcompiler;
+
+/// Keeps errors instead of printing them and leaving the process.
+static void collectErrors(const DiagnosticInfo *DI, void *Collected) {
+  if (DI->getSeverity() != DS_Error)
+    return;
+  raw_string_ostream OS(*static_cast<std::string *>(Collected));
+  DiagnosticPrinterRawOStream Printer(OS);
+  DI->print(Printer);
+  OS << '\n';
+}
+
+/// As `opt` and `llc` make it, except that a module that says it is
+/// position-independent is compiled so without being told.
+static Expected<std::unique_ptr<TargetMachine>>
+createTarget(const Triple &TheTriple, StringRef CPU, const Module &M,
+             CodeGenOptLevel Level) {
+  std::string Message;
+  const Target *T = TargetRegistry::lookupTarget(TheTriple, Message);
+  if (!T)
+    return fail(proto::INVALID_ARGUMENT,
+                "no code can be generated for target '" + TheTriple.str() +
+                    "'; see DescribeReply.targets");
+  std::optional<Reloc::Model> Relocation;
+  if (M.getPICLevel() != PICLevel::NotPIC)
+    Relocation = Reloc::PIC_;
+  return std::unique_ptr<TargetMachine>(T->createTargetMachine(
+      TheTriple, CPU, codegen::getFeaturesStr(),
+      codegen::InitTargetOptionsFromCodeGenFlags(TheTriple), Relocation,
+      M.getCodeModel(), Level));
+}
+
+/// What another module could link to, and so must still be there at the end.
+static bool isExported(const GlobalValue &GV) {
+  return !GV.isDeclarationForLinker() && !GV.hasLocalLinkage() &&
+         !GV.isDiscardableIfUnused() && !GV.hasAppendingLinkage();
+}
+
+Expected<std::unique_ptr<Compilation>>
+Compilation::load(StringRef Program, const proto::Open &Request) {
+  std::unique_ptr<Compilation> C(new Compilation());
+  C->Context.setDiagnosticHandlerCallBack(collectErrors, &C->Diagnostics);
+  SMDiagnostic Diagnostic;
+  crash::Activity Reading("reading the program");
+  C->M = parseIR(MemoryBufferRef(Program, "program"), Diagnostic, C->Context);
+  if (!C->M) {
+    std::string Text = C->Diagnostics;
+    raw_string_ostream OS(Text);
+    Diagnostic.print(nullptr, OS, /*ShowColors=*/false);
+    return fail(proto::INVALID_PROGRAM,
+                "the program is neither bitcode nor IR that LLVM "
+                LLVM_VERSION_STRING " can read: " + StringRef(Text).trim());
+  }
+  Module &M = *C->M;
+  // The name would end up in the object file, and a buffer has none.
+  M.setModuleIdentifier(M.getSourceFileName());
+
+  Triple TheTriple = M.getTargetTriple();
+  if (TheTriple.empty())
+    TheTriple = Triple(sys::getDefaultTargetTriple());
+  if (!Request.target_triple().empty()) {
+    Triple Wanted(Triple::normalize(Request.target_triple()));
+    if (Wanted.getArch() != TheTriple.getArch())
+      return fail(proto::INVALID_ARGUMENT,
+                  "target '" + Request.target_triple() +
+                      "' is of another architecture than the program, which "
+                      "was compiled for '" + TheTriple.str() + "'");
+    TheTriple = Wanted;
+  }
+  M.setTargetTriple(TheTriple);
+  C->CPU = Request.cpu();
+  // `opt` leaves the level of the code generator's hooks at None.
+  auto Target = createTarget(TheTriple, C->CPU, M, CodeGenOptLevel::None);
+  if (!Target)
+    return Target.takeError();
+  C->Target = std::move(*Target);
+  if (!C->CPU.empty() &&
+      !C->Target->getMCSubtargetInfo()->isCPUStringValid(C->CPU))
+    return fail(proto::INVALID_ARGUMENT,
+                "unknown cpu '" + C->CPU + "' for target '" + TheTriple.str() +
+                    "'");
+  if (M.getDataLayout().isDefault())
+    M.setDataLayout(C->Target->createDataLayout());
+
+  std::string Broken;
+  raw_string_ostream OS(Broken);
+  if (verifyModule(M, &OS))
+    return fail(proto::INVALID_PROGRAM,
+                "the program does not pass LLVM's verifier: " +
+                    StringRef(Broken).trim());
+  codegen::setFunctionAttributes(C->CPU, codegen::getFeaturesStr(), M);
+  for (const GlobalValue &GV : M.global_values())
+    if (isExported(GV))
+      C->Exports.push_back(GV.getName().str());
+  return C;
+}
+
+/// The name of what a pass works on, for a crash report.
+static StringRef unitName(const Any &IR) {
+  if (const auto *F = any_cast<const Function *>(&IR))
+    return (*F)->getName();
+  if (const auto *L = any_cast<const Loop *>(&IR))
+    return (*L)->getHeader()->getParent()->getName();
+  if (const auto *S = any_cast<const LazyCallGraph::SCC *>(&IR))
+    return (*S)->begin()->getFunction().getName();
+  return "";
+}
+
+namespace {
+
+/// Everything that `opt -passes=` sets up around a pipeline.
+struct PassPipeline {
+  PassInstrumentationCallbacks Callbacks;
+  StandardInstrumentations Standard;
+  LoopAnalysisManager Loops;
+  FunctionAnalysisManager Functions;
+  CGSCCAnalysisManager SCCs;
+  ModuleAnalysisManager Modules;
+  PassBuilder Builder;
+  ModulePassManager Passes;
+
+  PassPipeline(LLVMContext &Context, TargetMachine &Target)
+      : Standard(Context, /*DebugLogging=*/false),
+        Builder(&Target, PipelineTuningOptions(), std::nullopt, &Callbacks) {}
+};
+
+} // namespace
+
+Error Compilation::parsePipeline(StringRef Text) {
+  PassPipeline P(Context, *Target);
+  if (Error E = P.Builder.parsePassPipeline(P.Passes, Text))
+    return fail(proto::INVALID_ARGUMENT, "pipeline '" + Text +
+                                             "': " + toString(std::move(E)));
+  Pipeline = Text.str();
+  return Error::success();
+}
+
+Error Compilation::optimize(
+    function_ref<void(ModuleAnalysisManager &)> Prepare) {
+  PassPipeline P(Context, *Target);
+  P.Standard.registerCallbacks(P.Callbacks, &P.Modules);
+  P.Callbacks.registerBeforeNonSkippedPassCallback(
+      [](StringRef Pass, Any IR) { crash::enterPass(Pass, unitName(IR)); });
+  TargetLibraryInfoImpl Library(M->getTargetTriple());
+  P.Functions.registerPass([&] { return TargetLibraryAnalysis(Library); });
+  Prepare(P.Modules);
+  P.Builder.registerModuleAnalyses(P.Modules);
+  P.Builder.registerCGSCCAnalyses(P.SCCs);
+  P.Builder.registerFunctionAnalyses(P.Functions);
+  P.Builder.registerLoopAnalyses(P.Loops);
+  P.Builder.crossRegisterProxies(P.Loops, P.Functions, P.SCCs, P.Modules);
+  cantFail(P.Builder.parsePassPipeline(P.Passes, Pipeline));
+  crash::Activity Optimizing("the optimiser");
+  P.Passes.run(*M, P.Modules);
+  changed();
+  return takeDiagnostics("the optimiser");
+}
+
+Error Compilation::takeDiagnostics(StringRef What) {
+  if (Diagnostics.empty())
+    return Error::success();
+  std::string Text = std::exchange(Diagnostics, "");
+  return fail(proto::INVALID_PROGRAM,
+              What + " refused the program: " + StringRef(Text).trim());
+}
+
+Expected<SmallVector<char, 0>> Compilation::emit(proto::Emit::Format Format) {
+  SmallVector<char, 0> Bitcode;
+  raw_svector_ostream BitcodeStream(Bitcode);
+  WriteBitcodeToFile(*M, BitcodeStream);
+  if (Format == proto::Emit::BITCODE)
+    return Bitcode;
+
+  // Code is generated from the bitcode, not from the module: that leaves the
+  // module as it is, and gives what `llc` gives, since the order of uses in a
+  // module read back is not that of the module written.
+  LLVMContext CodegenContext;
+  CodegenContext.setDiagnosticHandlerCallBack(collectErrors, &Diagnostics);
+  auto Copy = parseBitcodeFile(
+      MemoryBufferRef(StringRef(Bitcode.data(), Bitcode.size()),
+                      M->getModuleIdentifier()),
+      CodegenContext);
+  if (!Copy)
+    return Copy.takeError();
+  const Triple &TheTriple = (*Copy)->getTargetTriple();
+  auto CodegenTarget =
+      createTarget(TheTriple, CPU, **Copy, CodeGenOptLevel::Default);
+  if (!CodegenTarget)
+    return CodegenTarget.takeError();
+  const TargetOptions &Options = (*CodegenTarget)->Options;
+  SmallVector<char, 0> Code;
+  raw_svector_ostream CodeStream(Code);
+  legacy::PassManager Passes;
+  Passes.add(
+      new TargetLibraryInfoWrapperPass(TargetLibraryInfoImpl(TheTriple)));
+  Passes.add(new RuntimeLibraryInfoWrapper(
+      TheTriple, Options.ExceptionModel, Options.FloatABIType,
+      Options.EABIVersion, Options.MCOptions.ABIName, Options.VecLib));
+  if ((*CodegenTarget)
+          ->addPassesToEmitFile(Passes, CodeStream, nullptr,
+                                Format == proto::Emit::ASSEMBLY
+                                    ? CodeGenFileType::AssemblyFile
+                                    : CodeGenFileType::ObjectFile))
+    return fail(proto::INVALID_ARGUMENT,
+                "target '" + TheTriple.str() + "' cannot write this format");
+  crash::Activity Generating("code generation");
+  Passes.run(**Copy);
+  if (Error E = takeDiagnostics("the code generator"))
+    return std::move(E);
+  return Code;
+}
+
+Expected<StringRef> Compilation::object() {
+  if (Object.empty()) {
+    auto Code = emit(proto::Emit::OBJECT);
+    if (!Code)
+      return Code.takeError();
+    Object = std::move(*Code);
+  }
+  return StringRef(Object.data(), Object.size());
+}
+
+Error Compilation::checkExports() const {
+  for (const std::string &Name : Exports) {
+    const GlobalValue *GV = M->getNamedValue(Name);
+    if (!GV || !isExported(*GV))
+      return fail(proto::FAILED_PRECONDITION,
+                  "the pipeline dropped or internalised '" + Name +
+                      "', which the program exports, so nothing measured of "
+                      "it can be compared; leave such passes out of the "
+                      "pipeline");
+  }
+  return Error::success();
+}

@@ -1,0 +1,231 @@
+//===- CrashReport.cpp - The last words of a session ----------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "CrashReport.h"
+#include "Wire.h"
+#include "llvm/Support/ErrorHandling.h"
+#include <algorithm>
+#include <csignal>
+#include <cstring>
+#include <ctime>
+#include <new>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+using namespace llvm;
+using namespace mlcompiler;
+
+namespace {
+
+/// A string of bounded length that can be written in a signal handler.
+struct FixedText {
+  char Data[512];
+  size_t Size = 0;
+
+  void clear() { Size = 0; }
+  void append(const char *Bytes, size_t Count) {
+    Count = std::min(Count, sizeof(Data) - Size);
+    // Names in a program can be any bytes, a string of the protocol cannot.
+    for (size_t I = 0; I != Count; ++I)
+      Data[Size++] = Bytes[I] & 0x80 ? '?' : Bytes[I];
+  }
+  void append(const char *Text) { append(Text, strlen(Text)); }
+};
+
+/// Protocol-buffer encoding of the few fields of an Error.
+struct Encoder {
+  char Data[2048];
+  size_t Size = 0;
+
+  void byte(unsigned Value) { Data[Size++] = static_cast<char>(Value); }
+  void varint(uint32_t Value) {
+    for (; Value >= 0x80; Value >>= 7)
+      byte((Value & 0x7f) | 0x80);
+    byte(Value);
+  }
+  void integer(unsigned Field, uint32_t Value) {
+    varint(Field << 3);
+    varint(Value);
+  }
+  void bytes(unsigned Field, const char *Value, size_t Count) {
+    varint(Field << 3 | 2);
+    varint(static_cast<uint32_t>(Count));
+    memcpy(Data + Size, Value, Count);
+    Size += Count;
+  }
+};
+
+struct NamedSignal {
+  int Number;
+  const char *Name;
+};
+
+} // namespace
+
+static constexpr NamedSignal FatalSignals[] = {
+    {SIGSEGV, "SIGSEGV"}, {SIGBUS, "SIGBUS"}, {SIGFPE, "SIGFPE"},
+    {SIGILL, "SIGILL"},   {SIGABRT, "SIGABRT"}, {SIGTRAP, "SIGTRAP"},
+    {SIGSYS, "SIGSYS"},   {SIGTERM, "SIGTERM"}};
+
+static int ReportSocket = -1;
+static FixedText Running;
+static timespec Deadline;
+static bool HasDeadline;
+static unsigned DeadlineMilliseconds;
+
+/// Writes the report and ends the process. Async-signal-safe.
+[[noreturn]] static void endWith(proto::ErrorCode Code, const FixedText &Text,
+                                 const char *Signal) {
+  Encoder E;
+  E.integer(proto::Error::kCodeFieldNumber, Code);
+  E.bytes(proto::Error::kMessageFieldNumber, Text.Data, Text.Size);
+  E.integer(proto::Error::kSessionEndedFieldNumber, 1);
+  E.bytes(proto::Error::kSignalFieldNumber, Signal, strlen(Signal));
+  E.bytes(proto::Error::kPassFieldNumber, Running.Data, Running.Size);
+  Encoder Reply;
+  Reply.bytes(proto::Reply::kErrorFieldNumber, E.Data, E.Size);
+  char Prefix[4];
+  for (unsigned I = 0; I != 4; ++I)
+    Prefix[I] = static_cast<char>(Reply.Size >> (8 * I));
+  if (ReportSocket >= 0) {
+    send(ReportSocket, Prefix, sizeof(Prefix), MSG_NOSIGNAL | MSG_MORE);
+    send(ReportSocket, Reply.Data, Reply.Size, MSG_NOSIGNAL);
+  }
+  _exit(1);
+}
+
+static void appendRunning(FixedText &Text) {
+  if (!Running.Size)
+    return;
+  Text.append(" in ");
+  Text.append(Running.Data, Running.Size);
+}
+
+static void onFatalSignal(int Number) {
+  const char *Name = "a signal";
+  for (const NamedSignal &S : FatalSignals)
+    if (S.Number == Number)
+      Name = S.Name;
+  FixedText Text;
+  Text.append("the compiler was stopped by ");
+  Text.append(Name);
+  appendRunning(Text);
+  Text.append("; only this session is lost");
+  endWith(proto::CRASHED, Text, Name);
+}
+
+static void onFatalError(void *, const char *Reason, bool) {
+  FixedText Text;
+  Text.append("LLVM stopped itself");
+  appendRunning(Text);
+  Text.append(": ");
+  Text.append(Reason);
+  endWith(proto::CRASHED, Text, "");
+}
+
+static void onOutOfMemory() {
+  FixedText Text;
+  Text.append("the compiler ran out of memory");
+  appendRunning(Text);
+  Text.append("; open the session with a larger memory limit");
+  endWith(proto::OUT_OF_MEMORY, Text, "");
+}
+
+static void onTick(int) {
+  timespec Now;
+  clock_gettime(CLOCK_MONOTONIC, &Now);
+  if (HasDeadline &&
+      (Now.tv_sec > Deadline.tv_sec ||
+       (Now.tv_sec == Deadline.tv_sec && Now.tv_nsec >= Deadline.tv_nsec))) {
+    FixedText Text;
+    Text.append("the deadline of ");
+    char Digits[16];
+    size_t Begin = sizeof(Digits);
+    unsigned Rest = DeadlineMilliseconds;
+    do
+      Digits[--Begin] = static_cast<char>('0' + Rest % 10);
+    while (Rest /= 10);
+    Text.append(Digits + Begin, sizeof(Digits) - Begin);
+    Text.append(" ms passed");
+    appendRunning(Text);
+    Text.append("; open the session with a longer deadline");
+    endWith(proto::DEADLINE_EXCEEDED, Text, "");
+  }
+  pollfd Client{ReportSocket, 0, 0};
+  if (poll(&Client, 1, 0) > 0 && (Client.revents & POLLHUP))
+    _exit(0);
+}
+
+void crash::install() {
+  // LLVM recurses deeply; what is left of an overflown stack is nothing.
+  static char AlternateStack[64 << 10];
+  stack_t Stack{};
+  Stack.ss_sp = AlternateStack;
+  Stack.ss_size = sizeof(AlternateStack);
+  sigaltstack(&Stack, nullptr);
+  struct sigaction Action {};
+  Action.sa_flags = SA_ONSTACK | SA_RESETHAND;
+  Action.sa_handler = onFatalSignal;
+  for (const NamedSignal &S : FatalSignals)
+    sigaction(S.Number, &Action, nullptr);
+  Action.sa_flags = SA_ONSTACK | SA_RESTART;
+  Action.sa_handler = onTick;
+  sigaction(SIGALRM, &Action, nullptr);
+  install_fatal_error_handler(onFatalError);
+  install_bad_alloc_error_handler(
+      [](void *, const char *, bool) { onOutOfMemory(); });
+  std::set_new_handler(onOutOfMemory);
+}
+
+void crash::reportTo(int Socket) { ReportSocket = Socket; }
+
+void crash::beginRequest(unsigned DeadlineMs) {
+  HasDeadline = DeadlineMs != 0;
+  DeadlineMilliseconds = DeadlineMs;
+  // Once a second is often enough to notice a client that is gone.
+  unsigned First = HasDeadline ? std::min(DeadlineMs, 1000u) : 1000;
+  if (HasDeadline) {
+    clock_gettime(CLOCK_MONOTONIC, &Deadline);
+    Deadline.tv_sec += DeadlineMs / 1000;
+    Deadline.tv_nsec += (DeadlineMs % 1000) * 1000000L;
+    if (Deadline.tv_nsec >= 1000000000L) {
+      Deadline.tv_nsec -= 1000000000L;
+      ++Deadline.tv_sec;
+    }
+  }
+  itimerval Timer{};
+  Timer.it_value.tv_sec = First / 1000;
+  Timer.it_value.tv_usec = (First % 1000) * 1000L;
+  Timer.it_interval.tv_usec = HasDeadline ? 100000 : 0;
+  Timer.it_interval.tv_sec = HasDeadline ? 0 : 1;
+  setitimer(ITIMER_REAL, &Timer, nullptr);
+}
+
+void crash::endRequest() {
+  itimerval Timer{};
+  setitimer(ITIMER_REAL, &Timer, nullptr);
+}
+
+void crash::enterPass(StringRef Pass, StringRef Unit) {
+  Running.clear();
+  Running.append(Pass.data(), std::min<size_t>(Pass.size(), 120));
+  if (Unit.empty())
+    return;
+  Running.append(" on ");
+  Running.append(Unit.data(), std::min<size_t>(Unit.size(), 200));
+}
+
+crash::Activity::Activity(StringRef Name) : OuterSize(Running.Size) {
+  memcpy(Outer, Running.Data, OuterSize);
+  enterPass(Name, "");
+}
+
+crash::Activity::~Activity() {
+  Running.clear();
+  Running.append(Outer, OuterSize);
+}

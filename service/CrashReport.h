@@ -1,0 +1,55 @@
+//===- CrashReport.h - The last words of a session --------------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+///
+/// \file
+/// A session process that cannot go on tells its client why before it dies: a
+/// fatal signal, LLVM's report_fatal_error, memory that ran out, or a deadline
+/// that passed. The report is written from a signal handler, so it is encoded
+/// by hand into a static buffer: no allocation, no locks.
+///
+/// What cannot be reported from inside is SIGKILL: the client then sees the
+/// end of the stream without a reply.
+///
+//===----------------------------------------------------------------------===//
+
+#ifndef MLCOMPILER_GYM_SERVICE_CRASHREPORT_H
+#define MLCOMPILER_GYM_SERVICE_CRASHREPORT_H
+
+#include "llvm/ADT/StringRef.h"
+
+namespace mlcompiler::crash {
+
+/// Installs the handlers, on an alternate stack so that a stack overflow is
+/// reported too. Call once, in the session process; forks inherit it.
+void install();
+
+/// Reports go to this socket from now on.
+void reportTo(int Socket);
+
+/// Between these two calls the process works on a request: it ends itself with
+/// DEADLINE_EXCEEDED after \p DeadlineMs milliseconds (0: never), and silently
+/// as soon as its client has closed the other end of the socket.
+void beginRequest(unsigned DeadlineMs);
+void endRequest();
+
+/// Remembers what is running, for the report. Keeps no reference.
+void enterPass(llvm::StringRef Pass, llvm::StringRef Unit);
+
+/// Names something that is not a pass for as long as it lives, and then what
+/// ran before.
+class Activity {
+public:
+  explicit Activity(llvm::StringRef Name);
+  ~Activity();
+
+private:
+  char Outer[512];
+  size_t OuterSize;
+};
+
+} // namespace mlcompiler::crash
+
+#endif // MLCOMPILER_GYM_SERVICE_CRASHREPORT_H

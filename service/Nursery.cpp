@@ -1,0 +1,254 @@
+//===- Nursery.cpp - The process that sessions are forked from ------------===//
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "Nursery.h"
+#include "RegistryLookup.h"
+#include "Session.h"
+#include "objectives/Objective.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Config/llvm-config.h"
+#include "llvm/MC/TargetRegistry.h"
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+using namespace llvm;
+using namespace mlcompiler;
+
+void Nursery::run() {
+  // Nobody waits for sessions: the kernel shall reap them.
+  signal(SIGCHLD, SIG_IGN);
+  while (true) {
+    std::vector<pollfd> Polled{{Control, POLLIN, 0}};
+    std::vector<std::list<ParkedSession>::iterator> PolledParked;
+    std::vector<std::list<Channel>::iterator> PolledClients;
+    for (auto It = Parked.begin(); It != Parked.end(); ++It) {
+      PolledParked.push_back(It);
+      Polled.push_back({It->Socket, POLLIN, 0});
+    }
+    for (auto It = Clients.begin(); It != Clients.end(); ++It) {
+      PolledClients.push_back(It);
+      Polled.push_back({It->socket(), POLLIN, 0});
+    }
+    if (poll(Polled.data(), Polled.size(), -1) < 0)
+      continue; // EINTR
+    const pollfd *Next = Polled.data() + 1;
+    // Parked sessions first: one that has just died must not be handed to a
+    // client that has just come.
+    for (auto It : PolledParked)
+      if ((Next++)->revents)
+        serveParked(It);
+    for (auto It : PolledClients)
+      if ((Next++)->revents && !serveClient(*It))
+        Clients.erase(It);
+    if (Polled[0].revents & POLLIN)
+      acceptClient();
+    else if (Polled[0].revents)
+      return;
+  }
+}
+
+void Nursery::acceptClient() {
+  int Socket;
+  std::string Payload;
+  if (!receiveDescriptor(Control, Socket, Payload, 16))
+    _exit(0);
+  if (Socket < 0)
+    return;
+  Clients.emplace_back(Socket);
+  // The first request is often there already.
+  if (!serveClient(Clients.back()))
+    Clients.pop_back();
+}
+
+bool Nursery::serveClient(Channel &Client) {
+  while (true) {
+    StringRef Frame;
+    switch (Client.poll(Frame)) {
+    case Channel::Status::Pending:
+      return true;
+    case Channel::Status::EndOfStream:
+      return false;
+    case Channel::Status::TooLarge:
+      Client.write(errorReply(proto::RESOURCE_EXHAUSTED,
+                              "a message may have at most " +
+                                  std::to_string(MaxFrameBytes) + " bytes",
+                              /*SessionEnded=*/true),
+                   /*Wait=*/false);
+      return false;
+    case Channel::Status::Frame:
+      break;
+    }
+    proto::Request Request;
+    if (!Request.ParseFromArray(Frame.data(), static_cast<int>(Frame.size()))) {
+      Client.write(
+          errorReply(proto::MALFORMED_REQUEST,
+                     "these bytes are not a Request of mlcompiler_gym.v1",
+                     /*SessionEnded=*/true),
+          /*Wait=*/false);
+      return false;
+    }
+    proto::Reply Reply;
+    switch (Request.request_case()) {
+    case proto::Request::kDescribe:
+      *Reply.mutable_describe() = describe();
+      break;
+    case proto::Request::kUpload:
+      Reply.mutable_upload()->set_sha256(
+          Programs.insert(Request.upload().program()));
+      break;
+    case proto::Request::kOpen:
+      if (Programs.find(Request.open().program_sha256())) {
+        open(std::move(Client), Request);
+        return false;
+      }
+      Reply = errorReply(proto::NOT_FOUND,
+                         "no program with SHA-256 " +
+                             toHex(Request.open().program_sha256(),
+                                   /*LowerCase=*/true) +
+                             " is stored here; upload it, then open again",
+                         /*SessionEnded=*/false);
+      break;
+    case proto::Request::kClose:
+      Reply.mutable_close();
+      break;
+    default:
+      Reply = errorReply(proto::FAILED_PRECONDITION,
+                         "this stream has no open session",
+                         /*SessionEnded=*/false);
+    }
+    if (!Client.write(Reply, /*Wait=*/false) || Request.has_close())
+      return false;
+  }
+}
+
+void Nursery::open(Channel Client, const proto::Request &Request) {
+  if (!Request.open().park() || !Bounds.Parked) {
+    spawn(std::move(Client), Request, "");
+    return;
+  }
+  // Parsed messages without maps and unknown fields serialise in one way only.
+  std::string Key = Request.open().SerializeAsString();
+  auto Session = llvm::find_if(
+      Parked, [&](const ParkedSession &P) { return P.Key == Key; });
+  if (Session == Parked.end()) {
+    spawn(std::move(Client), Request, Key);
+    return;
+  }
+  Parked.splice(Parked.begin(), Parked, Session);
+  Waiting W{std::move(Client), Request};
+  if (!Session->Ready) {
+    Session->Queue.push_back(std::move(W));
+    return;
+  }
+  if (!handOver(*Session, W)) {
+    drop(Session);
+    spawn(std::move(W.Client), Request, Key);
+  }
+}
+
+bool Nursery::handOver(ParkedSession &Session, Waiting &Client) {
+  return sendDescriptor(Session.Socket, Client.Client.socket(),
+                        Client.Client.unread());
+}
+
+void Nursery::spawn(Channel Client, const proto::Request &Request,
+                    const std::string &Key) {
+  const std::string *Program = Programs.find(Request.open().program_sha256());
+  int Pair[2] = {-1, -1};
+  if (!Key.empty() &&
+      socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, Pair)) {
+    Pair[0] = Pair[1] = -1; // No descriptors left: go without parking.
+  }
+  pid_t Pid = Program ? fork() : -1;
+  if (Pid == 0) {
+    // Nothing of other clients may stay open here: a client must see the end
+    // of its stream when its own session ends.
+    ::close(Control);
+    for (ParkedSession &P : Parked) {
+      ::close(P.Socket);
+      P.Queue.clear();
+    }
+    Clients.clear();
+    if (Pair[0] >= 0)
+      ::close(Pair[0]);
+    Session(std::move(Client), Pair[1]).run(Request, *Program);
+  }
+  if (Pair[1] >= 0)
+    ::close(Pair[1]);
+  if (Pid < 0) {
+    if (Pair[0] >= 0)
+      ::close(Pair[0]);
+    Client.write(
+        errorReply(proto::RESOURCE_EXHAUSTED,
+                   std::string("no process could be made for the session: ") +
+                       strerror(errno),
+                   /*SessionEnded=*/true),
+        /*Wait=*/false);
+    return;
+  }
+  if (Pair[0] < 0)
+    return;
+  Parked.push_front({Key, Pair[0], /*Ready=*/false, /*Queue=*/{}});
+  while (Parked.size() > Bounds.Parked) {
+    auto Last = std::prev(Parked.end());
+    if (Last == Parked.begin())
+      break;
+    drop(Last);
+  }
+}
+
+void Nursery::serveParked(std::list<ParkedSession>::iterator Session) {
+  char Ready;
+  if (recv(Session->Socket, &Ready, 1, MSG_DONTWAIT) != 1) {
+    drop(Session);
+    return;
+  }
+  Session->Ready = true;
+  std::vector<Waiting> Queue = std::move(Session->Queue);
+  Session->Queue.clear();
+  for (Waiting &W : Queue)
+    if (!handOver(*Session, W))
+      spawn(std::move(W.Client), W.Request, "");
+}
+
+void Nursery::drop(std::list<ParkedSession>::iterator Session) {
+  ::close(Session->Socket);
+  std::vector<Waiting> Queue = std::move(Session->Queue);
+  Parked.erase(Session);
+  // Whatever kept the session from its first decision, each client shall hear
+  // it from a session of its own.
+  for (Waiting &W : Queue)
+    spawn(std::move(W.Client), W.Request, "");
+}
+
+proto::DescribeReply Nursery::describe() const {
+  proto::DescribeReply Reply;
+  Reply.set_version(MLCOMPILER_GYM_VERSION);
+  Reply.set_llvm_version(LLVM_VERSION_STRING);
+  for (const Target &T : TargetRegistry::targets())
+    Reply.add_targets(T.getName());
+  llvm::sort(*Reply.mutable_targets());
+  for (const auto *Entry : sortedEntries<TaskRegistry>())
+    *Reply.add_tasks() = describeTask(*Entry);
+  for (const auto *Entry : sortedEntries<ObjectiveRegistry>()) {
+    proto::ObjectiveSpec &Spec = *Reply.add_objectives();
+    Spec.set_name(Entry->getName().str());
+    Spec.set_doc(Entry->getDesc().str());
+    Spec.set_deterministic(Entry->instantiate()->isDeterministic());
+  }
+  for (const auto *Entry : sortedEntries<ObservationRegistry>()) {
+    proto::ObservationSpec &Spec = *Reply.add_observations();
+    Spec.set_name(Entry->getName().str());
+    Spec.set_doc(Entry->getDesc().str());
+    Spec.set_at_decision_only(Entry->instantiate()->needsDecision());
+    Spec.set_media(Entry->instantiate()->media().str());
+  }
+  return Reply;
+}

@@ -1,0 +1,80 @@
+//===- Nursery.h - The process that sessions are forked from ----*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MLCOMPILER_GYM_SERVICE_NURSERY_H
+#define MLCOMPILER_GYM_SERVICE_NURSERY_H
+
+#include "ProgramStore.h"
+#include "Wire.h"
+#include <list>
+#include <string>
+#include <vector>
+
+namespace mlcompiler {
+
+/// The process that sessions are forked from. It has LLVM initialised, holds
+/// the programs and never compiles, so that nothing a program does can harm it.
+///
+/// New clients arrive on the control socket, a SOCK_SEQPACKET: each datagram
+/// carries one end of a fresh socket pair. The nursery reads a client's
+/// requests until it opens a session, and then hands the socket to a process of
+/// its own: a parked session with the same Open if there is one, else a fork of
+/// the nursery. The end of the control socket ends the nursery.
+class Nursery {
+public:
+  struct Limits {
+    /// Bytes of uploaded programs.
+    size_t ProgramBytes = size_t(1) << 30;
+    /// Parked sessions.
+    size_t Parked = 64;
+  };
+
+  Nursery(int Control, Limits Bounds)
+      : Control(Control), Bounds(Bounds), Programs(Bounds.ProgramBytes) {}
+
+  /// Returns when the control socket has been closed.
+  void run();
+
+private:
+  /// A client whose Open waits for another's session to be parked.
+  struct Waiting {
+    Channel Client;
+    proto::Request Request;
+  };
+
+  /// A session process that stands at its first decision, or is on its way
+  /// there.
+  struct ParkedSession {
+    std::string Key;
+    int Socket;
+    bool Ready = false;
+    std::vector<Waiting> Queue;
+  };
+
+  void acceptClient();
+  /// Serves what has arrived. Returns false if the client is done with here.
+  bool serveClient(Channel &Client);
+  void open(Channel Client, const proto::Request &Request);
+  /// Hands the client to the parked session. Returns false if it is gone.
+  bool handOver(ParkedSession &Session, Waiting &Client);
+  /// Forks a session process; \p Key is empty if it is not to be parked.
+  void spawn(Channel Client, const proto::Request &Request,
+             const std::string &Key);
+  void serveParked(std::list<ParkedSession>::iterator Session);
+  void drop(std::list<ParkedSession>::iterator Session);
+  proto::DescribeReply describe() const;
+
+  const int Control;
+  const Limits Bounds;
+  ProgramStore Programs;
+  std::list<Channel> Clients;
+  /// Used most recently first.
+  std::list<ParkedSession> Parked;
+};
+
+} // namespace mlcompiler
+
+#endif // MLCOMPILER_GYM_SERVICE_NURSERY_H

@@ -1,0 +1,332 @@
+//===- Session.cpp - One compile and the client that steers it ------------===//
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "Session.h"
+#include "CrashReport.h"
+#include "objectives/Objective.h"
+#include "llvm/Support/Endian.h"
+#include <cerrno>
+#include <cstring>
+#include <sys/resource.h>
+#include <unistd.h>
+
+using namespace llvm;
+using namespace mlcompiler;
+
+/// Leaves without running destructors: there is nothing to save, and freeing a
+/// module takes longer than leaving it to the kernel.
+[[noreturn]] static void leave() { _exit(0); }
+
+void Session::run(const proto::Request &Request, StringRef Program) {
+  Current = this;
+  Options = Request.open();
+  RequestDeadline = Request.deadline_ms();
+  crash::reportTo(Client.socket());
+  crash::install();
+  crash::beginRequest(RequestDeadline ? RequestDeadline
+                                      : Options.limits().deadline_ms());
+  if (Error E = open(Program)) {
+    replyError(std::move(E), /*SessionEnded=*/true);
+    leave();
+  }
+  if (Error E = finish()) {
+    replyError(std::move(E), /*SessionEnded=*/true);
+    leave();
+  }
+  replyState();
+  while (true)
+    serve();
+}
+
+Error Session::open(StringRef Program) {
+  if (Error E = checkObjectives(Options.objectives()))
+    return E;
+  if (uint64_t Bytes = Options.limits().memory_bytes()) {
+    rlimit Limit{Bytes, Bytes};
+    if (setrlimit(RLIMIT_DATA, &Limit))
+      return fail(proto::INVALID_ARGUMENT,
+                  Twine("memory limit: ") + strerror(errno));
+  }
+  std::string Pipeline = Options.pipeline();
+  if (!Options.task().empty()) {
+    auto Created = createTask(Options.task(), Options.options());
+    if (!Created)
+      return Created.takeError();
+    Decider = std::move(*Created);
+    Decider->describe(Spec);
+    ActionBytes = tensorBytes(Spec.action().tensor());
+    if (Pipeline.empty())
+      Pipeline = Spec.default_pipeline();
+  }
+  if (Pipeline.empty())
+    return fail(proto::INVALID_ARGUMENT,
+                "without a task, Open must name a pipeline");
+  auto Loaded = Compilation::load(Program, Options);
+  if (!Loaded)
+    return Loaded.takeError();
+  Compile = std::move(*Loaded);
+  if (Error E = Compile->parsePipeline(Pipeline))
+    return E;
+  google::protobuf::RepeatedPtrField<proto::Observation> Unused;
+  if (Error E = observe({*Compile, nullptr, {}}, Options.observations(),
+                        /*Strict=*/false, Unused))
+    return E;
+  return Compile->optimize([&](ModuleAnalysisManager &MAM) {
+    if (Decider)
+      Decider->install(MAM);
+  });
+}
+
+Error Session::finish() {
+  Features = StringRef();
+  Finished = true;
+  return measure(*Compile, Options.objectives(),
+                 *Outcome.mutable_measurements());
+}
+
+StringRef Session::decide(StringRef NewFeatures) {
+  Features = NewFeatures;
+  Compile->changed();
+  if (NextAction == Actions.size()) {
+    // The reply of the Open or Step that brought the compiler here, unless
+    // this is a first decision, and then what the client wants of it.
+    replyState();
+    while (NextAction == Actions.size())
+      serve();
+  }
+  StringRef Action = StringRef(Actions).substr(NextAction, ActionBytes);
+  NextAction += Action.size();
+  Taken.push_back({Decider->decisionLabel(), Action.str()});
+  Features = StringRef();
+  return Action;
+}
+
+proto::Request Session::receive() {
+  proto::Request Request;
+  StringRef Frame;
+  switch (Client.read(Frame)) {
+  case Channel::Status::Frame:
+    if (Request.ParseFromArray(Frame.data(), static_cast<int>(Frame.size())))
+      break;
+    replyError(fail(proto::MALFORMED_REQUEST,
+                    "these bytes are not a Request of mlcompiler_gym.v1"),
+               /*SessionEnded=*/true);
+    leave();
+  case Channel::Status::TooLarge:
+    replyError(fail(proto::MALFORMED_REQUEST,
+                    "a message of this length is not accepted; is the stream "
+                    "out of step?"),
+               /*SessionEnded=*/true);
+    leave();
+  case Channel::Status::Pending:
+  case Channel::Status::EndOfStream:
+    leave();
+  }
+  RequestDeadline = Request.deadline_ms() ? Request.deadline_ms()
+                                          : Options.limits().deadline_ms();
+  crash::beginRequest(RequestDeadline);
+  return Request;
+}
+
+void Session::reply() {
+  crash::endRequest();
+  if (!Client.write(Answer))
+    leave();
+  Answer.Clear();
+}
+
+void Session::replyError(Error E, bool SessionEnded) {
+  Answer.Clear();
+  handleAllErrors(
+      std::move(E),
+      [&](const Failure &F) {
+        Answer = errorReply(F.Code, F.Message, SessionEnded);
+      },
+      [&](const ErrorInfoBase &Other) {
+        Answer = errorReply(proto::INVALID_PROGRAM, Other.message(),
+                            SessionEnded);
+      });
+  reply();
+}
+
+void Session::serve() { dispatch(receive()); }
+
+void Session::dispatch(const proto::Request &Request) {
+  Error E = Error::success();
+  switch (Request.request_case()) {
+  case proto::Request::kStep:
+    // Replied to when LLVM stops again.
+    E = takeActions(Request.step().actions());
+    if (!E)
+      return;
+    break;
+  case proto::Request::kFork:
+    E = fork();
+    break;
+  case proto::Request::kObserve:
+    E = observe({*Compile, Features.data() ? Decider.get() : nullptr, Taken},
+                Request.observe().names(), /*Strict=*/true,
+                *Answer.mutable_observe()->mutable_observations());
+    break;
+  case proto::Request::kMeasure:
+    E = measure(*Compile, Request.measure().objectives(),
+                *Answer.mutable_measure()->mutable_measurements());
+    break;
+  case proto::Request::kEmit: {
+    if (Request.emit().format() == proto::Emit::FORMAT_UNSPECIFIED) {
+      E = fail(proto::INVALID_ARGUMENT, "Emit needs a format");
+      break;
+    }
+    auto Code = Compile->emit(Request.emit().format());
+    if (Code)
+      Answer.mutable_emit()->set_data(Code->data(), Code->size());
+    else
+      E = Code.takeError();
+    break;
+  }
+  case proto::Request::kClose:
+    Answer.mutable_close();
+    reply();
+    leave();
+  case proto::Request::kDescribe:
+  case proto::Request::kUpload:
+  case proto::Request::kOpen:
+    E = fail(proto::FAILED_PRECONDITION,
+             "this session is open; open another stream for that");
+    break;
+  case proto::Request::REQUEST_NOT_SET:
+    E = fail(proto::INVALID_ARGUMENT, "the request is empty");
+    break;
+  }
+  if (E)
+    replyError(std::move(E), /*SessionEnded=*/false);
+  else if (Answer.reply_case() != proto::Reply::REPLY_NOT_SET)
+    reply();
+}
+
+Error Session::takeActions(const std::string &Bytes) {
+  if (Finished)
+    return fail(proto::FAILED_PRECONDITION,
+                "the compile is finished; there is nothing left to decide");
+  if (Bytes.empty() || Bytes.size() % ActionBytes)
+    return fail(proto::INVALID_ACTION,
+                "an action has " + Twine(ActionBytes) + " bytes, and " +
+                    Twine(Bytes.size()) +
+                    " bytes are not one or more of them");
+  const int64_t Count = Spec.action().meanings_size();
+  for (size_t I = 0; I != Bytes.size(); I += ActionBytes) {
+    int64_t Action = support::endian::read64le(Bytes.data() + I);
+    if (Action < 0 || Action >= Count)
+      return fail(proto::INVALID_ACTION, "action " + Twine(Action) +
+                                             " is not in 0.." +
+                                             Twine(Count - 1));
+  }
+  Actions = Bytes;
+  NextAction = 0;
+  return Error::success();
+}
+
+Error Session::fillState(proto::State &State) {
+  State.set_decisions(Taken.size());
+  if (Finished)
+    *State.mutable_outcome() = Outcome;
+  else
+    State.set_features(Features.data(), Features.size());
+  return observe({*Compile, Finished ? nullptr : Decider.get(), Taken},
+                 Options.observations(), /*Strict=*/false,
+                 *State.mutable_observations());
+}
+
+void Session::replyState() {
+  if (!Opened && Parking >= 0)
+    park();
+  proto::State &State =
+      Opened ? *Answer.mutable_step() : *Answer.mutable_open()->mutable_state();
+  if (Error E = fillState(State)) {
+    replyError(std::move(E), /*SessionEnded=*/false);
+    return;
+  }
+  if (!Opened) {
+    Answer.mutable_open()->set_pid(getpid());
+    Answer.mutable_open()->set_from_parked(FromParked);
+    Opened = true;
+  }
+  Actions.clear();
+  NextAction = 0;
+  reply();
+}
+
+Error Session::fork() {
+  int Socket = Client.takeDescriptor();
+  if (Socket < 0)
+    return fail(proto::INVALID_ARGUMENT,
+                "Fork must carry the socket of the new session");
+  pid_t Pid = ::fork();
+  if (Pid < 0) {
+    ::close(Socket);
+    return fail(proto::RESOURCE_EXHAUSTED,
+                Twine("no process could be made for the fork: ") +
+                    strerror(errno));
+  }
+  if (Pid == 0) {
+    // No reply: the original answers, and this one waits for its own client.
+    adopt(Socket);
+    return Error::success();
+  }
+  ::close(Socket);
+  Answer.mutable_fork()->set_pid(Pid);
+  return Error::success();
+}
+
+void Session::adopt(int Socket) {
+  Client = Channel(Socket);
+  crash::reportTo(Socket);
+}
+
+void Session::park() {
+  pid_t Pid = ::fork();
+  if (Pid < 0)
+    return; // The session itself is not worse off for not being parked.
+  if (Pid == 0) {
+    ::close(std::exchange(Parking, -1));
+    // A fork inherits no timer.
+    crash::beginRequest(RequestDeadline);
+    return;
+  }
+  crash::endRequest();
+  crash::reportTo(-1);
+  Client.close();
+  const char Ready = 1;
+  if (::write(Parking, &Ready, 1) != 1)
+    leave();
+  int Socket;
+  std::string Unread;
+  while (receiveDescriptor(Parking, Socket, Unread, 64 << 10)) {
+    if (Socket < 0)
+      continue;
+    Pid = ::fork();
+    if (Pid == 0) {
+      ::close(std::exchange(Parking, -1));
+      adopt(Socket);
+      Client.prepend(std::move(Unread));
+      FromParked = true;
+      // The request is the Open that is answered now, without being read.
+      StringRef Frame;
+      Client.read(Frame);
+      return;
+    }
+    if (Pid < 0)
+      Channel(Socket).write(
+          errorReply(proto::RESOURCE_EXHAUSTED,
+                     std::string("no process could be made for the session: ") +
+                         strerror(errno),
+                     /*SessionEnded=*/true),
+          /*Wait=*/false);
+    else
+      ::close(Socket);
+  }
+  leave();
+}

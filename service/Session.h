@@ -1,0 +1,87 @@
+//===- Session.h - One compile and the client that steers it ----*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MLCOMPILER_GYM_SERVICE_SESSION_H
+#define MLCOMPILER_GYM_SERVICE_SESSION_H
+
+#include "Compilation.h"
+#include "DecisionPoint.h"
+#include "Wire.h"
+#include "observations/ObservationSource.h"
+#include "tasks/Task.h"
+
+namespace mlcompiler {
+
+/// One compile and the client that steers it: the whole life of a session
+/// process.
+///
+/// There is one thread. Requests are served either in serve(), before the
+/// pipeline starts and after it has ended, or in decide(), which LLVM calls
+/// from the middle of a pass and which returns when a Step arrives. Because of
+/// that, fork(2) copies a session wherever it stands.
+class Session : public DecisionPoint {
+public:
+  /// \p Parking is a socket on which the nursery sends further clients for the
+  /// same Open, or -1 if this session is not to be parked.
+  Session(Channel Client, int Parking)
+      : Client(std::move(Client)), Parking(Parking) {}
+
+  /// Serves \p Request, which is an Open, on \p Program, and then the client's
+  /// further requests. Ends the process.
+  [[noreturn]] void run(const proto::Request &Request,
+                        llvm::StringRef Program);
+
+  llvm::StringRef decide(llvm::StringRef Features) override;
+
+private:
+  llvm::Error open(llvm::StringRef Program);
+  llvm::Error finish();
+
+  /// Serves requests until a Step brings actions, which is possible only at a
+  /// decision; ends the process when the client closes.
+  void serve();
+  /// Reads a request, its time running; ends the process at the end of stream.
+  proto::Request receive();
+  /// Sends Answer, the time of the request no longer running.
+  void reply();
+  void replyError(llvm::Error E, bool SessionEnded);
+
+  void dispatch(const proto::Request &Request);
+  llvm::Error takeActions(const std::string &Bytes);
+  llvm::Error fork();
+  llvm::Error fillState(proto::State &State);
+  /// The reply of Open, and of every Step.
+  void replyState();
+  /// Turns this process into a parked one and its fork into the session.
+  void park();
+  /// Takes \p Socket as the client's from now on.
+  void adopt(int Socket);
+
+  Channel Client;
+  int Parking;
+  proto::Open Options;
+  unsigned RequestDeadline = 0;
+  proto::Reply Answer;
+  proto::Outcome Outcome;
+
+  std::unique_ptr<Compilation> Compile;
+  std::unique_ptr<Task> Decider;
+  proto::TaskSpec Spec;
+  size_t ActionBytes = 0;
+  bool Opened = false;
+  bool FromParked = false;
+  bool Finished = false;
+  /// The features of the decision that LLVM waits for; null if none.
+  llvm::StringRef Features;
+  std::vector<TakenDecision> Taken;
+  /// Actions received and not yet taken.
+  std::string Actions;
+  size_t NextAction = 0;
+};
+
+} // namespace mlcompiler
+
+#endif // MLCOMPILER_GYM_SERVICE_SESSION_H

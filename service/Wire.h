@@ -1,0 +1,90 @@
+//===- Wire.h - Framed messages over a Unix socket --------------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MLCOMPILER_GYM_SERVICE_WIRE_H
+#define MLCOMPILER_GYM_SERVICE_WIRE_H
+
+#include "mlcompiler_gym/v1/compiler_service.pb.h"
+#include "llvm/ADT/StringRef.h"
+#include <deque>
+#include <string>
+
+namespace mlcompiler {
+
+namespace proto = ::mlcompiler_gym::v1;
+
+/// The largest frame that is read: an Upload of this size is refused, since a
+/// length beyond it is far more likely garbage than a program.
+constexpr uint32_t MaxFrameBytes = 256u << 20;
+
+/// One end of a Unix stream socket that carries length-prefixed messages and,
+/// beside them, file descriptors.
+///
+/// Contract: one reader, one writer, one thread. A failed write is not an
+/// error of the service (the client is gone); the next read reports the end of
+/// the stream.
+class Channel {
+public:
+  enum class Status { Frame, Pending, EndOfStream, TooLarge };
+
+  explicit Channel(int Socket = -1) : Socket(Socket) {}
+  Channel(Channel &&Other) noexcept { *this = std::move(Other); }
+  Channel &operator=(Channel &&Other) noexcept;
+  ~Channel() { close(); }
+
+  int socket() const { return Socket; }
+  bool isOpen() const { return Socket >= 0; }
+  void close();
+
+  /// Reads until a whole frame is there. \p Frame stays valid until the next
+  /// read.
+  Status read(llvm::StringRef &Frame);
+
+  /// Takes what has arrived without waiting for more: Pending if that is less
+  /// than a frame.
+  Status poll(llvm::StringRef &Frame);
+
+  /// Sends \p Message as one frame. Waits for room in the socket if \p Wait,
+  /// otherwise gives up and returns false when there is none.
+  bool write(const proto::Reply &Message, bool Wait = true);
+
+  /// The descriptor that came with the request, now the caller's; -1 if none.
+  int takeDescriptor();
+
+  /// Everything received and not handed out as a frame, with the latest frame
+  /// in front of it: what another process needs to carry on reading here.
+  std::string unread() const;
+  /// Puts \p Bytes in front of what the socket brings.
+  void prepend(std::string Bytes);
+
+private:
+  Status next(llvm::StringRef &Frame);
+  Status receive(int Flags);
+
+  int Socket = -1;
+  std::string Buffer;
+  /// Begin of the latest frame (with its length), and of what comes after it.
+  size_t FrameBegin = 0, FrameEnd = 0;
+  std::deque<int> Descriptors;
+  std::string Out;
+};
+
+/// Sends one descriptor (and \p Payload) over \p Socket. Returns false on
+/// failure, with errno set.
+bool sendDescriptor(int Socket, int Descriptor, llvm::StringRef Payload);
+
+/// Receives at most \p Capacity bytes and one descriptor. Returns false at the
+/// end of the stream; \p Descriptor is -1 if none came.
+bool receiveDescriptor(int Socket, int &Descriptor, std::string &Payload,
+                       size_t Capacity);
+
+/// An Error as a reply.
+proto::Reply errorReply(proto::ErrorCode Code, const std::string &Message,
+                        bool SessionEnded);
+
+} // namespace mlcompiler
+
+#endif // MLCOMPILER_GYM_SERVICE_WIRE_H

@@ -1,0 +1,88 @@
+//===- main.cpp - The compiler service ------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "Nursery.h"
+#include "llvm/CodeGen/CommandFlags.h"
+#include "llvm/InitializePasses.h"
+#include "llvm/PassRegistry.h"
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/TargetSelect.h"
+#include "llvm/Support/raw_ostream.h"
+#include <fcntl.h>
+#include <unistd.h>
+
+using namespace llvm;
+using namespace mlcompiler;
+
+static codegen::RegisterCodeGenFlags CodeGenFlags;
+
+static cl::OptionCategory ServiceOptions("Service options");
+static cl::opt<int>
+    ControlSocket("control-fd", cl::cat(ServiceOptions), cl::init(-1),
+                  cl::value_desc("descriptor"),
+                  cl::desc("SOCK_SEQPACKET socket on which clients arrive"));
+static cl::opt<size_t>
+    ProgramBytes("program-bytes", cl::cat(ServiceOptions),
+                 cl::init(Nursery::Limits().ProgramBytes),
+                 cl::value_desc("bytes"),
+                 cl::desc("Keep at most this much of uploaded programs"));
+static cl::opt<size_t>
+    ParkedSessions("parked-sessions", cl::cat(ServiceOptions),
+                   cl::init(Nursery::Limits().Parked), cl::value_desc("n"),
+                   cl::desc("Keep at most n sessions parked at their first "
+                            "decision"));
+
+/// LLVM does now and then print to stdout; that belongs to no client.
+static void redirectStandardStreams() {
+  int Null = open("/dev/null", O_RDWR | O_CLOEXEC);
+  dup2(Null, STDIN_FILENO);
+  dup2(STDERR_FILENO, STDOUT_FILENO);
+  close(Null);
+}
+
+static void initializeLLVM() {
+#define INITIALIZE(TARGET)                                                     \
+  LLVMInitialize##TARGET##TargetInfo();                                        \
+  LLVMInitialize##TARGET##Target();                                            \
+  LLVMInitialize##TARGET##TargetMC();                                          \
+  LLVMInitialize##TARGET##AsmPrinter();                                        \
+  LLVMInitialize##TARGET##AsmParser();
+  // Debian's headers know every target of LLVM; these are the ones linked in.
+  INITIALIZE(X86)
+  INITIALIZE(AArch64)
+#undef INITIALIZE
+  PassRegistry &Registry = *PassRegistry::getPassRegistry();
+  initializeCore(Registry);
+  initializeAnalysis(Registry);
+  initializeTransformUtils(Registry);
+  initializeCodeGen(Registry);
+  initializeTarget(Registry);
+}
+
+int main(int argc, char **argv) {
+  cl::SetVersionPrinter([](raw_ostream &OS) {
+    OS << "mlcompiler-service " MLCOMPILER_GYM_VERSION " (LLVM "
+       << LLVM_VERSION_STRING << ")\n";
+  });
+  cl::HideUnrelatedOptions(ServiceOptions);
+  cl::ParseCommandLineOptions(
+      argc, argv,
+      "The compiler service of mlcompiler_gym.\n\n"
+      "Started by the Python package, which hands it the control socket.\n");
+  if (ControlSocket < 0) {
+    errs() << "mlcompiler-service: no --control-fd: this program is started by "
+              "the Python package mlcompiler_gym\n";
+    return 2;
+  }
+  fcntl(ControlSocket, F_SETFD, FD_CLOEXEC);
+  redirectStandardStreams();
+  initializeLLVM();
+  Nursery::Limits Bounds;
+  Bounds.ProgramBytes = ProgramBytes;
+  Bounds.Parked = ParkedSessions;
+  Nursery(ControlSocket, Bounds).run();
+  return 0;
+}

@@ -1,0 +1,41 @@
+//===- Objective.h - A number of the compiled code --------------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MLCOMPILER_GYM_SERVICE_OBJECTIVES_OBJECTIVE_H
+#define MLCOMPILER_GYM_SERVICE_OBJECTIVES_OBJECTIVE_H
+
+#include "Compilation.h"
+#include "llvm/Support/Registry.h"
+
+namespace mlcompiler {
+
+/// A number of the compiled code; lower is better.
+class Objective {
+public:
+  virtual ~Objective() = default;
+
+  /// Measures the module as it stands and leaves it as it is.
+  virtual llvm::Expected<double> measure(Compilation &C) const = 0;
+
+  /// Whether the same module always gives the same value.
+  virtual bool isDeterministic() const { return true; }
+};
+
+using ObjectiveRegistry = llvm::Registry<Objective>;
+
+/// Measures each of \p Names in turn into \p Out.
+llvm::Error
+measure(Compilation &C,
+        const google::protobuf::RepeatedPtrField<std::string> &Names,
+        google::protobuf::RepeatedPtrField<proto::Measurement> &Out);
+
+/// Fails if one of \p Names is no objective, naming those that are.
+llvm::Error checkObjectives(
+    const google::protobuf::RepeatedPtrField<std::string> &Names);
+
+} // namespace mlcompiler
+
+#endif // MLCOMPILER_GYM_SERVICE_OBJECTIVES_OBJECTIVE_H

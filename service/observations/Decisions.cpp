@@ -1,0 +1,43 @@
+//===- Decisions.cpp - The decision at hand and those taken ---------------===//
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "ObservationSource.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FormatVariadic.h"
+
+using namespace llvm;
+using namespace mlcompiler;
+
+namespace {
+
+class CurrentDecision : public ObservationSource {
+  bool needsDecision() const override { return true; }
+  StringRef media() const override { return "json"; }
+  std::string observe(const ObservationContext &Context) const override {
+    return formatv("{0}",
+                   json::Value(Context.Stopped->describeDecision()));
+  }
+};
+
+class TakenDecisions : public ObservationSource {
+  StringRef media() const override { return "json"; }
+  std::string observe(const ObservationContext &Context) const override {
+    json::Array Decisions;
+    for (const TakenDecision &D : Context.Taken)
+      Decisions.push_back(
+          json::Array{json::fixUTF8(D.Label), toHex(D.Action, /*LowerCase=*/true)});
+    return formatv("{0}", json::Value(std::move(Decisions)));
+  }
+};
+
+} // namespace
+
+static ObservationRegistry::Add<CurrentDecision>
+    X("decision", "What the compiler is stopped at, as a JSON object whose "
+                  "fields depend on the task.");
+static ObservationRegistry::Add<TakenDecisions>
+    Y("decisions", "The decisions taken so far, as a JSON array of pairs: what "
+                   "was decided, and the bytes of the action in hexadecimal.");

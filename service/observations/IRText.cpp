@@ -1,0 +1,27 @@
+//===- IRText.cpp - The module as text ------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "ObservationSource.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace llvm;
+using namespace mlcompiler;
+
+namespace {
+
+class IRText : public ObservationSource {
+  std::string observe(const ObservationContext &Context) const override {
+    std::string Text;
+    raw_string_ostream OS(Text);
+    Context.Compile.module().print(OS, nullptr);
+    return Text;
+  }
+};
+
+} // namespace
+
+static ObservationRegistry::Add<IRText> X("ir",
+                                          "The module as textual LLVM IR.");

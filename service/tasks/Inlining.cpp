@@ -1,0 +1,225 @@
+//===- Inlining.cpp - One decision per call site --------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+///
+/// \file
+/// Hands out the decisions of LLVM's inliner (MLGO, Trofin et al. 2021). The
+/// features, their bookkeeping and every legality check are LLVM's own
+/// MLInlineAdvisor. It comes in through PluginInlineAdvisorAnalysis, LLVM's
+/// public extension point, rather than through -enable-ml-inliner, so that the
+/// call site is at hand beside its features.
+///
+//===----------------------------------------------------------------------===//
+
+#include "Task.h"
+#include "llvm/Analysis/InlineAdvisor.h"
+#include "llvm/Analysis/InlineModelFeatureMaps.h"
+#include "llvm/Analysis/InteractiveModelRunner.h"
+#include "llvm/Analysis/MLInlineAdvisor.h"
+#include "llvm/IR/DebugLoc.h"
+#include "llvm/IR/DebugInfoMetadata.h"
+#include "llvm/IR/Function.h"
+#include "llvm/IR/InstrTypes.h"
+#include "llvm/IR/Module.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace llvm;
+using namespace mlcompiler;
+
+namespace {
+
+/// LLVM's advisor, which in addition remembers the call site it asks about and
+/// adds the heuristic's own decision to the features. (LLVM can add it too, but
+/// only for a runner that talks to named pipes.)
+class CallSiteAdvisor : public MLInlineAdvisor {
+public:
+  using RunnerFactory = std::function<std::unique_ptr<MLModelRunner>(
+      const std::vector<TensorSpec> &)>;
+
+  /// \p Heuristic is null if its decision is not wanted.
+  CallSiteAdvisor(Module &M, ModuleAnalysisManager &MAM, RunnerFactory Runner,
+                  std::unique_ptr<InlineAdvisor> Heuristic)
+      : MLInlineAdvisor(M, MAM, Runner, /*GetDefaultAdvice=*/nullptr),
+        Heuristic(std::move(Heuristic)) {}
+
+  const CallBase *callSite() const { return CallSite; }
+
+private:
+  std::unique_ptr<MLInlineAdvice>
+  getAdviceFromModel(CallBase &CB, OptimizationRemarkEmitter &ORE) override {
+    CallSite = &CB;
+    if (Heuristic)
+      *ModelRunner->getTensor<int64_t>(getFeatureMap().size()) =
+          heuristicDecision(CB);
+    return MLInlineAdvisor::getAdviceFromModel(CB, ORE);
+  }
+
+  bool heuristicDecision(CallBase &CB) {
+    std::unique_ptr<InlineAdvice> Advice = Heuristic->getAdvice(CB);
+    if (!Advice)
+      return false;
+    // It is asked for its opinion only.
+    Advice->recordUnattemptedInlining();
+    return Advice->isInliningRecommended();
+  }
+
+  const std::unique_ptr<InlineAdvisor> Heuristic;
+  const CallBase *CallSite = nullptr;
+};
+
+class Inlining : public Task {
+public:
+  void describe(proto::TaskSpec &Spec) const override;
+  Error configure(const StringMap<std::string> &Options) override;
+  void install(ModuleAnalysisManager &MAM) override;
+  json::Object describeDecision() const override;
+  std::string decisionLabel() const override;
+
+private:
+  std::unique_ptr<CallSiteAdvisor> createAdvisor(Module &M,
+                                                 FunctionAnalysisManager &FAM,
+                                                 InlineParams Params,
+                                                 InlineContext IC);
+
+  bool IncludeDefault = false;
+  ModuleAnalysisManager *Modules = nullptr;
+  /// Belongs to LLVM, which keeps it as long as it asks for advice.
+  CallSiteAdvisor *Advisor = nullptr;
+
+  /// The factory is a plain function pointer; a process serves one compile.
+  static Inlining *Current;
+};
+
+} // namespace
+
+Inlining *Inlining::Current = nullptr;
+
+static TaskRegistry::Add<Inlining>
+    X("inlining", "Whether to inline one call site, in the order in which "
+                  "LLVM's CGSCC inliner visits them.");
+
+/// Numbers of things fit 32 bits in LLVM's own InlineCostFeatures.
+static void setBounds(proto::TensorSpec &Tensor, double Low, double High) {
+  Tensor.set_low(Low);
+  Tensor.set_high(High);
+}
+
+void Inlining::describe(proto::TaskSpec &Spec) const {
+  Spec.set_default_pipeline("default<Oz>");
+  Spec.set_default_objective("text_size");
+  proto::TensorSpec &Action = *Spec.mutable_action()->mutable_tensor();
+  describeTensor(InlineDecisionSpec, Action);
+  setBounds(Action, 0, 1);
+  Action.set_doc("whether to inline the callee at this call site");
+  Spec.mutable_action()->add_meanings("keep the call");
+  Spec.mutable_action()->add_meanings("inline");
+
+  static constexpr const char *Docs[] = {
+#define DOC(DTYPE, SHAPE, NAME, TEXT) TEXT,
+      INLINE_COST_FEATURE_ITERATOR(DOC) INLINE_FEATURE_ITERATOR(DOC)
+#undef DOC
+  };
+  constexpr double Limit = 2147483648.0;
+  for (auto [Feature, Doc] :
+       zip_equal(MLInlineAdvisor::getInitialFeatureMap(), Docs)) {
+    proto::TensorSpec &Tensor = *Spec.add_features();
+    describeTensor(Feature, Tensor);
+    setBounds(Tensor, -Limit, Limit);
+    Tensor.set_doc(Doc);
+  }
+  proto::TensorSpec &Default = *Spec.add_features();
+  describeTensor(DefaultDecisionSpec, Default);
+  setBounds(Default, 0, 1);
+  Default.set_option(DefaultDecisionName);
+  Default.set_doc("what LLVM's own heuristic would do (1: inline); repeating "
+                  "it gives the very object file of the heuristic compiler");
+
+  proto::OptionSpec *Option = Spec.add_options();
+  Option->set_name(DefaultDecisionName);
+  Option->set_default_value("false");
+  Option->set_doc("whether to compute the heuristic's own decision and send it "
+                  "as a further feature: true or false");
+  Option = Spec.add_options();
+  Option->set_name("size_increase_threshold");
+  Option->set_default_value("2.0");
+  Option->set_doc("once the module has grown by this factor no call site is "
+                  "inlined any more and no decision asked for "
+                  "(-ml-advisor-size-increase-threshold)");
+}
+
+Error Inlining::configure(const StringMap<std::string> &Options) {
+  StringRef Include = Options.at(DefaultDecisionName);
+  if (Include != "true" && Include != "false")
+    return fail(proto::INVALID_ARGUMENT,
+                Twine("option '") + DefaultDecisionName +
+                    "' is true or false, not '" + Include + "'");
+  IncludeDefault = Include == "true";
+  return setOption("ml-advisor-size-increase-threshold",
+                   Options.at("size_increase_threshold"));
+}
+
+void Inlining::install(ModuleAnalysisManager &MAM) {
+  Current = this;
+  Modules = &MAM;
+  MAM.registerPass([] {
+    return PluginInlineAdvisorAnalysis(
+        [](Module &M, FunctionAnalysisManager &FAM, InlineParams Params,
+           InlineContext IC) -> InlineAdvisor * {
+          return Current->createAdvisor(M, FAM, Params, IC).release();
+        });
+  });
+}
+
+std::unique_ptr<CallSiteAdvisor>
+Inlining::createAdvisor(Module &M, FunctionAnalysisManager &FAM,
+                        InlineParams Params, InlineContext IC) {
+  auto Runner = [&](const std::vector<TensorSpec> &Features)
+      -> std::unique_ptr<MLModelRunner> {
+    std::vector<TensorSpec> Inputs = Features;
+    if (IncludeDefault)
+      Inputs.push_back(DefaultDecisionSpec);
+    return std::make_unique<InteractiveModelRunner>(
+        M.getContext(), Inputs, InlineDecisionSpec, /*OutboundName=*/"",
+        /*InboundName=*/"");
+  };
+  std::unique_ptr<InlineAdvisor> Heuristic;
+  if (IncludeDefault)
+    Heuristic = std::make_unique<DefaultInlineAdvisor>(M, FAM, Params, IC);
+  auto Created = std::make_unique<CallSiteAdvisor>(M, *Modules, Runner,
+                                                   std::move(Heuristic));
+  Advisor = Created.get();
+  return Created;
+}
+
+json::Object Inlining::describeDecision() const {
+  const CallBase &CB = *Advisor->callSite();
+  const Function &Caller = *CB.getCaller();
+  const Function &Callee = *CB.getCalledFunction();
+  std::string Call;
+  raw_string_ostream OS(Call);
+  CB.print(OS);
+  json::Object Decision{
+      {"caller", json::fixUTF8(Caller.getName())},
+      {"caller_instructions", int64_t(Caller.getInstructionCount())},
+      {"callee", json::fixUTF8(Callee.getName())},
+      {"callee_instructions", int64_t(Callee.getInstructionCount())},
+      {"callee_uses", int64_t(Callee.getNumUses())},
+      {"callee_local", Callee.hasLocalLinkage()},
+      {"call", json::fixUTF8(StringRef(Call).trim())}};
+  if (const DebugLoc &Loc = CB.getDebugLoc()) {
+    std::string Where;
+    raw_string_ostream LocOS(Where);
+    Loc.print(LocOS);
+    Decision["location"] = Where;
+  }
+  return Decision;
+}
+
+std::string Inlining::decisionLabel() const {
+  const CallBase &CB = *Advisor->callSite();
+  return (CB.getCalledFunction()->getName() + " -> " +
+          CB.getCaller()->getName())
+      .str();
+}
