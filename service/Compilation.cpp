@@ -196,13 +196,14 @@ Error Compilation::takeDiagnostics(StringRef What) {
 Expected<SmallVector<char, 0>> Compilation::emit(proto::Emit::Format Format) {
   SmallVector<char, 0> Bitcode;
   raw_svector_ostream BitcodeStream(Bitcode);
-  WriteBitcodeToFile(*M, BitcodeStream);
+  // As `opt` does; without the order of uses the code generator may choose
+  // differently.
+  WriteBitcodeToFile(*M, BitcodeStream, /*ShouldPreserveUseListOrder=*/true);
   if (Format == proto::Emit::BITCODE)
     return Bitcode;
 
-  // Code is generated from the bitcode, not from the module: that leaves the
-  // module as it is, and gives what `llc` gives, since the order of uses in a
-  // module read back is not that of the module written.
+  // Code is generated from the bitcode, as `llc` does it, since generating code
+  // changes a module, and this one goes on being optimised or observed.
   LLVMContext CodegenContext;
   CodegenContext.setDiagnosticHandlerCallBack(collectErrors, &Diagnostics);
   auto Copy = parseBitcodeFile(
@@ -235,7 +236,7 @@ Expected<SmallVector<char, 0>> Compilation::emit(proto::Emit::Format Format) {
   crash::Activity Generating("code generation");
   Passes.run(**Copy);
   if (Error E = takeDiagnostics("the code generator"))
-    return std::move(E);
+    return E;
   return Code;
 }
 

@@ -74,9 +74,33 @@ static constexpr NamedSignal FatalSignals[] = {
 
 static int ReportSocket = -1;
 static FixedText Running;
-static timespec Deadline;
-static bool HasDeadline;
+
+/// The request under way, in nanoseconds of the monotonic clock; 0 is never.
+static volatile int64_t Deadline;
+static volatile bool InRequest;
 static unsigned DeadlineMilliseconds;
+/// When the timer fires next; 0 if it is not running.
+static volatile int64_t NextTick;
+
+static constexpr int64_t Millisecond = 1000000;
+/// Often enough to notice a client that is gone.
+static constexpr int64_t TickPeriod = 1000 * Millisecond;
+
+static int64_t now() {
+  timespec Now;
+  clock_gettime(CLOCK_MONOTONIC, &Now);
+  return Now.tv_sec * 1000 * Millisecond + Now.tv_nsec;
+}
+
+static void startTimer(int64_t Now, int64_t At) {
+  // A timer of zero would never fire.
+  int64_t Microseconds = std::max<int64_t>((At - Now) / 1000, 1);
+  itimerval Timer{};
+  Timer.it_value.tv_sec = Microseconds / 1000000;
+  Timer.it_value.tv_usec = Microseconds % 1000000;
+  setitimer(ITIMER_REAL, &Timer, nullptr);
+  NextTick = At;
+}
 
 /// Writes the report and ends the process. Async-signal-safe.
 [[noreturn]] static void endWith(proto::ErrorCode Code, const FixedText &Text,
@@ -136,29 +160,35 @@ static void onOutOfMemory() {
   endWith(proto::OUT_OF_MEMORY, Text, "");
 }
 
+[[noreturn]] static void onDeadline() {
+  FixedText Text;
+  Text.append("the deadline of ");
+  char Digits[16];
+  size_t Begin = sizeof(Digits);
+  unsigned Rest = DeadlineMilliseconds;
+  do
+    Digits[--Begin] = static_cast<char>('0' + Rest % 10);
+  while (Rest /= 10);
+  Text.append(Digits + Begin, sizeof(Digits) - Begin);
+  Text.append(" ms passed");
+  appendRunning(Text);
+  Text.append("; open the session with a longer deadline");
+  endWith(proto::DEADLINE_EXCEEDED, Text, "");
+}
+
 static void onTick(int) {
-  timespec Now;
-  clock_gettime(CLOCK_MONOTONIC, &Now);
-  if (HasDeadline &&
-      (Now.tv_sec > Deadline.tv_sec ||
-       (Now.tv_sec == Deadline.tv_sec && Now.tv_nsec >= Deadline.tv_nsec))) {
-    FixedText Text;
-    Text.append("the deadline of ");
-    char Digits[16];
-    size_t Begin = sizeof(Digits);
-    unsigned Rest = DeadlineMilliseconds;
-    do
-      Digits[--Begin] = static_cast<char>('0' + Rest % 10);
-    while (Rest /= 10);
-    Text.append(Digits + Begin, sizeof(Digits) - Begin);
-    Text.append(" ms passed");
-    appendRunning(Text);
-    Text.append("; open the session with a longer deadline");
-    endWith(proto::DEADLINE_EXCEEDED, Text, "");
-  }
+  NextTick = 0;
+  // An idle session needs no timer: it is told when its client leaves.
+  if (!InRequest)
+    return;
+  int64_t Now = now();
+  if (Deadline && Now >= Deadline)
+    onDeadline();
   pollfd Client{ReportSocket, 0, 0};
   if (poll(&Client, 1, 0) > 0 && (Client.revents & POLLHUP))
     _exit(0);
+  int64_t Next = Now + TickPeriod;
+  startTimer(Now, Deadline ? std::min(int64_t(Deadline), Next) : Next);
 }
 
 void crash::install() {
@@ -185,31 +215,22 @@ void crash::install() {
 void crash::reportTo(int Socket) { ReportSocket = Socket; }
 
 void crash::beginRequest(unsigned DeadlineMs) {
-  HasDeadline = DeadlineMs != 0;
+  int64_t Now = now();
   DeadlineMilliseconds = DeadlineMs;
-  // Once a second is often enough to notice a client that is gone.
-  unsigned First = HasDeadline ? std::min(DeadlineMs, 1000u) : 1000;
-  if (HasDeadline) {
-    clock_gettime(CLOCK_MONOTONIC, &Deadline);
-    Deadline.tv_sec += DeadlineMs / 1000;
-    Deadline.tv_nsec += (DeadlineMs % 1000) * 1000000L;
-    if (Deadline.tv_nsec >= 1000000000L) {
-      Deadline.tv_nsec -= 1000000000L;
-      ++Deadline.tv_sec;
-    }
-  }
-  itimerval Timer{};
-  Timer.it_value.tv_sec = First / 1000;
-  Timer.it_value.tv_usec = (First % 1000) * 1000L;
-  Timer.it_interval.tv_usec = HasDeadline ? 100000 : 0;
-  Timer.it_interval.tv_sec = HasDeadline ? 0 : 1;
-  setitimer(ITIMER_REAL, &Timer, nullptr);
+  Deadline = DeadlineMs ? Now + DeadlineMs * Millisecond : 0;
+  InRequest = true;
+  // The timer is left running between requests, since setting it takes as long
+  // as all the rest of a short one. It is set anew only if it would be late.
+  int64_t Wanted = Now + TickPeriod;
+  if (Deadline)
+    Wanted = std::min(Wanted, int64_t(Deadline));
+  if (!NextTick || NextTick > Wanted)
+    startTimer(Now, Wanted);
 }
 
-void crash::endRequest() {
-  itimerval Timer{};
-  setitimer(ITIMER_REAL, &Timer, nullptr);
-}
+void crash::endRequest() { InRequest = false; }
+
+void crash::afterFork() { NextTick = 0; }
 
 void crash::enterPass(StringRef Pass, StringRef Unit) {
   Running.clear();

@@ -35,6 +35,9 @@ void reportTo(int Socket);
 void beginRequest(unsigned DeadlineMs);
 void endRequest();
 
+/// To be called in the child of a fork, which inherits no timer.
+void afterFork();
+
 /// Remembers what is running, for the report. Keeps no reference.
 void enterPass(llvm::StringRef Pass, llvm::StringRef Unit);
 

@@ -104,8 +104,7 @@ StringRef Session::decide(StringRef NewFeatures) {
   return Action;
 }
 
-proto::Request Session::receive() {
-  proto::Request Request;
+const proto::Request &Session::receive() {
   StringRef Frame;
   switch (Client.read(Frame)) {
   case Channel::Status::Frame:
@@ -158,8 +157,11 @@ void Session::dispatch(const proto::Request &Request) {
   Error E = Error::success();
   switch (Request.request_case()) {
   case proto::Request::kStep:
-    // Replied to when LLVM stops again.
     E = takeActions(Request.step().actions());
+    // Actions are replied to when LLVM stops again; without any, it has not
+    // moved.
+    if (!E && Actions.empty())
+      replyState();
     if (!E)
       return;
     break;
@@ -208,14 +210,16 @@ void Session::dispatch(const proto::Request &Request) {
 }
 
 Error Session::takeActions(const std::string &Bytes) {
+  if (Bytes.empty())
+    return Error::success();
   if (Finished)
     return fail(proto::FAILED_PRECONDITION,
                 "the compile is finished; there is nothing left to decide");
-  if (Bytes.empty() || Bytes.size() % ActionBytes)
+  if (Bytes.size() % ActionBytes)
     return fail(proto::INVALID_ACTION,
                 "an action has " + Twine(ActionBytes) + " bytes, and " +
                     Twine(Bytes.size()) +
-                    " bytes are not one or more of them");
+                    " bytes are not a number of them");
   const int64_t Count = Spec.action().meanings_size();
   for (size_t I = 0; I != Bytes.size(); I += ActionBytes) {
     int64_t Action = support::endian::read64le(Bytes.data() + I);
@@ -272,6 +276,7 @@ Error Session::fork() {
                     strerror(errno));
   }
   if (Pid == 0) {
+    crash::endRequest();
     // No reply: the original answers, and this one waits for its own client.
     adopt(Socket);
     return Error::success();
@@ -282,6 +287,7 @@ Error Session::fork() {
 }
 
 void Session::adopt(int Socket) {
+  crash::afterFork();
   Client = Channel(Socket);
   crash::reportTo(Socket);
 }
@@ -292,7 +298,7 @@ void Session::park() {
     return; // The session itself is not worse off for not being parked.
   if (Pid == 0) {
     ::close(std::exchange(Parking, -1));
-    // A fork inherits no timer.
+    crash::afterFork();
     crash::beginRequest(RequestDeadline);
     return;
   }
@@ -313,6 +319,7 @@ void Session::park() {
       adopt(Socket);
       Client.prepend(std::move(Unread));
       FromParked = true;
+      crash::beginRequest(RequestDeadline);
       // The request is the Open that is answered now, without being read.
       StringRef Frame;
       Client.read(Frame);

@@ -44,7 +44,7 @@ private:
   /// decision; ends the process when the client closes.
   void serve();
   /// Reads a request, its time running; ends the process at the end of stream.
-  proto::Request receive();
+  const proto::Request &receive();
   /// Sends Answer, the time of the request no longer running.
   void reply();
   void replyError(llvm::Error E, bool SessionEnded);
@@ -64,6 +64,8 @@ private:
   int Parking;
   proto::Open Options;
   unsigned RequestDeadline = 0;
+  /// Kept between requests for the memory that they have.
+  proto::Request Request;
   proto::Reply Answer;
   proto::Outcome Outcome;
 

@@ -60,7 +60,7 @@ class CompilerEnv(gymnasium.Env[Any, Any]):
     compiler did not survive a step (the episode is truncated).
     """
 
-    metadata = {"render_modes": ["ansi"], "render_fps": 0}
+    metadata = {"render_modes": ["ansi"], "render_fps": 0}  # noqa: RUF012 (Gymnasium)
 
     def __init__(self, setup: Setup, *, render_mode: RenderMode | None = None) -> None:
         if render_mode not in (None, "ansi"):
@@ -128,7 +128,7 @@ class CompilerEnv(gymnasium.Env[Any, Any]):
         self.stats.step_seconds += perf_counter() - began
         return result
 
-    def render(self) -> str | None:  # type: ignore[override]
+    def render(self) -> str | None:
         """The decision at hand and the latest ones, as text."""
         if self.render_mode is None:
             raise ValueError("to render, make the environment with render_mode='ansi'")
@@ -181,13 +181,13 @@ class CompilerEnv(gymnasium.Env[Any, Any]):
         """Measure the module as it stands; the environment's own by default."""
         return self.session.measure(objectives or self.setup.config.objectives)
 
-    def emit(self, format: str = "object") -> bytes:
+    def emit(self, kind: str = "object") -> bytes:
         """The module as it stands, as ``object``, ``assembly`` or ``bitcode``."""
-        return self.session.emit(format)
+        return self.session.emit(kind)
 
-    def write(self, path: str | os.PathLike[str], format: str = "object") -> None:
+    def write(self, path: str | os.PathLike[str], kind: str = "object") -> None:
         """Write :meth:`emit` to a file."""
-        Path(path).write_bytes(self.emit(format))
+        Path(path).write_bytes(self.emit(kind))
 
     def close(self) -> None:
         """End the compile that is under way. ``reset`` begins another."""
@@ -197,7 +197,9 @@ class CompilerEnv(gymnasium.Env[Any, Any]):
 
     def _running(self, what: str) -> Episode:
         if self._episode is None:
-            raise ResetNeededError(f"{what}: no program is being compiled; call reset()")
+            raise ResetNeededError(
+                f"{what}: no program is being compiled; call reset()"
+            )
         return self._episode
 
 

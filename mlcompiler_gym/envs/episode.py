@@ -6,8 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from mlcompiler_gym.errors import ServiceError
 from mlcompiler_gym.envs.setup import Setup
+from mlcompiler_gym.errors import ServiceError
 from mlcompiler_gym.programs import Program
 from mlcompiler_gym.service import Session
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb

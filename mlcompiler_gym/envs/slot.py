@@ -98,9 +98,7 @@ class Slot:
             self._finish(self.episode.end(known))
         else:
             request = self._setup.config.baseline_request()
-            self._wait_for(
-                Opening(self._setup.service, request, self.episode.program)
-            )
+            self._wait_for(Opening(self._setup.service, request, self.episode.program))
 
     def _wait_for(self, opening: Opening) -> None:
         self._opening = opening

@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 from gymnasium import spaces
-from numpy.typing import NDArray
 
 from mlcompiler_gym.errors import InvalidActionError
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 
-_DTYPES = {pb.INT64: np.dtype("<i8"), pb.FLOAT32: np.dtype("<f4")}
+_DTYPES: dict[int, np.dtype[Any]] = {
+    pb.INT64: np.dtype("<i8"),
+    pb.FLOAT32: np.dtype("<f4"),
+}
 
 
 class FeatureDecoder:
@@ -44,7 +46,7 @@ class FeatureDecoder:
                 dtype=np.float32,
             )
         else:
-            self.space = spaces.Dict(boxes)
+            self.space = spaces.Dict({**boxes})
 
     @staticmethod
     def _box(spec: pb.TensorSpec) -> spaces.Box:

@@ -11,6 +11,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space, concatenate, create_empty_array
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from mlcompiler_gym.envs.core import choose_program
 from mlcompiler_gym.envs.episode import Stats
@@ -124,7 +125,9 @@ class CompilerVectorEnv(VectorEnv[Any, Any, Any]):
         for index in chosen:
             infos[index] = self._slots[index].take_result()[4]
         observations = [
-            self.setup.features.zero() if slot.episode is None else slot.episode.observation
+            self.setup.features.zero()
+            if slot.episode is None
+            else slot.episode.observation
             for slot in self._slots
         ]
         return self._batch(observations), _InfoBatch(self.num_envs).merge(infos)
@@ -158,7 +161,9 @@ class CompilerVectorEnv(VectorEnv[Any, Any, Any]):
         checked = []
         for index, action in zip(ids, actions, strict=True):
             if not 0 <= index < self.num_envs:
-                raise ValueError(f"environment {index} is not in 0..{self.num_envs - 1}")
+                raise ValueError(
+                    f"environment {index} is not in 0..{self.num_envs - 1}"
+                )
             if index in self._busy:
                 raise ResetNeededError(f"environment {index} has an action already")
             if self._slots[index].over and (
@@ -187,8 +192,7 @@ class CompilerVectorEnv(VectorEnv[Any, Any, Any]):
         """
         if not self._busy:
             raise ResetNeededError("no action has been sent; call send() first")
-        batch = self._collect(sorted(self._busy), min(self.batch_size, len(self._busy)))
-        return batch
+        return self._collect(sorted(self._busy), min(self.batch_size, len(self._busy)))
 
     def _collect(self, candidates: list[int], count: int) -> VectorResult:
         ready = self._finish(candidates, count)[:count]
@@ -236,7 +240,7 @@ class CompilerVectorEnv(VectorEnv[Any, Any, Any]):
 
     def _batch(self, observations: Sequence[Any]) -> Any:
         space = self.single_observation_space
-        empty = create_empty_array(space, len(observations))
+        empty: Any = create_empty_array(space, len(observations))
         return concatenate(space, observations, empty)
 
     @property
@@ -249,6 +253,7 @@ class CompilerVectorEnv(VectorEnv[Any, Any, Any]):
         """The session of each environment."""
         return [s.episode.session if s.episode else None for s in self._slots]
 
+    @override
     def close_extras(self, **kwargs: Any) -> None:
         for slot in self._slots:
             slot.close()
@@ -264,4 +269,4 @@ def _check_mask(mask: Any, num_envs: int) -> NDArray[np.bool_]:
             f"reset_mask must be a bool array of shape ({num_envs},) with at least "
             "one True"
         )
-    return mask
+    return np.asarray(mask, np.bool_)

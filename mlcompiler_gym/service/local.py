@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import array
 import atexit
 import errno
 import os
@@ -12,6 +11,10 @@ import struct
 import subprocess
 import threading
 import weakref
+from typing import ClassVar
+
+from typing_extensions import override
+
 from mlcompiler_gym.errors import ServiceError, ServiceUnavailableError
 from mlcompiler_gym.service.executable import find_executable
 from mlcompiler_gym.service.session import Service, Session, raise_for_error
@@ -30,7 +33,7 @@ class LocalSession(Session):
     """A session process at the other end of a socket."""
 
     #: Sessions of this process, to be let go in a forked child.
-    _live: weakref.WeakSet[LocalSession] = weakref.WeakSet()
+    _live: ClassVar[weakref.WeakSet[LocalSession]] = weakref.WeakSet()
 
     def __init__(self, sock: socket.socket, opened: pb.OpenReply | None = None) -> None:
         self._socket = sock
@@ -39,6 +42,7 @@ class LocalSession(Session):
         self.opened = opened if opened is not None else pb.OpenReply()
         self._live.add(self)
 
+    @override
     def set_deadline(self, milliseconds: int) -> None:
         self._deadline_ms = milliseconds
         seconds = milliseconds / 1000 + _GRACE if milliseconds else 0.0
@@ -50,6 +54,7 @@ class LocalSession(Session):
             struct.pack("@ll", int(seconds), int(seconds % 1 * 1e6)),
         )
 
+    @override
     def send(self, request: bytes) -> None:
         self._send(len(request).to_bytes(4, "little") + request)
 
@@ -76,6 +81,7 @@ class LocalSession(Session):
             )
         raise error
 
+    @override
     def receive(self) -> pb.Reply:
         data = self._receive_some(_RECEIVE)
         while len(data) < 4:
@@ -112,9 +118,11 @@ class LocalSession(Session):
             )
         return data
 
+    @override
     def fileno(self) -> int:
         return self._socket.fileno()
 
+    @override
     def fork(self) -> LocalSession:
         ours, theirs = socket.socketpair()
         with theirs:
@@ -134,6 +142,7 @@ class LocalSession(Session):
         twin.set_deadline(self._deadline_ms)
         return twin
 
+    @override
     def close(self) -> None:
         # The end of the stream ends the process at once.
         self._socket.close()
@@ -174,7 +183,11 @@ class LocalService(Service):
         """Process of the service; None while it has not been started."""
         return self._process.pid if self._process else None
 
-    def _start(self) -> socket.socket:
+    def __deepcopy__(self, memo: object) -> LocalService:
+        # Gymnasium copies the arguments of make(); a service is not data.
+        return self
+
+    def _start(self) -> None:
         executable = find_executable()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
@@ -191,29 +204,35 @@ class LocalService(Service):
                     f"{executable} cannot be started: {error}"
                 ) from error
         self._control = ours
-        return ours
 
+    @override
     def connect(self) -> LocalSession:
         ours, theirs = socket.socketpair()
         with theirs, self._lock:
-            for control in (self._control, None):
-                if control is None:
-                    if self._process is not None:
-                        self._reap()
-                    control = self._start()
-                try:
-                    control.sendmsg([b"c"], _rights(theirs))
-                    break
-                except OSError as error:
-                    if error.errno not in (errno.EPIPE, errno.ECONNRESET):
-                        raise
-            else:
-                ours.close()
-                raise ServiceUnavailableError(
-                    "the compiler service ends as soon as it is started; run "
-                    f"`{find_executable()} --version` to see why"
-                )
+            if not self._hand_over(theirs):
+                # Killed, or not started yet.
+                self._reap()
+                self._start()
+                if not self._hand_over(theirs):
+                    ours.close()
+                    self._reap()
+                    raise ServiceUnavailableError(
+                        "the compiler service ends as soon as it is started; run "
+                        f"`{find_executable()} --version` to see why"
+                    )
         return LocalSession(ours)
+
+    def _hand_over(self, sock: socket.socket) -> bool:
+        """Give the service its end of a stream; False if there is no service."""
+        if self._control is None:
+            return False
+        try:
+            socket.send_fds(self._control, [b"c"], [sock.fileno()])
+        except OSError as error:
+            if error.errno in (errno.EPIPE, errno.ECONNRESET):
+                return False
+            raise
+        return True
 
     def _reap(self) -> None:
         if self._control is not None:
@@ -227,13 +246,10 @@ class LocalService(Service):
                 self._process.wait()
             self._process = None
 
+    @override
     def close(self) -> None:
         with self._lock:
             self._reap()
-
-
-def _rights(sock: socket.socket) -> list[tuple[int, int, array.array[int]]]:
-    return [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [sock.fileno()]))]
 
 
 def _after_fork_in_child() -> None:

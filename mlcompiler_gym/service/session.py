@@ -89,16 +89,12 @@ class Session(abc.ABC):
         reply = self.call(pb.Request(measure=pb.Measure(objectives=objectives)))
         return {m.objective: m.value for m in reply.measure.measurements}
 
-    def emit(self, format: str = "object") -> bytes:
+    def emit(self, kind: str = "object") -> bytes:
         """Write out the module as it stands: bitcode, assembly or object."""
-        try:
-            value = pb.Emit.Format.Value(format.upper())
-        except ValueError:
-            formats = [name.lower() for name in pb.Emit.Format.keys()[1:]]
-            raise ValueError(
-                f"unknown format {format!r}; known: {', '.join(formats)}"
-            ) from None
-        return self.call(pb.Request(emit=pb.Emit(format=value))).emit.data
+        kinds = [name.lower() for name in pb.Emit.Format.keys()[1:]]
+        if kind not in kinds:
+            raise ValueError(f"unknown format {kind!r}; known: {', '.join(kinds)}")
+        return self.call(pb.Request(emit=pb.Emit(format=kind.upper()))).emit.data
 
 
 class Opening:

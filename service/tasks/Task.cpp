@@ -45,7 +45,7 @@ Expected<std::unique_ptr<Task>> mlcompiler::createTask(
   }
   std::unique_ptr<Task> T = (*Entry)->instantiate();
   if (Error E = T->configure(Values))
-    return std::move(E);
+    return E;
   return T;
 }
 

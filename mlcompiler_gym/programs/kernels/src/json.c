@@ -39,25 +39,16 @@ static void put_text(buffer *b, const char *text) {
     put_char(b, *text++);
 }
 
-// Ends the text in a buffer and gives it to the caller, who frees it.
 static char *take_text(buffer *b) {
   put_char(b, 0);
   return b->data;
 }
 
-static char *copy_range(const char *from, const char *to) {
-  buffer b = {0};
-  while (from < to)
-    put_char(&b, *from++);
-  return take_text(&b);
-}
-
 static value *new_value(kind kind, char *text) {
-  value *v = calloc(1, sizeof *v);
+  value *v = malloc(sizeof *v);
   if (!v)
     abort();
-  v->kind = kind;
-  v->text = text;
+  *v = (value){.kind = kind, .text = text};
   return v;
 }
 
@@ -86,9 +77,13 @@ static bool take(parser *p, char c) {
   return same;
 }
 
-static bool accept(parser *p, char c) {
+static void skip_space(parser *p) {
   while (take(p, ' ') || take(p, '\n'))
     continue;
+}
+
+static bool accept(parser *p, char c) {
+  skip_space(p);
   return take(p, c);
 }
 
@@ -135,12 +130,15 @@ static void skip_string(parser *p) {
   expect(p, '"', "string without an end");
 }
 
-// The text of a leaf, which one of the functions above knows how to skip.
 static char *parse_text(parser *p, kind kind) {
   static void (*const skip[])(parser *) = {skip_word, skip_number, skip_string};
+  buffer b = {0};
+  skip_space(p);
   const char *from = p->cursor;
   skip[kind](p);
-  return copy_range(from, p->cursor);
+  while (from < p->cursor)
+    put_char(&b, *from++);
+  return take_text(&b);
 }
 
 static value *parse_value(parser *p);
@@ -151,11 +149,9 @@ static value *parse_members(parser *p, value *parent, char close) {
   if (accept(p, close))
     return parent;
   do {
-    char *key = NULL;
-    if (parent->kind == OBJECT) {
-      key = parse_text(p, STRING);
+    char *key = parent->kind == OBJECT ? parse_text(p, STRING) : NULL;
+    if (key)
       expect(p, ':', "colon expected");
-    }
     *end = parse_value(p);
     (*end)->key = key;
     end = &(*end)->next;
@@ -175,13 +171,6 @@ static value *parse_value(parser *p) {
   return new_value(kind, parse_text(p, kind));
 }
 
-static value *parse(parser *p, const char *text) {
-  *p = (parser){text, NULL};
-  value *v = parse_value(p);
-  expect(p, 0, "text after the value");
-  return v;
-}
-
 // With an indent below zero everything goes on one line.
 static void put_newline(buffer *b, int indent) {
   if (indent >= 0)
@@ -192,11 +181,7 @@ static void put_newline(buffer *b, int indent) {
 
 static void put_value(buffer *b, const value *v, int indent) {
   int inner = indent < 0 ? indent : indent + 1;
-  if (v->text) {
-    put_text(b, v->text);
-    return;
-  }
-  put_char(b, v->kind == ARRAY ? '[' : '{');
+  put_text(b, v->text ? v->text : v->kind == ARRAY ? "[" : "{");
   for (const value *child = v->child; child; child = child->next) {
     put_newline(b, inner);
     if (child->key) {
@@ -208,7 +193,7 @@ static void put_value(buffer *b, const value *v, int indent) {
   }
   if (v->child)
     put_newline(b, indent);
-  put_char(b, v->kind == ARRAY ? ']' : '}');
+  put_text(b, v->text ? "" : v->kind == ARRAY ? "]" : "}");
 }
 
 static bool has_name(const value *v, int index, const char *name, size_t size) {
@@ -217,7 +202,7 @@ static bool has_name(const value *v, int index, const char *name, size_t size) {
   return strlen(v->key) == size + 2 && !memcmp(v->key + 1, name, size);
 }
 
-// The value at a path like "users/2/name", or NULL.
+// The value at a path like "b/2/name", or NULL.
 static const value *find(const value *v, const char *path) {
   while (v && *path) {
     size_t size = 0;
@@ -232,8 +217,9 @@ static const value *find(const value *v, const char *path) {
 }
 
 static void walk(const value *v, int depth, visit_fn *visit, uint64_t *data) {
-  visit(v, depth, data);
-  for (const value *child = v->child; child; child = child->next)
+  if (v)
+    visit(v, depth, data);
+  for (const value *child = v ? v->child : v; child; child = child->next)
     walk(child, depth + 1, visit, data);
 }
 
@@ -247,31 +233,67 @@ static void sum_text(const value *v, int depth, uint64_t *data) {
     *data = kernel_checksum(*data, v->text, strlen(v->text));
 }
 
-// Reads a text and prints it again, the same or otherwise laid out.
-static char *reprint(const char *text, int indent, uint64_t *counts) {
-  parser p;
-  value *v = parse(&p, text);
+// Reads a text and prints it again, or the error that it has.
+static char *reprint(const char *text, int indent, uint64_t *counts,
+                     uint64_t *sum) {
+  static const char *const paths[] = {"a", "b/1", "b/2/b/0/a"};
+  parser p = {text, NULL};
   buffer b = {0};
-  put_value(&b, v, indent);
+  value *v = parse_value(&p);
+  expect(&p, 0, "text after the value");
   walk(v, 0, count_kind, counts);
+  for (int i = 0; i < 3; i++)
+    walk(find(v, paths[i]), i, sum_text, sum);
+  if (p.error)
+    put_text(&b, p.error);
+  else
+    put_value(&b, v, indent);
   free_value(v);
   return take_text(&b);
 }
 
+// A question mark is a value to be made up.
 static void put_random(buffer *b, kernel_rng *rng, int depth) {
-  static const char *const leaves[] = {"\n true", "12",       "\"a\\\"b\"",
-                                       "-0.5e-7", "\"\\\\\"", "[ ]"};
-  uint64_t pick = kernel_rng_next(rng);
-  if (depth == 0) {
-    put_text(b, leaves[pick % 6]);
-    return;
+  static const char *const leaves[] = {"\n true", "[1, \"\\\\\"]", "\"\\\"\"",
+                                       "-0.5e-7"};
+  static const char *const trees[] = {"{\"a\":?,\"b\":[?, ?,?]}", "[ ?,\n?]",
+                                      "{\"b\" :[?], \"a\": ?}", "{ }"};
+  const char *text = (depth > 0 ? trees : leaves)[kernel_rng_next(rng) % 4];
+  for (; *text; text++)
+    if (*text == '?')
+      put_random(b, rng, depth - 1);
+    else
+      put_char(b, *text);
+}
+
+int main(int argc, char **argv) {
+  static const char *const bad[] = {"[1 2]", "{\"a\" 1}", "nul", "\"\\q\"",
+                                    "-"};
+  int size = kernel_size(argc, argv, 150);
+  uint64_t sum = KERNEL_CHECKSUM_START, counts[OBJECT + 1] = {0};
+  kernel_rng rng = {1};
+  for (int i = 0; i < 5; i++) {
+    char *error = reprint(bad[i], 0, counts, &sum);
+    printf("%s: %s\n", bad[i], error);
+    free(error);
   }
-  put_text(b, "{\"name\" : ");
-  put_random(b, rng, 0);
-  put_text(b, ", \"list\":[");
-  for (uint64_t i = 0; i <= pick % 3; i++) {
-    put_text(b, i ? "," : " ");
-    put_random(b, rng, depth - 1);
+  for (int i = 0; i < size; i++) {
+    buffer b = {0};
+    put_random(&b, &rng, 7 - i % 8);
+    char *text = take_text(&b), *line = reprint(text, -1, counts, &sum);
+    char *pretty = reprint(text, 0, counts, &sum);
+    char *again = reprint(pretty, -1, counts, &sum);
+    char *all[] = {text, line, pretty, again};
+    sum = kernel_checksum(sum, pretty, strlen(pretty));
+    if (strcmp(line, again)) {
+      printf("not the same: %s and %s\n", line, again);
+      exit(1);
+    }
+    for (int k = 0; k < 4; k++)
+      free(all[k]);
   }
-  put_text(b, "]}");
+  for (kind k = WORD; k <= OBJECT; k++)
+    printf("kind %d: %d\n", (int)k, (int)counts[k]);
+  printf("json checksum %016llx\n", (unsigned long long)sum);
+  return 0;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Dense matrices over a prime field and over doubles: product, LU, inverse.
+// Dense matrices: products and determinants modulo a prime, LU over doubles.
 
 #include "kernel.h"
 

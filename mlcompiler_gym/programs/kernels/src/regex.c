@@ -146,9 +146,10 @@ static void parse_alternatives(regex *re) {
 }
 
 static bool regex_compile(regex *re, const char *pattern) {
-  memset(re, 0, sizeof *re);
+  *re = (regex){.cursor = pattern};
   // No character of a pattern makes more than two instructions.
-  re->cursor = 2 * strlen(pattern) + 3 <= MAX_CODE ? pattern : "(too long";
+  if (2 * strlen(pattern) + 3 > MAX_CODE)
+    fail(re, "too long");
   emit(re, OP_SAVE, 0, 0);
   parse_alternatives(re);
   if (peek(re))

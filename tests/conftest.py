@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the tests share: a service of their own, and programs."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import psutil
+import pytest
+
+import mlcompiler_gym
+from mlcompiler_gym.envs import CompilerEnv
+from mlcompiler_gym.service import Service
+
+# LLVM's own compile of a program of a few functions is what most tests need, and
+# milliseconds long; `leaf` is called from three sites, so there are decisions.
+SMALL_C = """
+static int leaf(int x) { return x * 31 + 7; }
+static int twice(int x) { return leaf(x) + leaf(x + 1); }
+int alone(int x) { return x; }
+int entry(int x) { return twice(x) - leaf(x) + twice(3); }
+"""
+
+
+def processes_of(service_pid: int) -> list[int]:
+    """The service's processes; each service leads a process session of its own."""
+    found = []
+    for pid in psutil.pids():
+        try:
+            if os.getsid(pid) == service_pid:
+                status = psutil.Process(pid).status()
+                if status != psutil.STATUS_ZOMBIE:
+                    found.append(pid)
+        except (ProcessLookupError, psutil.NoSuchProcess, PermissionError):
+            continue
+    return found
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
+    """Whether the condition comes true in time."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+@pytest.fixture
+def service() -> Iterator[mlcompiler_gym.LocalService]:
+    """A service of this test alone, which must leave no process behind."""
+    service = mlcompiler_gym.LocalService()
+    yield service
+    pid = service.pid
+    service.close()
+    if pid is not None:
+        assert wait_until(lambda: not processes_of(pid)), (
+            f"processes {processes_of(pid)} outlive their service"
+        )
+
+
+@pytest.fixture(params=["local"])
+def any_service(request: pytest.FixtureRequest) -> Service:
+    """A service by each transport in turn; what the protocol's tests run against."""
+    fixtures = {"local": "service"}
+    found = request.getfixturevalue(fixtures[request.param])
+    assert isinstance(found, Service)
+    return found
+
+
+@pytest.fixture
+def make(
+    service: mlcompiler_gym.LocalService,
+) -> Iterator[Callable[..., CompilerEnv]]:
+    """``make(programs=…)``: an inlining environment, closed after the test."""
+    made: list[CompilerEnv] = []
+
+    def make_env(**settings: Any) -> CompilerEnv:
+        settings.setdefault("service", service)
+        env = gymnasium.make("mlcompiler/Inlining-v0", **settings).unwrapped
+        assert isinstance(env, CompilerEnv)
+        made.append(env)
+        return env
+
+    yield make_env
+    for env in made:
+        env.close()
+
+
+@pytest.fixture
+def write_file(tmp_path: Path) -> Callable[[str, str], Path]:
+    """``write_file("a.c", text)`` writes a file and returns its path."""
+
+    def write(name: str, text: str) -> Path:
+        path = tmp_path / name
+        path.write_text(text)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def small_c(write_file: Callable[[str, str], Path]) -> Path:
+    """Path of a small C program with a handful of decisions."""
+    return write_file("small.c", SMALL_C)
