@@ -6,8 +6,8 @@
 
 #include "Compilation.h"
 #include "CrashReport.h"
-#include "llvm/Analysis/LoopInfo.h"
 #include "llvm/Analysis/LazyCallGraph.h"
+#include "llvm/Analysis/LoopInfo.h"
 #include "llvm/Analysis/RuntimeLibcallInfo.h"
 #include "llvm/Analysis/TargetLibraryInfo.h"
 #include "llvm/Bitcode/BitcodeReader.h"
@@ -76,9 +76,11 @@ Compilation::load(StringRef Program, const proto::Open &Request) {
     std::string Text = C->Diagnostics;
     raw_string_ostream OS(Text);
     Diagnostic.print(nullptr, OS, /*ShowColors=*/false);
-    return fail(proto::INVALID_PROGRAM,
-                "the program is neither bitcode nor IR that LLVM "
-                LLVM_VERSION_STRING " can read: " + StringRef(Text).trim());
+    return fail(
+        proto::INVALID_PROGRAM,
+        "the program is neither bitcode nor IR that LLVM " LLVM_VERSION_STRING
+        " can read: " +
+            StringRef(Text).trim());
   }
   Module &M = *C->M;
   // The name would end up in the object file, and a buffer has none.
@@ -93,7 +95,8 @@ Compilation::load(StringRef Program, const proto::Open &Request) {
       return fail(proto::INVALID_ARGUMENT,
                   "target '" + Request.target_triple() +
                       "' is of another architecture than the program, which "
-                      "was compiled for '" + TheTriple.str() + "'");
+                      "was compiled for '" +
+                      TheTriple.str() + "'");
     TheTriple = Wanted;
   }
   M.setTargetTriple(TheTriple);
@@ -105,9 +108,9 @@ Compilation::load(StringRef Program, const proto::Open &Request) {
   C->Target = std::move(*Target);
   if (!C->CPU.empty() &&
       !C->Target->getMCSubtargetInfo()->isCPUStringValid(C->CPU))
-    return fail(proto::INVALID_ARGUMENT,
-                "unknown cpu '" + C->CPU + "' for target '" + TheTriple.str() +
-                    "'");
+    return fail(proto::INVALID_ARGUMENT, "unknown cpu '" + C->CPU +
+                                             "' for target '" +
+                                             TheTriple.str() + "'");
   if (M.getDataLayout().isDefault())
     M.setDataLayout(C->Target->createDataLayout());
 
@@ -158,8 +161,8 @@ struct PassPipeline {
 Error Compilation::parsePipeline(StringRef Text) {
   PassPipeline P(Context, *Target);
   if (Error E = P.Builder.parsePassPipeline(P.Passes, Text))
-    return fail(proto::INVALID_ARGUMENT, "pipeline '" + Text +
-                                             "': " + toString(std::move(E)));
+    return fail(proto::INVALID_ARGUMENT,
+                "pipeline '" + Text + "': " + toString(std::move(E)));
   Pipeline = Text.str();
   return Error::success();
 }

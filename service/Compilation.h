@@ -36,8 +36,8 @@ public:
 
   /// Runs the pipeline. \p Prepare may register analyses before LLVM's own, and
   /// so take their place.
-  llvm::Error optimize(
-      llvm::function_ref<void(llvm::ModuleAnalysisManager &)> Prepare);
+  llvm::Error
+  optimize(llvm::function_ref<void(llvm::ModuleAnalysisManager &)> Prepare);
 
   /// The module as it stands, written out. Leaves the module untouched.
   llvm::Expected<llvm::SmallVector<char, 0>> emit(proto::Emit::Format Format);

@@ -68,7 +68,7 @@ struct NamedSignal {
 } // namespace
 
 static constexpr NamedSignal FatalSignals[] = {
-    {SIGSEGV, "SIGSEGV"}, {SIGBUS, "SIGBUS"}, {SIGFPE, "SIGFPE"},
+    {SIGSEGV, "SIGSEGV"}, {SIGBUS, "SIGBUS"},   {SIGFPE, "SIGFPE"},
     {SIGILL, "SIGILL"},   {SIGABRT, "SIGABRT"}, {SIGTRAP, "SIGTRAP"},
     {SIGSYS, "SIGSYS"},   {SIGTERM, "SIGTERM"}};
 
@@ -198,7 +198,7 @@ void crash::install() {
   Stack.ss_sp = AlternateStack;
   Stack.ss_size = sizeof(AlternateStack);
   sigaltstack(&Stack, nullptr);
-  struct sigaction Action {};
+  struct sigaction Action{};
   Action.sa_flags = SA_ONSTACK | SA_RESETHAND;
   Action.sa_handler = onFatalSignal;
   for (const NamedSignal &S : FatalSignals)

@@ -1,4 +1,5 @@
-//===- DecisionPoint.h - Where LLVM asks --------------------------*- C++ -*-===//
+//===- DecisionPoint.h - Where LLVM asks --------------------------*- C++
+//-*-===//
 //
 // SPDX-License-Identifier: Apache-2.0
 //

@@ -39,9 +39,9 @@ InteractiveModelRunner::InteractiveModelRunner(
   if (!DecisionPoint::Current)
     reportFatalInternalError("a model runner was made outside a session");
   // switchContext, inline in the header, writes to a logger unconditionally.
-  Log = std::make_unique<Logger>(std::make_unique<raw_null_ostream>(),
-                                 InputSpecs, Advice, /*IncludeReward=*/false,
-                                 Advice);
+  Log =
+      std::make_unique<Logger>(std::make_unique<raw_null_ostream>(), InputSpecs,
+                               Advice, /*IncludeReward=*/false, Advice);
   // The tensors lie one behind the other, so that a decision is sent without
   // being gathered first; the action comes after them. One buffer serves for
   // both, since LLVM's header leaves room for one.

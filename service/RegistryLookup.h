@@ -30,8 +30,8 @@ llvm::SmallVector<const typename RegistryT::entry *> sortedEntries() {
 /// The entry called \p Name. Fails, naming those that there are, if there is
 /// none. \p Kind is what an entry is called in that message.
 template <typename RegistryT>
-llvm::Expected<const typename RegistryT::entry *>
-lookUp(llvm::StringRef Kind, llvm::StringRef Name) {
+llvm::Expected<const typename RegistryT::entry *> lookUp(llvm::StringRef Kind,
+                                                         llvm::StringRef Name) {
   auto Entries = sortedEntries<RegistryT>();
   for (const auto *Entry : Entries)
     if (Entry->getName() == Name)
@@ -39,8 +39,8 @@ lookUp(llvm::StringRef Kind, llvm::StringRef Name) {
   auto Names =
       llvm::map_range(Entries, [](const auto *E) { return E->getName(); });
   return fail(mlcompiler_gym::v1::INVALID_ARGUMENT,
-              "unknown " + Kind + " '" + Name + "'; known: " +
-                  llvm::join(Names, ", "));
+              "unknown " + Kind + " '" + Name +
+                  "'; known: " + llvm::join(Names, ", "));
 }
 
 } // namespace mlcompiler

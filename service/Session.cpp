@@ -145,8 +145,8 @@ void Session::replyError(Error E, bool SessionEnded) {
         Answer = errorReply(F.Code, F.Message, SessionEnded);
       },
       [&](const ErrorInfoBase &Other) {
-        Answer = errorReply(proto::INVALID_PROGRAM, Other.message(),
-                            SessionEnded);
+        Answer =
+            errorReply(proto::INVALID_PROGRAM, Other.message(), SessionEnded);
       });
   reply();
 }
@@ -218,8 +218,7 @@ Error Session::takeActions(const std::string &Bytes) {
   if (Bytes.size() % ActionBytes)
     return fail(proto::INVALID_ACTION,
                 "an action has " + Twine(ActionBytes) + " bytes, and " +
-                    Twine(Bytes.size()) +
-                    " bytes are not a number of them");
+                    Twine(Bytes.size()) + " bytes are not a number of them");
   const int64_t Count = Spec.action().meanings_size();
   for (size_t I = 0; I != Bytes.size(); I += ActionBytes) {
     int64_t Action = support::endian::read64le(Bytes.data() + I);
@@ -319,10 +318,9 @@ void Session::park() {
       adopt(Socket);
       Client.prepend(std::move(Unread));
       FromParked = true;
-      crash::beginRequest(RequestDeadline);
-      // The request is the Open that is answered now, without being read.
-      StringRef Frame;
-      Client.read(Frame);
+      // The client's Open: the nursery has seen that it is the same as this
+      // session's, so only its time starts to run here.
+      receive();
       return;
     }
     if (Pid < 0)

@@ -31,8 +31,7 @@ public:
 
   /// Serves \p Request, which is an Open, on \p Program, and then the client's
   /// further requests. Ends the process.
-  [[noreturn]] void run(const proto::Request &Request,
-                        llvm::StringRef Program);
+  [[noreturn]] void run(const proto::Request &Request, llvm::StringRef Program);
 
   llvm::StringRef decide(llvm::StringRef Features) override;
 

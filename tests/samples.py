@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import select
 import struct
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -145,6 +146,13 @@ def assert_over(session: Session) -> None:
 def upload(session: Session, program: Program) -> bytes:
     request = pb.Request(upload=pb.Upload(program=program.bitcode))
     return session.call(request).upload.sha256
+
+
+def receive_within(session: Session, seconds: float) -> pb.Reply:
+    """The next reply, or a failure where ``receive`` would wait for ever."""
+    ready, _, _ = select.select([session.fileno()], [], [], seconds)
+    assert ready, f"no reply within {seconds} s"
+    return session.receive()
 
 
 def wait_until(

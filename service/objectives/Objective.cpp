@@ -11,7 +11,8 @@ using namespace llvm;
 using namespace mlcompiler;
 
 Error mlcompiler::measure(
-    Compilation &C, const google::protobuf::RepeatedPtrField<std::string> &Names,
+    Compilation &C,
+    const google::protobuf::RepeatedPtrField<std::string> &Names,
     google::protobuf::RepeatedPtrField<proto::Measurement> &Out) {
   if (Names.empty())
     return Error::success();

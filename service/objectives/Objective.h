@@ -33,8 +33,8 @@ measure(Compilation &C,
         google::protobuf::RepeatedPtrField<proto::Measurement> &Out);
 
 /// Fails if one of \p Names is no objective, naming those that are.
-llvm::Error checkObjectives(
-    const google::protobuf::RepeatedPtrField<std::string> &Names);
+llvm::Error
+checkObjectives(const google::protobuf::RepeatedPtrField<std::string> &Names);
 
 } // namespace mlcompiler
 

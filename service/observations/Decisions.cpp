@@ -17,8 +17,7 @@ class CurrentDecision : public ObservationSource {
   bool needsDecision() const override { return true; }
   StringRef media() const override { return "json"; }
   std::string observe(const ObservationContext &Context) const override {
-    return formatv("{0}",
-                   json::Value(Context.Stopped->describeDecision()));
+    return formatv("{0}", json::Value(Context.Stopped->describeDecision()));
   }
 };
 
@@ -27,8 +26,8 @@ class TakenDecisions : public ObservationSource {
   std::string observe(const ObservationContext &Context) const override {
     json::Array Decisions;
     for (const TakenDecision &D : Context.Taken)
-      Decisions.push_back(
-          json::Array{json::fixUTF8(D.Label), toHex(D.Action, /*LowerCase=*/true)});
+      Decisions.push_back(json::Array{json::fixUTF8(D.Label),
+                                      toHex(D.Action, /*LowerCase=*/true)});
     return formatv("{0}", json::Value(std::move(Decisions)));
   }
 };

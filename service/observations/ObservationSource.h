@@ -48,7 +48,8 @@ using ObservationRegistry = llvm::Registry<ObservationSource>;
 llvm::Error
 observe(const ObservationContext &Context,
         const google::protobuf::RepeatedPtrField<std::string> &Names,
-        bool Strict, google::protobuf::RepeatedPtrField<proto::Observation> &Out);
+        bool Strict,
+        google::protobuf::RepeatedPtrField<proto::Observation> &Out);
 
 } // namespace mlcompiler
 

@@ -37,10 +37,9 @@ Expected<std::unique_ptr<Task>> mlcompiler::createTask(
   for (const proto::Option &Option : Options) {
     auto It = Values.find(Option.name());
     if (It == Values.end())
-      return fail(proto::INVALID_ARGUMENT, "task '" + Name +
-                                               "' has no option '" +
-                                               Option.name() +
-                                               "'; it has:" + Known);
+      return fail(proto::INVALID_ARGUMENT,
+                  "task '" + Name + "' has no option '" + Option.name() +
+                      "'; it has:" + Known);
     It->second = Option.value();
   }
   std::unique_ptr<Task> T = (*Entry)->instantiate();
@@ -49,7 +48,8 @@ Expected<std::unique_ptr<Task>> mlcompiler::createTask(
   return T;
 }
 
-void mlcompiler::describeTensor(const TensorSpec &Spec, proto::TensorSpec &Out) {
+void mlcompiler::describeTensor(const TensorSpec &Spec,
+                                proto::TensorSpec &Out) {
   Out.set_name(Spec.name());
   Out.set_dtype(Spec.isElementType<float>() ? proto::FLOAT32 : proto::INT64);
   for (int64_t Dimension : Spec.shape())
@@ -57,8 +57,8 @@ void mlcompiler::describeTensor(const TensorSpec &Spec, proto::TensorSpec &Out) 
 }
 
 size_t mlcompiler::tensorBytes(const proto::TensorSpec &Spec) {
-  size_t Bytes = Spec.dtype() == proto::FLOAT32 ? sizeof(float)
-                                                : sizeof(int64_t);
+  size_t Bytes =
+      Spec.dtype() == proto::FLOAT32 ? sizeof(float) : sizeof(int64_t);
   for (int64_t Dimension : Spec.shape())
     Bytes *= Dimension;
   return Bytes;
@@ -75,6 +75,7 @@ Error mlcompiler::setOption(StringRef Name, StringRef Value) {
   if (It->second->addOccurrence(0, Name, Value))
     return fail(proto::INVALID_ARGUMENT, "'" + Value +
                                              "' is not a value for LLVM's "
-                                             "option '-" + Name + "'");
+                                             "option '-" +
+                                             Name + "'");
   return Error::success();
 }

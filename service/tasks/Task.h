@@ -31,7 +31,8 @@ public:
   virtual void describe(proto::TaskSpec &Spec) const = 0;
 
   /// Takes the options, complete with defaults, before the program is loaded.
-  virtual llvm::Error configure(const llvm::StringMap<std::string> &Options) = 0;
+  virtual llvm::Error
+  configure(const llvm::StringMap<std::string> &Options) = 0;
 
   /// Called before the pipeline is built; may register analyses.
   virtual void install(llvm::ModuleAnalysisManager &MAM) {}

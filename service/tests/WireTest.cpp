@@ -1,0 +1,147 @@
+//===- WireTest.cpp -------------------------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "Wire.h"
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+using namespace llvm;
+using namespace mlcompiler;
+
+namespace {
+
+/// A channel and the other end of its socket.
+struct WireTest : ::testing::Test {
+  Channel Service;
+  int Client = -1;
+
+  void SetUp() override {
+    int Pair[2];
+    ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, Pair), 0);
+    Service = Channel(Pair[0]);
+    Client = Pair[1];
+  }
+  void TearDown() override { hangUp(); }
+
+  void hangUp() {
+    if (Client >= 0)
+      close(std::exchange(Client, -1));
+  }
+  void send(StringRef Bytes) {
+    ASSERT_EQ(write(Client, Bytes.data(), Bytes.size()),
+              static_cast<ssize_t>(Bytes.size()));
+  }
+};
+
+std::string framed(StringRef Payload) {
+  std::string Bytes(4, '\0');
+  Bytes[0] = static_cast<char>(Payload.size() & 0xff);
+  Bytes[1] = static_cast<char>(Payload.size() >> 8 & 0xff);
+  Bytes[2] = static_cast<char>(Payload.size() >> 16 & 0xff);
+  return Bytes + Payload.str();
+}
+
+} // namespace
+
+TEST_F(WireTest, ReadsFramesThatArriveTogether) {
+  send(framed("one") + framed("") + framed("three"));
+  StringRef Frame;
+  ASSERT_EQ(Service.read(Frame), Channel::Status::Frame);
+  EXPECT_EQ(Frame, "one");
+  ASSERT_EQ(Service.read(Frame), Channel::Status::Frame);
+  EXPECT_EQ(Frame, "");
+  ASSERT_EQ(Service.read(Frame), Channel::Status::Frame);
+  EXPECT_EQ(Frame, "three");
+}
+
+TEST_F(WireTest, WaitsForTheRestOfAFrame) {
+  StringRef Frame;
+  std::string Bytes = framed("hello");
+  for (char C : StringRef(Bytes).drop_back()) {
+    send(StringRef(&C, 1));
+    EXPECT_EQ(Service.poll(Frame), Channel::Status::Pending);
+  }
+  send("o");
+  ASSERT_EQ(Service.poll(Frame), Channel::Status::Frame);
+  EXPECT_EQ(Frame, "hello");
+}
+
+TEST_F(WireTest, RefusesALengthThatIsNoLength) {
+  send("\xff\xff\xff\xffgarbage");
+  StringRef Frame;
+  EXPECT_EQ(Service.read(Frame), Channel::Status::TooLarge);
+}
+
+TEST_F(WireTest, ReportsTheEndEvenInTheMiddleOfAFrame) {
+  send(StringRef(framed("hello")).drop_back());
+  hangUp();
+  StringRef Frame;
+  EXPECT_EQ(Service.read(Frame), Channel::Status::EndOfStream);
+}
+
+TEST_F(WireTest, HandsOnWhatItHasNotRead) {
+  send(framed("open") + framed("next"));
+  StringRef Frame;
+  ASSERT_EQ(Service.read(Frame), Channel::Status::Frame);
+  Channel Other;
+  Other.prepend(Service.unread());
+  ASSERT_EQ(Other.poll(Frame), Channel::Status::Frame);
+  EXPECT_EQ(Frame, "open");
+  ASSERT_EQ(Other.poll(Frame), Channel::Status::Frame);
+  EXPECT_EQ(Frame, "next");
+}
+
+TEST_F(WireTest, PassesDescriptorsInOrder) {
+  int Sent[2];
+  ASSERT_EQ(pipe(Sent), 0);
+  ASSERT_TRUE(sendDescriptor(Client, Sent[1], framed("fork")));
+  close(Sent[1]);
+  StringRef Frame;
+  ASSERT_EQ(Service.read(Frame), Channel::Status::Frame);
+  int Received = Service.takeDescriptor();
+  ASSERT_GE(Received, 0);
+  EXPECT_EQ(Service.takeDescriptor(), -1);
+  ASSERT_EQ(write(Received, "x", 1), 1);
+  char Byte;
+  EXPECT_EQ(read(Sent[0], &Byte, 1), 1);
+  close(Received);
+  close(Sent[0]);
+}
+
+TEST_F(WireTest, ClosesDescriptorsThatNobodyTook) {
+  int Sent[2];
+  ASSERT_EQ(pipe(Sent), 0);
+  ASSERT_TRUE(sendDescriptor(Client, Sent[1], framed("fork")));
+  close(Sent[1]);
+  StringRef Frame;
+  ASSERT_EQ(Service.read(Frame), Channel::Status::Frame);
+  Service.close();
+  // The end of the pipe shows that no writer is left.
+  char Byte;
+  EXPECT_EQ(read(Sent[0], &Byte, 1), 0);
+  close(Sent[0]);
+}
+
+TEST_F(WireTest, GivesUpOnAClientThatDoesNotRead) {
+  proto::Reply Reply;
+  Reply.mutable_emit()->set_data(std::string(16 << 20, 'x'));
+  EXPECT_FALSE(Service.write(Reply, /*Wait=*/false));
+}
+
+TEST_F(WireTest, MakesErrorsOfAnyBytes) {
+  proto::Reply Reply =
+      errorReply(proto::INVALID_PROGRAM, "caf\xe9", /*SessionEnded=*/true);
+  ASSERT_TRUE(Service.write(Reply));
+  char Bytes[256];
+  ssize_t Size = read(Client, Bytes, sizeof(Bytes));
+  ASSERT_GT(Size, 4);
+  proto::Reply Parsed;
+  ASSERT_TRUE(Parsed.ParseFromArray(Bytes + 4, static_cast<int>(Size) - 4));
+  EXPECT_EQ(Parsed.error().code(), proto::INVALID_PROGRAM);
+  EXPECT_TRUE(Parsed.error().session_ended());
+}
