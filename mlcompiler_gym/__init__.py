@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Gymnasium environments in which LLVM stops at each decision and asks.
 
-Importing this package costs next to nothing: what it exports is loaded when it
-is first used. The environments are registered with Gymnasium by an entry point
-(group ``gymnasium.envs``), so ``gymnasium.make("mlcompiler/Inlining-v0")`` works
-whichever of the two packages is imported first.
+Importing this package registers the environments with Gymnasium, so that
+``gymnasium.make("mlcompiler/Inlining-v0")`` works. It costs little beyond importing
+Gymnasium itself: what is exported here is loaded when it is first used.
 """
 
 import importlib
-import sys
 from typing import TYPE_CHECKING, Any
+
+from mlcompiler_gym.registration import register_envs
 
 if TYPE_CHECKING:
     from mlcompiler_gym.envs import (
@@ -81,9 +81,4 @@ def __dir__() -> list[str]:
     return sorted(__all__)
 
 
-# Gymnasium reads its entry points once, when it is imported; if that was before
-# this package was installed (a notebook that ran pip), they are made up for.
-if "gymnasium" in sys.modules:
-    from mlcompiler_gym.registration import register_envs
-
-    register_envs()
+register_envs()

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The environments' names, as Gymnasium's entry point loads them."""
+"""The environments' names."""
+
+from gymnasium.envs.registration import register, registry
 
 _ENVS = {
     "mlcompiler/Inlining-v0": ("mlcompiler_gym.envs.inlining", "InliningEnv"),
@@ -8,12 +10,10 @@ _ENVS = {
 
 def register_envs() -> None:
     """Register every environment that is not registered yet."""
-    import gymnasium
-
     for env_id, (module, name) in _ENVS.items():
-        if env_id in gymnasium.registry:
+        if env_id in registry:
             continue
-        gymnasium.register(
+        register(
             id=env_id,
             entry_point=f"{module}:{name}",
             vector_entry_point=f"{module}:make_vector",

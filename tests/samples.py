@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import psutil
 import pytest
 
 from mlcompiler_gym.errors import ServiceError
@@ -163,6 +164,16 @@ def wait_until(
     while not condition():
         assert time.monotonic() < end, f"after {seconds} s still not: {what}"
         time.sleep(0.01)
+
+
+def idle_descriptors(pid: int) -> int:
+    """How many descriptors a process has open once it has caught up."""
+    process = psutil.Process(pid)
+    counts: list[int] = []
+    while len(counts) < 5 or len(set(counts[-5:])) > 1:
+        counts.append(process.num_fds())
+        time.sleep(0.02)
+    return counts[-1]
 
 
 class Sibling:

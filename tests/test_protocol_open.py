@@ -89,7 +89,7 @@ def test_what_open_refuses(
     request = inlining()
     # Not MergeFrom: it would add to the objectives.
     for name in fields:
-        request.ClearField(name)  # type: ignore[arg-type]
+        request.ClearField(name)
     request.MergeFrom(pb.Open(**fields))
     with fails(code, *words) as caught:
         any_service.open(request, CALLS)

@@ -183,9 +183,11 @@ def test_an_unknown_format_is_refused(any_service: Service) -> None:
     # A client of a later version of the protocol may ask for one.
     request = pb.Request.FromString(b"\x42\x02\x08\x63")
     assert request.emit.format == 99
-    with closing(any_service.open(inlining(), CALLS)) as session:
-        with fails("INVALID_ARGUMENT", "format", ended=False):
-            session.call(request)
+    with (
+        closing(any_service.open(inlining(), CALLS)) as session,
+        fails("INVALID_ARGUMENT", "format", ended=False),
+    ):
+        session.call(request)
 
 
 def test_asking_for_nothing_gives_nothing(any_service: Service) -> None:
@@ -221,11 +223,13 @@ def test_a_fork_goes_its_own_way(any_service: Service) -> None:
     inlined = run(any_service, policy=lambda _: 1)
     kept = run(any_service, policy=lambda _: 0)
     assert inlined.object_code != kept.object_code
-    with closing(any_service.open(inlining(), CALLS)) as session:
-        with closing(session.fork()) as twin:
-            state = session.opened.state
-            assert finish(twin, state, lambda _: 1) == inlined
-            assert finish(session, state, lambda _: 0) == kept
+    with (
+        closing(any_service.open(inlining(), CALLS)) as session,
+        closing(session.fork()) as twin,
+    ):
+        state = session.opened.state
+        assert finish(twin, state, lambda _: 1) == inlined
+        assert finish(session, state, lambda _: 0) == kept
 
 
 def test_forks_of_forks_at_every_decision(any_service: Service) -> None:

@@ -19,12 +19,13 @@ def render_text(episode: Episode) -> str:
     """
     setup = episode.setup
     lines = [f"{setup.config.task} · {episode.program.name} · {setup.config.pipeline}"]
-    if episode.done or episode.over:
+    if episode.session.closed:
+        lines.append(f"lost after {len(episode.actions)} decisions")
+        return "\n".join(lines)
+    if episode.over:
         lines.append(f"finished after {len(episode.actions)} decisions")
         for name, value in (episode.values or {}).items():
             lines.append(_line(name, f"{value:g}"))
-        if not episode.session.fileno() >= 0:
-            return "\n".join(lines)
     names = ["decisions"] if episode.over else ["decisions", "decision"]
     observed = episode.session.observe(*names)
     if not episode.over:

@@ -30,7 +30,9 @@ def signed_log(observation: ObsT) -> ObsT:
 
 def _signed_log_space(space: spaces.Space[Any]) -> spaces.Space[Any]:
     if isinstance(space, spaces.Dict):
-        return spaces.Dict({name: _signed_log_space(box) for name, box in space.items()})
+        return spaces.Dict(
+            {name: _signed_log_space(box) for name, box in space.items()}
+        )
     if not isinstance(space, spaces.Box) or space.dtype != np.float32:
         raise TypeError(f"observations are to be a Box of float32, not {space}")
     return spaces.Box(signed_log(space.low), signed_log(space.high))
@@ -71,4 +73,4 @@ class SignedLogVectorObservation(VectorWrapper[Any, Any, Any, Any, Any]):
         observations, *rest, infos = self.env.step(actions)
         for index in np.flatnonzero(infos.get("_final_obs", ())):
             infos["final_obs"][index] = signed_log(infos["final_obs"][index])
-        return signed_log(observations), *rest, infos  # type: ignore[return-value]
+        return signed_log(observations), *rest, infos

@@ -77,7 +77,7 @@ class CompilerVecEnv(VecEnv):
             seed=self._seeds,  # type: ignore[arg-type]  # Gymnasium takes a list too
             options={**options, "reset_mask": mask},
         )
-        for index in np.flatnonzero(mask):
+        for index in np.flatnonzero(mask).tolist():
             self.reset_infos[index] = infos[index]
         return observations  # type: ignore[no-any-return]
 
@@ -91,7 +91,7 @@ class CompilerVecEnv(VecEnv):
             self._with_list_infos.step(self._actions)
         )
         dones = terminations | truncations
-        for index in np.flatnonzero(dones):
+        for index in np.flatnonzero(dones).tolist():
             # What is left is of the episode that has just begun.
             self.reset_infos[index] = infos[index]
             final = infos[index].pop("final_info")
@@ -142,7 +142,8 @@ class CompilerVecEnv(VecEnv):
         ]
 
     def env_is_wrapped(
-        self, wrapper_class: type[gymnasium.Wrapper[Any, Any, Any, Any]],
+        self,
+        wrapper_class: type[gymnasium.Wrapper[Any, Any, Any, Any]],
         indices: VecEnvIndices = None,
     ) -> list[bool]:
         """Whether one of the vector environment's wrappers is of that class."""

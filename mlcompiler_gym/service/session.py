@@ -70,6 +70,11 @@ class Session(abc.ABC):
     def close(self) -> None:
         """End the session. Idempotent."""
 
+    @property
+    def closed(self) -> bool:
+        """Whether the session has ended, by :meth:`close` or by an error."""
+        return self.fileno() < 0
+
     def call(self, request: pb.Request) -> pb.Reply:
         """Send a request and wait for its reply."""
         self.send(request.SerializeToString())

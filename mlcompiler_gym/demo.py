@@ -1,0 +1,305 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``./run demo``: train a small inlining policy and compare it with -Oz.
+
+A policy that decides like LLVM's heuristic is trained further by PPO, on whole
+compiles of a few real programs. Then it compiles each of them on its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import gymnasium
+import matplotlib as mpl
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+from stable_baselines3 import PPO
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.vec_env import VecNormalize
+from torch.nn.functional import cross_entropy
+
+from mlcompiler_gym.envs import CompilerVectorEnv
+from mlcompiler_gym.envs.inlining import make_vector
+from mlcompiler_gym.envs.wrappers import SignedLogVectorObservation, signed_log
+from mlcompiler_gym.errors import MLCompilerGymError
+from mlcompiler_gym.integrations.sb3 import CompilerVecEnv
+from mlcompiler_gym.programs import Program, load_programs
+
+mpl.use("Agg")  # it writes a file, and needs no display
+import matplotlib.pyplot as plt  # noqa: E402
+
+#: Single-file libraries of Debian's libstb-dev, and what makes each a program.
+_STB = {
+    "stb_image_write": "STB_IMAGE_WRITE_IMPLEMENTATION",
+    "stb_rect_pack": "STB_RECT_PACK_IMPLEMENTATION",
+    "stb_perlin": "STB_PERLIN_IMPLEMENTATION",
+}
+_STB_FOLDER = Path("/usr/include/stb")
+
+_OBJECTIVE = "text_size"
+
+Policy = Callable[[NDArray[np.float32]], NDArray[np.int64]]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A program as a policy compiled it; sizes in bytes."""
+
+    program: str
+    oz: float
+    size: float
+    decisions: int
+
+    @property
+    def change(self) -> float:
+        """Relative to -Oz; negative is smaller."""
+        return (self.size - self.oz) / self.oz
+
+
+def stb_programs(folder: Path) -> list[Path]:
+    """Wrappers that make programs of those of the libraries that are installed."""
+    written = []
+    for name, macro in _STB.items():
+        if (_STB_FOLDER / f"{name}.h").exists():
+            path = folder / f"{name}.c"
+            path.write_text(f"#define {macro}\n#include <stb/{name}.h>\n")
+            written.append(path)
+    return written
+
+
+def compile_all(envs: CompilerVectorEnv, policy: Policy) -> list[Outcome]:
+    """Compile each program once, all at the same time.
+
+    Args:
+        envs: As many environments as programs, without autoreset.
+        policy: Actions, int64 (n,), of observations, float32 (n, features).
+    """
+    names = envs.setup.programs.names
+    for index, name in enumerate(names):
+        mask = np.arange(envs.num_envs) == index
+        options = {"program": name, "reset_mask": mask}
+        observations, infos = envs.reset(options=options)
+        if "no_decision" in infos:
+            raise MLCompilerGymError(f"{name} has no call site to decide about")
+    outcomes: dict[int, Outcome] = {}
+    running = np.arange(envs.num_envs)
+    decisions = 0
+    while running.size:
+        envs.send(policy(observations), running)
+        observations, _, terminated, truncated, infos = envs.recv()
+        decisions += 1
+        for row in np.flatnonzero(terminated):
+            outcomes[running[row]] = Outcome(
+                program=infos["program"][row],
+                oz=infos["baseline"][_OBJECTIVE][row],
+                size=infos["objective"][_OBJECTIVE][row],
+                decisions=decisions,
+            )
+        for row in np.flatnonzero(truncated):
+            raise MLCompilerGymError(f"{names[running[row]]}: {infos['error'][row]}")
+        observations, running = observations[~terminated], running[~terminated]
+    return [outcomes[index] for index in range(envs.num_envs)]
+
+
+def greedy(model: PPO) -> Policy:
+    """The model's most probable actions."""
+
+    def policy(observations: NDArray[np.float32]) -> NDArray[np.int64]:
+        actions: NDArray[np.int64]
+        actions, _ = model.predict(signed_log(observations), deterministic=True)
+        return actions
+
+    return policy
+
+
+def imitate(model: PPO, programs: Sequence[Program], loss_at_start: float) -> None:
+    """Make the model decide like LLVM's heuristic, which is where PPO starts.
+
+    It is stopped while the model is still in doubt about the close calls: that
+    is what it will try out, rather than to inline the largest functions.
+    """
+    envs = make_vector(
+        len(programs),
+        programs=programs,
+        autoreset_mode="Disabled",
+        inlining_default=True,
+    )
+    seen = []
+
+    def heuristic(observations: NDArray[np.float32]) -> NDArray[np.int64]:
+        seen.append(observations)
+        return observations[:, -1].astype(np.int64)
+
+    compile_all(envs, heuristic)
+    envs.close()
+    # The heuristic's answer is the last feature, and the policy is not to see it.
+    examples = np.concatenate(seen)
+    features = torch.as_tensor(signed_log(examples[:, :-1]))
+    answers = torch.as_tensor(examples[:, -1].astype(np.int64))
+    optimizer = torch.optim.Adam(model.policy.parameters(), lr=1e-3)
+    for _ in range(1000):
+        actions = model.policy.get_distribution(features)
+        loss = cross_entropy(actions.distribution.logits, answers)
+        if loss < loss_at_start:
+            break
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+
+class KeepBest(BaseCallback):
+    """Compiles all programs now and then, and remembers the best weights.
+
+    Args:
+        envs: For :func:`compile_all`.
+        every: Rollouts from one time to the next.
+    """
+
+    def __init__(self, envs: CompilerVectorEnv, every: int) -> None:
+        super().__init__()
+        self._envs = envs
+        self._every = every
+        self._rollouts = 0
+        self._best = np.inf
+        self._weights: dict[str, Any] = {}
+
+    def _on_step(self) -> bool:
+        return True
+
+    def _on_rollout_start(self) -> None:
+        if self._rollouts % self._every == 0:
+            self._try()
+        self._rollouts += 1
+
+    def _on_training_end(self) -> None:
+        self._try()
+        self.model.policy.load_state_dict(self._weights)
+
+    def _try(self) -> None:
+        outcomes = compile_all(self._envs, greedy(self.model))  # type: ignore[arg-type]
+        score = float(np.mean([outcome.change for outcome in outcomes]))
+        if score < self._best:
+            self._best = score
+            self._weights = copy.deepcopy(self.model.policy.state_dict())
+
+
+def train(
+    programs: Sequence[Program], evaluation: CompilerVectorEnv, args: argparse.Namespace
+) -> PPO:
+    """A policy for these programs."""
+    compilers = make_vector(args.num_envs, programs=programs, autoreset_mode="SameStep")
+    envs = VecNormalize(
+        CompilerVecEnv(SignedLogVectorObservation(compilers)),
+        norm_obs=False,
+        clip_reward=3.0,
+        gamma=1.0,
+    )
+    model = PPO(
+        "MlpPolicy",
+        envs,
+        # An episode is about a hundred decisions and pays at its end.
+        gamma=1.0,
+        gae_lambda=0.98,
+        n_steps=max(2, 2048 // args.num_envs),
+        batch_size=256,
+        learning_rate=5e-4,
+        seed=args.seed,
+        device="cpu",
+    )
+    imitate(model, programs, loss_at_start=0.12)
+    model.learn(args.steps, callback=KeepBest(evaluation, every=6), progress_bar=True)
+    envs.close()
+    return model
+
+
+def print_table(console: Console, outcomes: Sequence[Outcome]) -> None:
+    """One row for each program, and what it comes to."""
+    total = Outcome(
+        "total",
+        sum(outcome.oz for outcome in outcomes),
+        sum(outcome.size for outcome in outcomes),
+        sum(outcome.decisions for outcome in outcomes),
+    )
+    table = Table(title="Size of the machine code (.text)")
+    table.add_column("program")
+    for heading in ("-Oz, bytes", "policy, bytes", "change", "decisions"):
+        table.add_column(heading, justify="right")
+    for outcome in (*outcomes, total):
+        colour = "green" if outcome.change < 0 else "red" if outcome.change > 0 else ""
+        table.add_row(
+            outcome.program,
+            f"{outcome.oz:.0f}",
+            f"{outcome.size:.0f}",
+            f"{outcome.change:+.2%}",
+            f"{outcome.decisions}",
+            style=colour,
+            end_section=outcome is outcomes[-1],
+        )
+    console.print(table)
+    smaller = sum(outcome.change < 0 for outcome in outcomes)
+    larger = sum(outcome.change > 0 for outcome in outcomes)
+    console.print(
+        f"The policy's code is smaller than -Oz's on {smaller} of {len(outcomes)} "
+        f"programs and larger on {larger}; {total.change:+.2%} in total. These are "
+        "the programs that it was trained on."
+    )
+
+
+def save_plot(outcomes: Sequence[Outcome], path: Path) -> None:
+    """A bar for each program, the best on top."""
+    ordered = sorted(outcomes, key=lambda outcome: outcome.change, reverse=True)
+    figure, axes = plt.subplots(figsize=(7, 1 + 0.3 * len(ordered)), layout="tight")
+    changes = [100 * outcome.change for outcome in ordered]
+    colours = ["tab:red" if change > 0 else "tab:green" for change in changes]
+    axes.barh([outcome.program for outcome in ordered], changes, color=colours)
+    axes.axvline(0, color="black", linewidth=0.8)
+    axes.set_xlabel("text size against LLVM 22 -Oz, % (left is smaller)")
+    figure.savefig(path, dpi=150)
+    plt.close(figure)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Command line; ``--help`` lists what it takes."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--steps", type=int, default=120_000, help="to train for")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--programs", nargs="+", help="names and files, not the usual")
+    parser.add_argument("--output", type=Path, default=Path("demo"), help="a folder")
+    parser.add_argument("--num-envs", type=int, default=32, help="compiles at once")
+    args = parser.parse_args(argv)
+    torch.set_num_threads(1)  # the compilers need the processors more
+    console = Console()
+    began = perf_counter()
+    args.output.mkdir(parents=True, exist_ok=True)
+    try:
+        programs = load_programs(
+            args.programs or ["kernels", *stb_programs(args.output)]
+        )
+        console.print(f"{len(programs)} programs: {', '.join(programs.names)}")
+        evaluation = make_vector(
+            len(programs), programs=programs, autoreset_mode="Disabled"
+        )
+        model = train(programs, evaluation, args)
+        outcomes = compile_all(evaluation, greedy(model))
+        evaluation.close()
+    except MLCompilerGymError as error:
+        parser.exit(1, f"{parser.prog}: {error}\n")
+    print_table(console, outcomes)
+    save_plot(outcomes, args.output / "inlining_vs_oz.png")
+    model.save(args.output / "policy.zip")
+    for name in ("inlining_vs_oz.png", "policy.zip"):
+        console.print(f"wrote {args.output / name}")
+    console.print(f"took {perf_counter() - began:.0f} s, seed {args.seed}")
+
+
+if __name__ == "__main__":
+    main()
