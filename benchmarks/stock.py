@@ -16,7 +16,6 @@ from pathlib import Path
 from time import perf_counter
 
 _OPT = ["opt-22", "-relocation-model=pic", "-passes=default<Oz>"]
-_LLC = ["llc-22", "-relocation-model=pic", "-filetype=obj"]
 
 #: From the bytes of the features to the decision.
 Policy = Callable[[bytes], int]
@@ -26,13 +25,6 @@ def plain_compile(bitcode: Path, folder: Path) -> float:
     """Seconds of ``opt`` with LLVM's own decisions."""
     began = perf_counter()
     subprocess.run([*_OPT, str(bitcode), "-o", str(folder / "out.bc")], check=True)
-    return perf_counter() - began
-
-
-def code_generation(folder: Path) -> float:
-    """Seconds of ``llc`` on what ``opt`` wrote."""
-    began = perf_counter()
-    subprocess.run([*_LLC, str(folder / "out.bc"), "-o", os.devnull], check=True)
     return perf_counter() - began
 
 

@@ -28,9 +28,9 @@ ENV_ID = "mlcompiler/Inlining-v0"
 HELD_OUT = ("kernels/json", "kernels/lz", "kernels/regex")
 
 
-def train(programs: list[str], steps: int, seed: int) -> PPO:
+def train(programs: list[str], steps: int, num_envs: int, seed: int) -> PPO:
     compilers = gym.make_vec(
-        ENV_ID, num_envs=16, programs=programs, autoreset_mode="SameStep"
+        ENV_ID, num_envs, programs=programs, autoreset_mode="SameStep"
     )
     envs = VecMonitor(CompilerVecEnv(SignedLogVectorObservation(compilers)))
     # The reward comes once, at the end, and is some hundredths: no discount, and
@@ -45,13 +45,15 @@ def train(programs: list[str], steps: int, seed: int) -> PPO:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--steps", type=int, default=100_000)
+    parser.add_argument("--num-envs", type=int, default=32)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     torch.set_num_threads(1)  # the compilers need the processors more
     gym.register_envs(mlcompiler_gym)
 
     kernels = mlcompiler_gym.load_programs("kernels").names
-    model = train([k for k in kernels if k not in HELD_OUT], args.steps, args.seed)
+    seen = [kernel for kernel in kernels if kernel not in HELD_OUT]
+    model = train(seen, args.steps, args.num_envs, args.seed)
 
     table = Table("held-out program", "-Oz", "policy", "change", title="text, bytes")
     env = SignedLogObservation(gym.make(ENV_ID, programs=HELD_OUT))

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         ResetNeededError,
         ServiceError,
         ServiceUnavailableError,
+        TrajectoryError,
     )
     from mlcompiler_gym.programs import Program, ProgramSet, load_programs
     from mlcompiler_gym.service import LocalService
@@ -44,6 +45,7 @@ _MODULES = {
     "ResetNeededError": "errors",
     "ServiceError": "errors",
     "ServiceUnavailableError": "errors",
+    "TrajectoryError": "errors",
     "Program": "programs",
     "ProgramSet": "programs",
     "load_programs": "programs",
@@ -64,6 +66,7 @@ __all__ = [
     "ServiceError",
     "ServiceUnavailableError",
     "Trajectory",
+    "TrajectoryError",
     "__version__",
     "load_programs",
     "replay",

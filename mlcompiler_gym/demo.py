@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """``./run demo``: train a small inlining policy and compare it with -Oz.
 
-A policy that decides like LLVM's heuristic is trained further by PPO, on whole
-compiles of a few real programs. Then it compiles each of them on its own.
+A policy that roughly decides like LLVM's heuristic is trained further by PPO, on
+whole compiles of a few real programs. Then it compiles each of them on its own.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-import gymnasium
 import matplotlib as mpl
 import numpy as np
 import torch
@@ -25,7 +24,6 @@ from rich.table import Table
 from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import VecNormalize
-from torch.nn.functional import cross_entropy
 
 from mlcompiler_gym.envs import CompilerVectorEnv
 from mlcompiler_gym.envs.inlining import make_vector
@@ -35,14 +33,10 @@ from mlcompiler_gym.integrations.sb3 import CompilerVecEnv
 from mlcompiler_gym.programs import Program, load_programs
 
 mpl.use("Agg")  # it writes a file, and needs no display
-import matplotlib.pyplot as plt  # noqa: E402
+import matplotlib.pyplot as plt
 
-#: Single-file libraries of Debian's libstb-dev, and what makes each a program.
-_STB = {
-    "stb_image_write": "STB_IMAGE_WRITE_IMPLEMENTATION",
-    "stb_rect_pack": "STB_RECT_PACK_IMPLEMENTATION",
-    "stb_perlin": "STB_PERLIN_IMPLEMENTATION",
-}
+#: Single-file libraries of Debian's libstb-dev.
+_STB = ("stb_image_write", "stb_rect_pack", "stb_perlin")
 _STB_FOLDER = Path("/usr/include/stb")
 
 _OBJECTIVE = "text_size"
@@ -68,9 +62,10 @@ class Outcome:
 def stb_programs(folder: Path) -> list[Path]:
     """Wrappers that make programs of those of the libraries that are installed."""
     written = []
-    for name, macro in _STB.items():
+    for name in _STB:
         if (_STB_FOLDER / f"{name}.h").exists():
             path = folder / f"{name}.c"
+            macro = f"{name.upper()}_IMPLEMENTATION"
             path.write_text(f"#define {macro}\n#include <stb/{name}.h>\n")
             written.append(path)
     return written
@@ -94,7 +89,7 @@ def compile_all(envs: CompilerVectorEnv, policy: Policy) -> list[Outcome]:
     running = np.arange(envs.num_envs)
     decisions = 0
     while running.size:
-        envs.send(policy(observations), running)
+        envs.send(policy(observations), running.tolist())
         observations, _, terminated, truncated, infos = envs.recv()
         decisions += 1
         for row in np.flatnonzero(terminated):
@@ -112,20 +107,14 @@ def compile_all(envs: CompilerVectorEnv, policy: Policy) -> list[Outcome]:
 
 def greedy(model: PPO) -> Policy:
     """The model's most probable actions."""
-
-    def policy(observations: NDArray[np.float32]) -> NDArray[np.int64]:
-        actions: NDArray[np.int64]
-        actions, _ = model.predict(signed_log(observations), deterministic=True)
-        return actions
-
-    return policy
+    return lambda seen: model.predict(signed_log(seen), deterministic=True)[0]
 
 
-def imitate(model: PPO, programs: Sequence[Program], loss_at_start: float) -> None:
-    """Make the model decide like LLVM's heuristic, which is where PPO starts.
+def imitate(model: PPO, programs: Sequence[Program]) -> None:
+    """Make the model decide roughly like LLVM's heuristic: where PPO starts.
 
-    It is stopped while the model is still in doubt about the close calls: that
-    is what it will try out, rather than to inline the largest functions.
+    It is stopped while the model is still in doubt, most of all about the close
+    calls; what it is in doubt about is what PPO tries out.
     """
     envs = make_vector(
         len(programs),
@@ -147,36 +136,34 @@ def imitate(model: PPO, programs: Sequence[Program], loss_at_start: float) -> No
     answers = torch.as_tensor(examples[:, -1].astype(np.int64))
     optimizer = torch.optim.Adam(model.policy.parameters(), lr=1e-3)
     for _ in range(1000):
-        actions = model.policy.get_distribution(features)
-        loss = cross_entropy(actions.distribution.logits, answers)
-        if loss < loss_at_start:
+        _, log_probability, _ = model.policy.evaluate_actions(features, answers)
+        loss = -log_probability.mean()
+        if loss < 0.4:
             break
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
 
 
 class KeepBest(BaseCallback):
-    """Compiles all programs now and then, and remembers the best weights.
+    """Compiles all programs now and then, and in the end restores the best weights.
 
-    Args:
-        envs: For :func:`compile_all`.
-        every: Rollouts from one time to the next.
+    Attributes:
+        changes: Mean change of the programs' sizes each time; negative is smaller.
     """
 
-    def __init__(self, envs: CompilerVectorEnv, every: int) -> None:
+    def __init__(self, envs: CompilerVectorEnv) -> None:
         super().__init__()
+        self.changes: list[float] = []
         self._envs = envs
-        self._every = every
         self._rollouts = 0
-        self._best = np.inf
         self._weights: dict[str, Any] = {}
 
     def _on_step(self) -> bool:
         return True
 
     def _on_rollout_start(self) -> None:
-        if self._rollouts % self._every == 0:
+        if self._rollouts % 2 == 0:
             self._try()
         self._rollouts += 1
 
@@ -186,9 +173,8 @@ class KeepBest(BaseCallback):
 
     def _try(self) -> None:
         outcomes = compile_all(self._envs, greedy(self.model))  # type: ignore[arg-type]
-        score = float(np.mean([outcome.change for outcome in outcomes]))
-        if score < self._best:
-            self._best = score
+        self.changes.append(float(np.mean([outcome.change for outcome in outcomes])))
+        if self.changes[-1] == min(self.changes):
             self._weights = copy.deepcopy(self.model.policy.state_dict())
 
 
@@ -200,6 +186,7 @@ def train(
     envs = VecNormalize(
         CompilerVecEnv(SignedLogVectorObservation(compilers)),
         norm_obs=False,
+        # A bad episode loses much more than a good one can win.
         clip_reward=3.0,
         gamma=1.0,
     )
@@ -209,15 +196,21 @@ def train(
         # An episode is about a hundred decisions and pays at its end.
         gamma=1.0,
         gae_lambda=0.98,
-        n_steps=max(2, 2048 // args.num_envs),
-        batch_size=256,
-        learning_rate=5e-4,
+        n_steps=max(2, min(4096, args.steps) // args.num_envs),
+        batch_size=512,
+        n_epochs=5,
+        learning_rate=1e-3,
         seed=args.seed,
         device="cpu",
     )
-    imitate(model, programs, loss_at_start=0.12)
-    model.learn(args.steps, callback=KeepBest(evaluation, every=6), progress_bar=True)
+    imitate(model, programs)
+    best = KeepBest(evaluation)
+    model.learn(args.steps, callback=best, progress_bar=True)
     envs.close()
+    print(
+        f"mean change of size: before PPO {best.changes[0]:+.2%}, after it "
+        f"{best.changes[-1]:+.2%}, best and kept {min(best.changes):+.2%}"
+    )
     return model
 
 
@@ -225,9 +218,9 @@ def print_table(console: Console, outcomes: Sequence[Outcome]) -> None:
     """One row for each program, and what it comes to."""
     total = Outcome(
         "total",
-        sum(outcome.oz for outcome in outcomes),
-        sum(outcome.size for outcome in outcomes),
-        sum(outcome.decisions for outcome in outcomes),
+        sum(o.oz for o in outcomes),
+        sum(o.size for o in outcomes),
+        sum(o.decisions for o in outcomes),
     )
     table = Table(title="Size of the machine code (.text)")
     table.add_column("program")
@@ -245,11 +238,10 @@ def print_table(console: Console, outcomes: Sequence[Outcome]) -> None:
             end_section=outcome is outcomes[-1],
         )
     console.print(table)
-    smaller = sum(outcome.change < 0 for outcome in outcomes)
-    larger = sum(outcome.change > 0 for outcome in outcomes)
+    changes = [outcome.change for outcome in outcomes]
     console.print(
-        f"The policy's code is smaller than -Oz's on {smaller} of {len(outcomes)} "
-        f"programs and larger on {larger}; {total.change:+.2%} in total. These are "
+        f"The policy's code is smaller than -Oz's on {sum(c < 0 for c in changes)} of "
+        f"{len(changes)} programs and larger on {sum(c > 0 for c in changes)}; {total.change:+.2%} in total. These are "
         "the programs that it was trained on."
     )
 
@@ -270,12 +262,14 @@ def save_plot(outcomes: Sequence[Outcome], path: Path) -> None:
 def main(argv: Sequence[str] | None = None) -> None:
     """Command line; ``--help`` lists what it takes."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--steps", type=int, default=120_000, help="to train for")
+    parser.add_argument("--steps", type=int, default=100_000, help="to train for")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--programs", nargs="+", help="names and files, not the usual")
     parser.add_argument("--output", type=Path, default=Path("demo"), help="a folder")
     parser.add_argument("--num-envs", type=int, default=32, help="compiles at once")
     args = parser.parse_args(argv)
+    if args.num_envs < 1:
+        parser.error("--num-envs must be at least 1")
     torch.set_num_threads(1)  # the compilers need the processors more
     console = Console()
     began = perf_counter()

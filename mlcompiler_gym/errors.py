@@ -42,11 +42,8 @@ class ServiceError(MLCompilerGymError):
         return f"{self.code}: {self.message}"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (_rebuild, (type(self), self.__dict__.copy()))
-
-
-def _rebuild(cls: type[ServiceError], state: dict[str, Any]) -> ServiceError:
-    return cls(state.pop("code"), state.pop("message"), **state)
+        # The state brings the other attributes, and notes.
+        return (type(self), (self.code, self.message), self.__dict__.copy())
 
 
 class ServiceUnavailableError(MLCompilerGymError):

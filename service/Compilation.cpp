@@ -50,6 +50,13 @@ createTarget(const Triple &TheTriple, StringRef CPU, const Module &M,
     return fail(proto::INVALID_ARGUMENT,
                 "no code can be generated for target '" + TheTriple.str() +
                     "'; see DescribeReply.targets");
+  // A target machine of an unknown cpu prints its complaint instead of failing.
+  std::unique_ptr<MCSubtargetInfo> Generic(
+      T->createMCSubtargetInfo(TheTriple, "", ""));
+  if (!CPU.empty() && !Generic->isCPUStringValid(CPU))
+    return fail(proto::INVALID_ARGUMENT, "unknown cpu '" + CPU +
+                                             "' for target '" +
+                                             TheTriple.str() + "'");
   std::optional<Reloc::Model> Relocation;
   if (M.getPICLevel() != PICLevel::NotPIC)
     Relocation = Reloc::PIC_;
@@ -70,6 +77,9 @@ Compilation::load(StringRef Program, const proto::Open &Request) {
   std::unique_ptr<Compilation> C(new Compilation());
   C->Context.setDiagnosticHandlerCallBack(collectErrors, &C->Diagnostics);
   SMDiagnostic Diagnostic;
+  // LLVM takes no bytes for an empty module.
+  if (Program.trim().empty())
+    return fail(proto::INVALID_PROGRAM, "the program is empty");
   crash::Activity Reading("reading the program");
   C->M = parseIR(MemoryBufferRef(Program, "program"), Diagnostic, C->Context);
   if (!C->M) {
@@ -106,11 +116,6 @@ Compilation::load(StringRef Program, const proto::Open &Request) {
   if (!Target)
     return Target.takeError();
   C->Target = std::move(*Target);
-  if (!C->CPU.empty() &&
-      !C->Target->getMCSubtargetInfo()->isCPUStringValid(C->CPU))
-    return fail(proto::INVALID_ARGUMENT, "unknown cpu '" + C->CPU +
-                                             "' for target '" +
-                                             TheTriple.str() + "'");
   if (M.getDataLayout().isDefault())
     M.setDataLayout(C->Target->createDataLayout());
 
@@ -198,10 +203,15 @@ Error Compilation::takeDiagnostics(StringRef What) {
 
 Expected<SmallVector<char, 0>> Compilation::emit(proto::Emit::Format Format) {
   SmallVector<char, 0> Bitcode;
+  const size_t DiagnosticsBefore = Diagnostics.size();
+  crash::Activity Writing("writing bitcode");
   raw_svector_ostream BitcodeStream(Bitcode);
   // As `opt` does; without the order of uses the code generator may choose
   // differently.
   WriteBitcodeToFile(*M, BitcodeStream, /*ShouldPreserveUseListOrder=*/true);
+  // Collecting the symbols of inline assembly may have complained; whether it
+  // is an error is for whoever assembles it.
+  Diagnostics.resize(DiagnosticsBefore);
   if (Format == proto::Emit::BITCODE)
     return Bitcode;
 

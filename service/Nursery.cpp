@@ -11,6 +11,7 @@
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Config/llvm-config.h"
 #include "llvm/MC/TargetRegistry.h"
+#include "llvm/Support/Endian.h"
 #include <cerrno>
 #include <csignal>
 #include <cstring>
@@ -34,7 +35,9 @@ void Nursery::run() {
     }
     for (auto It = Clients.begin(); It != Clients.end(); ++It) {
       PolledClients.push_back(It);
-      Polled.push_back({It->socket(), POLLIN, 0});
+      // Who does not read is not read from either.
+      short Events = It->hasUnsent() ? POLLOUT : POLLIN;
+      Polled.push_back({It->socket(), Events, 0});
     }
     if (poll(Polled.data(), Polled.size(), -1) < 0)
       continue; // EINTR
@@ -67,8 +70,18 @@ void Nursery::acceptClient() {
     Clients.pop_back();
 }
 
+static proto::Reply notFound(const proto::Open &Open) {
+  return errorReply(proto::NOT_FOUND,
+                    "no program with SHA-256 " +
+                        toHex(Open.program_sha256(), /*LowerCase=*/true) +
+                        " is stored here; upload it, then open again",
+                    /*SessionEnded=*/false);
+}
+
 bool Nursery::serveClient(Channel &Client) {
-  while (true) {
+  if (!Client.flush())
+    return false;
+  while (!Client.hasUnsent()) {
     StringRef Frame;
     switch (Client.poll(Frame)) {
     case Channel::Status::Pending:
@@ -108,12 +121,7 @@ bool Nursery::serveClient(Channel &Client) {
         open(std::move(Client), Request);
         return false;
       }
-      Reply = errorReply(proto::NOT_FOUND,
-                         "no program with SHA-256 " +
-                             toHex(Request.open().program_sha256(),
-                                   /*LowerCase=*/true) +
-                             " is stored here; upload it, then open again",
-                         /*SessionEnded=*/false);
+      Reply = notFound(Request.open());
       break;
     case proto::Request::kClose:
       Reply.mutable_close();
@@ -126,6 +134,7 @@ bool Nursery::serveClient(Channel &Client) {
     if (!Client.write(Reply, /*Wait=*/false) || Request.has_close())
       return false;
   }
+  return true;
 }
 
 void Nursery::open(Channel Client, const proto::Request &Request) {
@@ -144,7 +153,11 @@ void Nursery::open(Channel Client, const proto::Request &Request) {
   Parked.splice(Parked.begin(), Parked, Session);
   Waiting W{std::move(Client), Request};
   if (!Session->Ready) {
-    Session->Queue.push_back(std::move(W));
+    // Only the session's own deadline bounds the wait.
+    if (Request.deadline_ms())
+      spawn(std::move(W.Client), Request, "");
+    else
+      Session->Queue.push_back(std::move(W));
     return;
   }
   if (!handOver(*Session, W)) {
@@ -154,28 +167,36 @@ void Nursery::open(Channel Client, const proto::Request &Request) {
 }
 
 bool Nursery::handOver(ParkedSession &Session, Waiting &Client) {
+  std::string Payload(sizeof(uint32_t), '\0');
+  support::endian::write32le(Payload.data(), Client.Request.deadline_ms());
   return sendDescriptor(Session.Socket, Client.Client.socket(),
-                        Client.Client.unread());
+                        Payload + Client.Client.unread());
 }
 
 void Nursery::spawn(Channel Client, const proto::Request &Request,
                     const std::string &Key) {
   const std::string *Program = Programs.find(Request.open().program_sha256());
+  if (!Program) {
+    // It went while the client waited.
+    if (Client.write(notFound(Request.open()), /*Wait=*/false))
+      Clients.push_back(std::move(Client));
+    return;
+  }
   int Pair[2] = {-1, -1};
   if (!Key.empty() &&
       socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, Pair)) {
     Pair[0] = Pair[1] = -1; // No descriptors left: go without parking.
   }
-  pid_t Pid = Program ? fork() : -1;
+  pid_t Pid = fork();
   if (Pid == 0) {
     // Nothing of other clients may stay open here: a client must see the end
     // of its stream when its own session ends.
     ::close(Control);
-    for (ParkedSession &P : Parked) {
+    for (ParkedSession &P : Parked)
       ::close(P.Socket);
-      P.Queue.clear();
-    }
+    Parked.clear();
     Clients.clear();
+    Orphans.clear();
     if (Pair[0] >= 0)
       ::close(Pair[0]);
     Session(std::move(Client), Pair[1]).run(Request, *Program);
@@ -211,21 +232,26 @@ void Nursery::serveParked(std::list<ParkedSession>::iterator Session) {
     return;
   }
   Session->Ready = true;
-  std::vector<Waiting> Queue = std::move(Session->Queue);
-  Session->Queue.clear();
-  for (Waiting &W : Queue)
-    if (!handOver(*Session, W))
+  Orphans.splice(Orphans.end(), Session->Queue);
+  placeOrphans(&*Session);
+}
+
+void Nursery::placeOrphans(ParkedSession *Session) {
+  while (!Orphans.empty()) {
+    Waiting W = std::move(Orphans.front());
+    Orphans.pop_front();
+    if (!Session || !handOver(*Session, W))
       spawn(std::move(W.Client), W.Request, "");
+  }
 }
 
 void Nursery::drop(std::list<ParkedSession>::iterator Session) {
   ::close(Session->Socket);
-  std::vector<Waiting> Queue = std::move(Session->Queue);
+  Orphans.splice(Orphans.end(), Session->Queue);
   Parked.erase(Session);
   // Whatever kept the session from its first decision, each client shall hear
   // it from a session of its own.
-  for (Waiting &W : Queue)
-    spawn(std::move(W.Client), W.Request, "");
+  placeOrphans(nullptr);
 }
 
 proto::DescribeReply Nursery::describe() const {

@@ -51,7 +51,7 @@ private:
     std::string Key;
     int Socket;
     bool Ready = false;
-    std::vector<Waiting> Queue;
+    std::list<Waiting> Queue;
   };
 
   void acceptClient();
@@ -60,6 +60,9 @@ private:
   void open(Channel Client, const proto::Request &Request);
   /// Hands the client to the parked session. Returns false if it is gone.
   bool handOver(ParkedSession &Session, Waiting &Client);
+  /// Hands Orphans to \p Session, if there is one, or to processes of their
+  /// own.
+  void placeOrphans(ParkedSession *Session);
   /// Forks a session process; \p Key is empty if it is not to be parked.
   void spawn(Channel Client, const proto::Request &Request,
              const std::string &Key);
@@ -73,6 +76,8 @@ private:
   std::list<Channel> Clients;
   /// Used most recently first.
   std::list<ParkedSession> Parked;
+  /// Clients that waited for a session and are about to be placed.
+  std::list<Waiting> Orphans;
 };
 
 } // namespace mlcompiler

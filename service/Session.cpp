@@ -16,18 +16,14 @@
 using namespace llvm;
 using namespace mlcompiler;
 
-/// Leaves without running destructors: there is nothing to save, and freeing a
-/// module takes longer than leaving it to the kernel.
-[[noreturn]] static void leave() { _exit(0); }
+void Session::leave() { _exit(0); }
 
 void Session::run(const proto::Request &Request, StringRef Program) {
   Current = this;
   Options = Request.open();
-  RequestDeadline = Request.deadline_ms();
   crash::reportTo(Client.socket());
   crash::install();
-  crash::beginRequest(RequestDeadline ? RequestDeadline
-                                      : Options.limits().deadline_ms());
+  startRequest(Request.deadline_ms());
   if (Error E = open(Program)) {
     replyError(std::move(E), /*SessionEnded=*/true);
     leave();
@@ -124,10 +120,13 @@ const proto::Request &Session::receive() {
   case Channel::Status::EndOfStream:
     leave();
   }
-  RequestDeadline = Request.deadline_ms() ? Request.deadline_ms()
-                                          : Options.limits().deadline_ms();
-  crash::beginRequest(RequestDeadline);
+  startRequest(Request.deadline_ms());
   return Request;
+}
+
+void Session::startRequest(unsigned DeadlineMs) {
+  RequestDeadline = DeadlineMs ? DeadlineMs : Options.limits().deadline_ms();
+  crash::beginRequest(RequestDeadline);
 }
 
 void Session::reply() {
@@ -178,8 +177,10 @@ void Session::dispatch(const proto::Request &Request) {
                 *Answer.mutable_measure()->mutable_measurements());
     break;
   case proto::Request::kEmit: {
-    if (Request.emit().format() == proto::Emit::FORMAT_UNSPECIFIED) {
-      E = fail(proto::INVALID_ARGUMENT, "Emit needs a format");
+    if (!proto::Emit::Format_IsValid(Request.emit().format()) ||
+        Request.emit().format() == proto::Emit::FORMAT_UNSPECIFIED) {
+      E = fail(proto::INVALID_ARGUMENT,
+               "Emit needs a format: BITCODE, ASSEMBLY or OBJECT");
       break;
     }
     auto Code = Compile->emit(Request.emit().format());
@@ -260,78 +261,4 @@ void Session::replyState() {
   Actions.clear();
   NextAction = 0;
   reply();
-}
-
-Error Session::fork() {
-  int Socket = Client.takeDescriptor();
-  if (Socket < 0)
-    return fail(proto::INVALID_ARGUMENT,
-                "Fork must carry the socket of the new session");
-  pid_t Pid = ::fork();
-  if (Pid < 0) {
-    ::close(Socket);
-    return fail(proto::RESOURCE_EXHAUSTED,
-                Twine("no process could be made for the fork: ") +
-                    strerror(errno));
-  }
-  if (Pid == 0) {
-    crash::endRequest();
-    // No reply: the original answers, and this one waits for its own client.
-    adopt(Socket);
-    return Error::success();
-  }
-  ::close(Socket);
-  Answer.mutable_fork()->set_pid(Pid);
-  return Error::success();
-}
-
-void Session::adopt(int Socket) {
-  crash::afterFork();
-  Client = Channel(Socket);
-  crash::reportTo(Socket);
-}
-
-void Session::park() {
-  pid_t Pid = ::fork();
-  if (Pid < 0)
-    return; // The session itself is not worse off for not being parked.
-  if (Pid == 0) {
-    ::close(std::exchange(Parking, -1));
-    crash::afterFork();
-    crash::beginRequest(RequestDeadline);
-    return;
-  }
-  crash::endRequest();
-  crash::reportTo(-1);
-  Client.close();
-  const char Ready = 1;
-  if (::write(Parking, &Ready, 1) != 1)
-    leave();
-  int Socket;
-  std::string Unread;
-  while (receiveDescriptor(Parking, Socket, Unread, 64 << 10)) {
-    if (Socket < 0)
-      continue;
-    Pid = ::fork();
-    if (Pid == 0) {
-      ::close(std::exchange(Parking, -1));
-      adopt(Socket);
-      Client.prepend(std::move(Unread));
-      FromParked = true;
-      // The client's Open: the nursery has seen that it is the same as this
-      // session's, so only its time starts to run here.
-      receive();
-      return;
-    }
-    if (Pid < 0)
-      Channel(Socket).write(
-          errorReply(proto::RESOURCE_EXHAUSTED,
-                     std::string("no process could be made for the session: ") +
-                         strerror(errno),
-                     /*SessionEnded=*/true),
-          /*Wait=*/false);
-    else
-      ::close(Socket);
-  }
-  leave();
 }

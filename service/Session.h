@@ -36,6 +36,10 @@ public:
   llvm::StringRef decide(llvm::StringRef Features) override;
 
 private:
+  /// Leaves without running destructors: there is nothing to save, and freeing
+  /// a module takes longer than leaving it to the kernel.
+  [[noreturn]] static void leave();
+
   llvm::Error open(llvm::StringRef Program);
   llvm::Error finish();
 
@@ -44,6 +48,8 @@ private:
   void serve();
   /// Reads a request, its time running; ends the process at the end of stream.
   const proto::Request &receive();
+  /// Lets the time of a request run; 0 stands for the session's own deadline.
+  void startRequest(unsigned DeadlineMs);
   /// Sends Answer, the time of the request no longer running.
   void reply();
   void replyError(llvm::Error E, bool SessionEnded);

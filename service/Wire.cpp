@@ -5,9 +5,11 @@
 //===----------------------------------------------------------------------===//
 
 #include "Wire.h"
+#include "llvm/ADT/SmallVector.h"
 #include "llvm/Support/Endian.h"
 #include "llvm/Support/JSON.h"
 #include <cerrno>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -18,9 +20,9 @@ static constexpr size_t PrefixBytes = 4;
 static constexpr size_t ReceiveBytes = 4 << 10;
 
 /// One recvmsg. Appends to \p Buffer and \p Descriptors; returns what recvmsg
-/// returned.
+/// returned. The kernel ends it before bytes that bring further descriptors.
 static ssize_t receiveSome(int Socket, int Flags, std::string &Buffer,
-                           std::deque<int> &Descriptors, size_t Capacity) {
+                           SmallVectorImpl<int> &Descriptors, size_t Capacity) {
   size_t Old = Buffer.size();
   Buffer.resize(Old + Capacity);
   iovec Bytes{&Buffer[Old], Capacity};
@@ -58,21 +60,35 @@ Channel &Channel::operator=(Channel &&Other) noexcept {
   FrameBegin = std::exchange(Other.FrameBegin, 0);
   FrameEnd = std::exchange(Other.FrameEnd, 0);
   Descriptors = std::exchange(Other.Descriptors, {});
+  Out = std::move(Other.Out);
+  SentBytes = std::exchange(Other.SentBytes, 0);
+  Other.Buffer.clear();
+  Other.Out.clear();
   return *this;
 }
 
 void Channel::close() {
-  for (int Descriptor : Descriptors)
-    ::close(Descriptor);
-  Descriptors.clear();
+  dropDescriptors(SIZE_MAX);
   if (Socket >= 0)
     ::close(std::exchange(Socket, -1));
   Buffer.clear();
   FrameBegin = FrameEnd = 0;
+  Out.clear();
+  SentBytes = 0;
+}
+
+void Channel::dropDescriptors(size_t End) {
+  while (!Descriptors.empty() && Descriptors.front().Offset < End) {
+    ::close(Descriptors.front().Descriptor);
+    Descriptors.pop_front();
+  }
 }
 
 Channel::Status Channel::next(StringRef &Frame) {
   if (FrameEnd) {
+    dropDescriptors(FrameEnd);
+    for (Received &R : Descriptors)
+      R.Offset -= FrameEnd;
     Buffer.erase(0, FrameEnd);
     FrameBegin = FrameEnd = 0;
   }
@@ -96,7 +112,11 @@ Channel::Status Channel::receive(int Flags) {
         Capacity, std::min<size_t>(support::endian::read32le(Buffer.data()) +
                                        PrefixBytes - Buffer.size(),
                                    4 << 20));
-  ssize_t Got = receiveSome(Socket, Flags, Buffer, Descriptors, Capacity);
+  const size_t Offset = Buffer.size();
+  SmallVector<int, 4> Arrived;
+  ssize_t Got = receiveSome(Socket, Flags, Buffer, Arrived, Capacity);
+  for (int Descriptor : Arrived)
+    Descriptors.push_back({Offset, Descriptor});
   if (Got > 0)
     return Status::Frame;
   if (Got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
@@ -123,33 +143,41 @@ Channel::Status Channel::poll(StringRef &Frame) {
 }
 
 bool Channel::write(const proto::Reply &Message, bool Wait) {
-  size_t Length = Message.ByteSizeLong();
-  Out.resize(PrefixBytes + Length);
-  support::endian::write32le(Out.data(), static_cast<uint32_t>(Length));
+  if (!hasUnsent()) {
+    Out.clear();
+    SentBytes = 0;
+  }
+  const size_t Begin = Out.size();
+  const size_t Length = Message.ByteSizeLong();
+  Out.resize(Begin + PrefixBytes + Length);
+  support::endian::write32le(&Out[Begin], static_cast<uint32_t>(Length));
   Message.SerializeWithCachedSizesToArray(
-      reinterpret_cast<uint8_t *>(Out.data()) + PrefixBytes);
-  StringRef Rest = Out;
-  while (!Rest.empty()) {
-    ssize_t Sent = send(Socket, Rest.data(), Rest.size(),
+      reinterpret_cast<uint8_t *>(&Out[Begin]) + PrefixBytes);
+  return flush(Wait);
+}
+
+bool Channel::flush(bool Wait) {
+  while (hasUnsent()) {
+    ssize_t Sent = send(Socket, Out.data() + SentBytes, Out.size() - SentBytes,
                         MSG_NOSIGNAL | (Wait ? 0 : MSG_DONTWAIT));
     if (Sent < 0 && errno == EINTR)
       continue;
     if (Sent < 0)
-      return false;
-    Rest = Rest.drop_front(Sent);
+      return !Wait && (errno == EAGAIN || errno == EWOULDBLOCK);
+    SentBytes += Sent;
   }
   return true;
 }
 
 int Channel::takeDescriptor() {
-  if (Descriptors.empty())
+  if (Descriptors.empty() || Descriptors.front().Offset >= FrameEnd)
     return -1;
-  int Descriptor = Descriptors.front();
+  int Descriptor = Descriptors.front().Descriptor;
   Descriptors.pop_front();
   return Descriptor;
 }
 
-std::string Channel::unread() const { return Buffer.substr(FrameBegin); }
+std::string Channel::unread() const { return Buffer.substr(FrameEnd); }
 
 void Channel::prepend(std::string Bytes) {
   Buffer.insert(0, Bytes);
@@ -178,17 +206,17 @@ bool mlcompiler::sendDescriptor(int Socket, int Descriptor, StringRef Payload) {
 
 bool mlcompiler::receiveDescriptor(int Socket, int &Descriptor,
                                    std::string &Payload, size_t Capacity) {
-  std::deque<int> Descriptors;
+  SmallVector<int, 4> Descriptors;
   Payload.clear();
   ssize_t Got = receiveSome(Socket, 0, Payload, Descriptors, Capacity);
-  Descriptor = -1;
-  if (!Descriptors.empty()) {
-    Descriptor = Descriptors.front();
-    Descriptors.pop_front();
-  }
-  for (int Extra : Descriptors)
+  Descriptor = Descriptors.empty() ? -1 : Descriptors.front();
+  for (int Extra : ArrayRef(Descriptors).drop_front(Descriptor >= 0))
     ::close(Extra);
-  return Got > 0;
+  if (Got)
+    return Got > 0;
+  // An empty datagram, or the end? Only the end stays.
+  pollfd Peer{Socket, 0, 0};
+  return ::poll(&Peer, 1, 0) == 0 || !(Peer.revents & (POLLHUP | POLLERR));
 }
 
 proto::Reply mlcompiler::errorReply(proto::ErrorCode Code,

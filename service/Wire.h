@@ -47,29 +47,44 @@ public:
   /// than a frame.
   Status poll(llvm::StringRef &Frame);
 
-  /// Sends \p Message as one frame. Waits for room in the socket if \p Wait,
-  /// otherwise gives up and returns false when there is none.
+  /// Sends \p Message as one frame, after what is unsent. Returns false if the
+  /// other end is closed. Unless \p Wait, what finds no room in the socket
+  /// stays unsent.
   bool write(const proto::Reply &Message, bool Wait = true);
 
-  /// The descriptor that came with the request, now the caller's; -1 if none.
+  /// Sends what is unsent, as far as there is room. Returns as write does.
+  bool flush(bool Wait = false);
+  bool hasUnsent() const { return SentBytes != Out.size(); }
+
+  /// A descriptor that came with the latest frame, now the caller's; -1 if
+  /// none. Those that are not taken are closed with the next read.
   int takeDescriptor();
 
-  /// Everything received and not handed out as a frame, with the latest frame
-  /// in front of it: what another process needs to carry on reading here.
+  /// What was received after the latest frame: what another process needs to
+  /// carry on reading here.
   std::string unread() const;
   /// Puts \p Bytes in front of what the socket brings.
   void prepend(std::string Bytes);
 
 private:
+  /// A descriptor, and where in Buffer the bytes begin that it came with.
+  struct Received {
+    size_t Offset;
+    int Descriptor;
+  };
+
   Status next(llvm::StringRef &Frame);
   Status receive(int Flags);
+  /// Closes the descriptors that came before \p End.
+  void dropDescriptors(size_t End);
 
   int Socket = -1;
   std::string Buffer;
   /// Begin of the latest frame (with its length), and of what comes after it.
   size_t FrameBegin = 0, FrameEnd = 0;
-  std::deque<int> Descriptors;
+  std::deque<Received> Descriptors;
   std::string Out;
+  size_t SentBytes = 0;
 };
 
 /// Sends one descriptor (and \p Payload) over \p Socket. Returns false on

@@ -11,6 +11,7 @@
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Support/raw_ostream.h"
+#include <csignal>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -77,6 +78,8 @@ int main(int argc, char **argv) {
               "the Python package mlcompiler_gym\n";
     return 2;
   }
+  // LLVM warns on stderr, which may be a pipe that nobody reads any more.
+  signal(SIGPIPE, SIG_IGN);
   fcntl(ControlSocket, F_SETFD, FD_CLOEXEC);
   redirectStandardStreams();
   initializeLLVM();

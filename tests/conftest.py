@@ -10,9 +10,10 @@ from typing import Any
 import gymnasium
 import psutil
 import pytest
+from vectors import SMALL
 
 import mlcompiler_gym
-from mlcompiler_gym.envs import CompilerEnv
+from mlcompiler_gym.envs import CompilerEnv, CompilerVectorEnv
 from mlcompiler_gym.service import Service
 
 # LLVM's own compile of a program of a few functions is what most tests need, and
@@ -106,3 +107,25 @@ def write_file(tmp_path: Path) -> Callable[[str, str], Path]:
 def small_c(write_file: Callable[[str, str], Path]) -> Path:
     """Path of a small C program with a handful of decisions."""
     return write_file("small.c", SMALL_C)
+
+
+@pytest.fixture
+def make_vec(
+    service: mlcompiler_gym.LocalService,
+) -> Iterator[Callable[..., CompilerVectorEnv]]:
+    """``make_vec(n, …)``: a vector of inlining environments, closed after the test."""
+    made: list[CompilerVectorEnv] = []
+
+    def make(num_envs: int, **settings: Any) -> CompilerVectorEnv:
+        settings.setdefault("service", service)
+        settings.setdefault("programs", SMALL)
+        envs = gymnasium.make_vec(
+            "mlcompiler/Inlining-v0", num_envs=num_envs, **settings
+        )
+        assert isinstance(envs, CompilerVectorEnv)
+        made.append(envs)
+        return envs
+
+    yield make
+    for envs in made:
+        envs.close()

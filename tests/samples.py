@@ -3,12 +3,16 @@
 
 from __future__ import annotations
 
+import os
 import select
 import struct
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 import pytest
@@ -122,6 +126,16 @@ def run(
         session.close()
 
 
+def compile_whole(service: Service, program: Program, **fields: object) -> None:
+    """A compile that takes whatever decisions it is asked for."""
+    session = service.open(inlining(**fields), program)
+    try:
+        if session.opened.state.HasField("features"):
+            session.step(pack(*[0] * 1000))
+    finally:
+        session.close()
+
+
 @contextmanager
 def fails(
     code: str, *words: str, ended: bool | None = None
@@ -174,6 +188,25 @@ def idle_descriptors(pid: int) -> int:
         counts.append(process.num_fds())
         time.sleep(0.02)
     return counts[-1]
+
+
+def run_script(
+    folder: Path, text: str, stderr: int = subprocess.PIPE
+) -> subprocess.CompletedProcess[str]:
+    """Run a Python script that may import what the tests do."""
+    path = folder / "script.py"
+    path.write_text(text)
+    return subprocess.run(
+        [sys.executable, path],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        text=True,
+        timeout=50,
+        # A process group of its own, for signals as a terminal sends them.
+        start_new_session=True,
+        check=False,
+    )
 
 
 class Sibling:

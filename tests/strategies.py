@@ -6,6 +6,12 @@ from hypothesis import strategies as st
 
 from mlcompiler_gym import Program
 
+# Without these, LLVM's tools fill in what they like.
+_HEADER = """source_filename = "random.ll"
+target triple = "x86_64-unknown-linux-gnu"
+@g = global i32 0
+"""
+
 
 @st.composite
 def call_graphs(draw: st.DrawFn) -> Program:
@@ -26,6 +32,7 @@ def call_graphs(draw: st.DrawFn) -> Program:
         callees = draw(
             st.lists(
                 st.one_of(st.integers(0, max(0, index - 1)), st.integers(0, count - 1)),
+                min_size=min(index, 1),
                 max_size=4,
             )
         )
@@ -47,7 +54,7 @@ def call_graphs(draw: st.DrawFn) -> Program:
             "more:\n" + "".join(line + "\n" for line in body) + f"  ret i32 {last}\n"
             "done:\n  ret i32 1\n}\n"
         )
-    return Program("random", ("@g = global i32 0\n" + text).encode())
+    return Program("random", (_HEADER + text).encode())
 
 
 #: Answers, repeated when an episode asks for more.

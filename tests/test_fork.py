@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 from strategies import answers, call_graphs, examples
 from toolchain import KERNEL_NAMES, always, at_random, finish, follow, play
 
-from mlcompiler_gym import LocalService, Program, ResetNeededError, replay
+from mlcompiler_gym import (
+    LocalService,
+    Program,
+    ResetNeededError,
+    load_programs,
+    replay,
+)
 from mlcompiler_gym.envs import CompilerEnv
 
 Make = Callable[..., CompilerEnv]
@@ -65,8 +71,8 @@ def test_fork_equals_replay_on_random_programs(
 KERNELS = st.sampled_from(KERNEL_NAMES)
 
 
-def kernel(make: Make, name: str) -> Program:
-    return make(programs=f"kernels/{name}").setup.programs[0]
+def kernel(name: str) -> Program:
+    return load_programs(f"kernels/{name}").named(f"kernels/{name}")
 
 
 @examples(4)
@@ -74,7 +80,7 @@ def kernel(make: Make, name: str) -> Program:
 def test_fork_equals_replay(
     make: Make, name: str, prefix: list[int], one: list[int], other: list[int]
 ) -> None:
-    check_fork(make, kernel(make, name), prefix, one, other)
+    check_fork(make, kernel(name), prefix, one, other)
 
 
 @pytest.mark.slow
@@ -83,7 +89,7 @@ def test_fork_equals_replay(
 def test_fork_equals_replay_often(
     make: Make, name: str, prefix: list[int], one: list[int], other: list[int]
 ) -> None:
-    check_fork(make, kernel(make, name), prefix, one, other)
+    check_fork(make, kernel(name), prefix, one, other)
 
 
 def test_a_fork_stands_where_its_parent_stands(make: Make) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from strategies import call_graphs, examples
 from toolchain import (
     KERNEL_NAMES,
     always,
@@ -21,7 +23,7 @@ from toolchain import (
     run,
 )
 
-from mlcompiler_gym import InliningEnv
+from mlcompiler_gym import InliningEnv, Program
 from mlcompiler_gym.envs import CompilerEnv
 
 Make = Callable[..., CompilerEnv]
@@ -105,6 +107,16 @@ def test_echo_of_other_pipelines(
         size_increase_threshold=100.0,
     )
     assert_echo_gives_llvms_own_object(env, pipeline, cpu)
+
+
+@examples(15)
+@given(program=call_graphs())
+def test_echo_of_random_programs(make: Make, program: Program) -> None:
+    env = make(programs=program, inlining_default=True, size_increase_threshold=100.0)
+    play(env, echo)
+    same = env.emit("object") == heuristic_object(program.bitcode)
+    assert same, "the objects differ"
+    env.close()
 
 
 @pytest.mark.slow

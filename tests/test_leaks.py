@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack, closing
+from pathlib import Path
 
 import psutil
 import pytest
@@ -194,12 +195,17 @@ time.sleep(1000)
 
 @pytest.mark.parametrize("count", COUNTS)
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_nothing_outlives_a_killed_client(count: int, number: signal.Signals) -> None:
+def test_nothing_outlives_a_killed_client(
+    tmp_path: Path, count: int, number: signal.Signals
+) -> None:
+    script = tmp_path / "client.py"
+    script.write_text(CLIENT)
     client = subprocess.Popen(
-        [sys.executable, "-c", CLIENT, str(count)],
+        [sys.executable, script, str(count)],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         stdout=subprocess.PIPE,
-        stderr=None,
+        # KeyboardInterrupt's traceback is of no interest.
+        stderr=subprocess.DEVNULL,
         text=True,
     )
     with client:

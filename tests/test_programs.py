@@ -40,7 +40,7 @@ def test_a_program_set_is_a_sequence() -> None:
     assert programs[-1].name == programs.names[-1]
     assert list(programs) == [programs[i] for i in range(len(programs))]
     assert load_programs(programs[2:5]).names == programs.names[2:5]
-    with pytest.raises(ProgramError, match="'nonsuch'.*kernels/lz"):
+    with pytest.raises(ProgramError, match=r"'nonsuch'.*kernels/lz"):
         programs.named("nonsuch")
 
 
@@ -70,7 +70,7 @@ def test_misspelled_names_get_suggestions(wrong: str, meant: str) -> None:
 def test_an_empty_set_and_a_name_twice() -> None:
     with pytest.raises(ProgramError, match="no programs"):
         load_programs([])
-    with pytest.raises(ProgramError, match="two programs.*kernels/lz"):
+    with pytest.raises(ProgramError, match=r"two programs.*kernels/lz"):
         load_programs(["kernels/lz", "kernels"])
 
 
@@ -178,7 +178,7 @@ def test_without_clang(
 ) -> None:
     monkeypatch.delenv("MLCOMPILER_GYM_CLANG", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(ProgramError, match="clang-22.*MLCOMPILER_GYM_CLANG"):
+    with pytest.raises(ProgramError, match=r"clang-22.*MLCOMPILER_GYM_CLANG"):
         load_programs(small_c)
     # Nobody else needs it.
     assert load_programs("kernels/lz")[0].bitcode

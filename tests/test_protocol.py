@@ -2,6 +2,7 @@
 """What any transport owes its client before a session is open."""
 
 import hashlib
+import time
 
 import pytest
 from samples import (
@@ -201,6 +202,8 @@ def test_each_of_many_requests_gets_its_reply_in_order(any_service: Service) -> 
     ]
     for request in requests:
         stream.send(request.SerializeToString())
+    # So that the replies of several have arrived before the first is read.
+    time.sleep(0.3)
     for request in requests:
         reply = stream.receive()
         assert reply.WhichOneof("reply") == request.WhichOneof("request")

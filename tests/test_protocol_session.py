@@ -89,7 +89,6 @@ def test_a_step_after_the_outcome(any_service: Service) -> None:
 @pytest.mark.parametrize(
     ("actions", "word"),
     [
-        (b"", "8 bytes"),
         (b"\0", "8 bytes"),
         (pack(0) + b"\0\0\0\0", "8 bytes"),
         (pack(2), "0..1"),
@@ -97,7 +96,7 @@ def test_a_step_after_the_outcome(any_service: Service) -> None:
         (pack(2**62), "0..1"),
         (pack(0, 0, 7), "action 7"),
     ],
-    ids=["none", "short", "one-and-a-half", "2", "-1", "huge", "third"],
+    ids=["short", "one-and-a-half", "2", "-1", "huge", "third"],
 )
 def test_an_illegal_action_is_not_taken(
     any_service: Service, actions: bytes, word: str
@@ -106,6 +105,18 @@ def test_an_illegal_action_is_not_taken(
     with closing(any_service.open(inlining(), CALLS)) as session:
         with fails("INVALID_ACTION", word, ended=False):
             session.step(actions)
+        assert finish(session, session.opened.state, alternate) == expected
+
+
+def test_a_step_without_actions_tells_the_state(any_service: Service) -> None:
+    expected = run(any_service)
+    with closing(any_service.open(inlining(), CALLS)) as session:
+        assert session.step(b"") == session.opened.state
+        state = session.step(pack(0))
+        assert session.step(b"") == state
+        session.step(pack(*[0] * 100))
+    with closing(any_service.open(inlining(), CALLS)) as session:
+        session.step(b"")
         assert finish(session, session.opened.state, alternate) == expected
 
 

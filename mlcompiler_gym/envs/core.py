@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import copy
 import os
-from pathlib import Path
 from time import perf_counter
 from typing import Any, Literal
 
@@ -18,6 +17,7 @@ from mlcompiler_gym.envs.scoring import baseline
 from mlcompiler_gym.envs.setup import Setup
 from mlcompiler_gym.envs.trajectory import Trajectory
 from mlcompiler_gym.errors import ResetNeededError, ServiceError
+from mlcompiler_gym.files import write_file
 from mlcompiler_gym.programs import Program
 from mlcompiler_gym.service import Session
 
@@ -60,7 +60,7 @@ class CompilerEnv(gymnasium.Env[Any, Any]):
     compiler did not survive a step (the episode is truncated).
     """
 
-    metadata = {"render_modes": ["ansi"], "render_fps": 0}  # noqa: RUF012 (Gymnasium)
+    metadata = {"render_modes": ["ansi"], "render_fps": 4}  # noqa: RUF012 (Gymnasium)
 
     def __init__(self, setup: Setup, *, render_mode: RenderMode | None = None) -> None:
         if render_mode not in (None, "ansi"):
@@ -124,6 +124,11 @@ class CompilerEnv(gymnasium.Env[Any, Any]):
         except ServiceError as error:
             result = episode.end_with_error(error)
             self.stats.crashes += 1
+        except BaseException:
+            # Ctrl-C between the request and its reply: the next reply would be
+            # taken for that of another request.
+            session.close()
+            raise
         self.stats.steps += 1
         self.stats.step_seconds += perf_counter() - began
         return result
@@ -171,7 +176,7 @@ class CompilerEnv(gymnasium.Env[Any, Any]):
     @property
     def baseline(self) -> dict[str, float]:
         """What LLVM's own decisions reach on this program, by objective."""
-        return baseline(self.setup.service, self.setup.config, self.program)
+        return dict(baseline(self.setup.service, self.setup.config, self.program))
 
     def observe(self, *names: str) -> dict[str, str]:
         """Compute observations on demand, for example ``observe("ir")``."""
@@ -187,7 +192,7 @@ class CompilerEnv(gymnasium.Env[Any, Any]):
 
     def write(self, path: str | os.PathLike[str], kind: str = "object") -> None:
         """Write :meth:`emit` to a file."""
-        Path(path).write_bytes(self.emit(kind))
+        write_file(path, self.emit(kind))
 
     def close(self) -> None:
         """End the compile that is under way. ``reset`` begins another."""

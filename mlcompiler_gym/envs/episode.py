@@ -40,7 +40,8 @@ class Stats:
         steps: Decisions answered.
         crashes: Episodes that ended with an error.
         reset_seconds: Wall-clock time spent in ``reset``.
-        step_seconds: Wall-clock time spent in ``step``, baselines included.
+        step_seconds: Wall-clock time spent in ``step`` (of a vector environment
+            also in ``send`` and ``recv``), baselines included.
         baseline_seconds: Of that, time spent compiling baselines.
     """
 
@@ -96,8 +97,8 @@ class Episode:
         self.done = True
         info = {
             "program": self.program.name,
-            "objective": self.values,
-            "baseline": baseline,
+            "objective": dict(self.values),
+            "baseline": dict(baseline),
         }
         reward = self.setup.scoring.reward(self.values, baseline)
         self.observation = self.setup.features.zero()

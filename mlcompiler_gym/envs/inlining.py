@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Unpack
 
 from gymnasium.vector import AutoresetMode
@@ -15,6 +16,10 @@ from mlcompiler_gym.envs.vector import CompilerVectorEnv
 def _setup(
     inlining_default: bool, size_increase_threshold: float, settings: Settings
 ) -> Setup:
+    if not 0 < size_increase_threshold < math.inf:
+        raise ValueError(
+            f"size_increase_threshold must be positive, not {size_increase_threshold}"
+        )
     options = {
         "inlining_default": "true" if inlining_default else "false",
         "size_increase_threshold": repr(float(size_increase_threshold)),

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -35,6 +36,8 @@ class Scoring:
                 raise ValueError(
                     f"unknown objective {name!r}; known: {', '.join(known)}"
                 )
+            if not math.isfinite(weights[name]):
+                raise ValueError(f"the weight of {name} is {weights[name]}")
         return cls({name: float(weight) for name, weight in weights.items()})
 
     def reward(

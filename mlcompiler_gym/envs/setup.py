@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypedDict
@@ -69,13 +70,14 @@ def make_setup(
     if observation not in ("flat", "dict"):
         raise ValueError(f"observation is 'flat' or 'dict', not {observation!r}")
     for name, value in (("deadline", deadline), ("memory_limit", memory_limit)):
-        if value is not None and value <= 0:
+        if value is not None and not 0 < value < math.inf:
             raise ValueError(f"{name} must be positive or None, not {value!r}")
     service = service if service is not None else LocalService.shared()
     description = service.describe()
     spec = _find("task", task, description.tasks)
     scoring = Scoring.parse(
-        objective or spec.default_objective, [o.name for o in description.objectives]
+        spec.default_objective if objective is None else objective,
+        [o.name for o in description.objectives],
     )
     config = CompileConfig(
         task=task,

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import math
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,7 @@ from mlcompiler_gym.envs.scoring import baseline_key, take_baseline
 from mlcompiler_gym.envs.setup import Setup
 from mlcompiler_gym.errors import ResetNeededError, ServiceError
 from mlcompiler_gym.programs import Program
-from mlcompiler_gym.service.session import Opening
+from mlcompiler_gym.service.session import Opening, Session
 
 
 class Slot:
@@ -35,6 +37,8 @@ class Slot:
         self._action = 0
         self.episode: Episode | None = None
         self.waiting: int | None = None
+        #: When to wait no longer, in seconds of the monotonic clock.
+        self.until = math.inf
         self.result: StepResult | None = None
 
     @property
@@ -65,14 +69,14 @@ class Slot:
         """Answer a decision with a checked action."""
         if self.episode is None or self.episode.done:
             raise ResetNeededError("this environment's episode is over; reset it")
-        self._stats.steps += 1
         if self.episode.over:
             self._finish(self.episode.end_without_decision())
             return
+        self._stats.steps += 1
         self._action = action
         session = self.episode.session
-        self.waiting = session.fileno()
         try:
+            self._wait_on(session)
             session.send(self._setup.actions.request(action))
         except ServiceError as error:
             self._fail(error)
@@ -102,12 +106,30 @@ class Slot:
 
     def _wait_for(self, opening: Opening) -> None:
         self._opening = opening
-        self.waiting = opening.session.fileno()
+        self._wait_on(opening.session)
+
+    def _wait_on(self, session: Session) -> None:
+        self.waiting = session.fileno()
+        patience = session.patience
+        self.until = math.inf if patience is None else monotonic() + patience
+
+    def give_up(self) -> None:
+        """Wait no longer: ``until`` has passed."""
+        opening, self._opening = self._opening, None
+        self.waiting = None
+        if opening is not None:
+            error = opening.session.overdue()
+            if self.episode is None:
+                raise error
+        else:
+            assert self.episode is not None
+            error = self.episode.session.overdue()
+        self._fail(error)
 
     def _advance_opening(self, opening: Opening) -> None:
         try:
             if not opening.advance():
-                self.waiting = opening.session.fileno()
+                self._wait_on(opening.session)
                 return
         except ServiceError as error:
             self._opening = None

@@ -14,9 +14,11 @@ import numpy as np
 
 from mlcompiler_gym.envs.config import CompileConfig
 from mlcompiler_gym.envs.scoring import values_of
-from mlcompiler_gym.errors import MLCompilerGymError, ProgramError, TrajectoryError
+from mlcompiler_gym.errors import ProgramError, ServiceError, TrajectoryError
+from mlcompiler_gym.files import write_file
 from mlcompiler_gym.programs import Program, load_programs
-from mlcompiler_gym.service import LocalService, Service
+from mlcompiler_gym.service import LocalService, Service, Session
+from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 
 _FORMAT = "mlcompiler_gym trajectory 1"
 
@@ -65,29 +67,28 @@ class Trajectory:
             config["objectives"] = tuple(config["objectives"])
             return cls(
                 config=CompileConfig(**config),
-                actions=tuple(int(action) for action in fields.pop("actions")),
+                actions=_check_actions(fields.pop("actions")),
                 **fields,
             )
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (
+            ValueError,
+            TypeError,
+            KeyError,
+            AttributeError,
+            RecursionError,
+        ) as error:
             raise TrajectoryError(f"this is not a trajectory: {error!r}") from error
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write to a file; an old one is replaced only by a complete new one."""
-        target = Path(path)
-        partial = target.with_name(target.name + ".partial")
-        try:
-            partial.write_text(self.to_json() + "\n")
-            partial.replace(target)
-        except OSError as error:
-            partial.unlink(missing_ok=True)
-            raise MLCompilerGymError(f"cannot write {path}: {error}") from error
+        write_file(path, (self.to_json() + "\n").encode())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Trajectory:
         """Read a file that :meth:`save` wrote."""
         try:
             return cls.from_json(Path(path).read_text())
-        except OSError as error:
+        except (OSError, UnicodeDecodeError) as error:
             raise TrajectoryError(f"cannot read {path}: {error}") from error
 
 
@@ -140,7 +141,7 @@ def replay(
     try:
         state = session.opened.state
         if trajectory.actions and state.HasField("features"):
-            state = session.step(np.array(trajectory.actions, "<i8").tobytes())
+            state = _take(session, trajectory.actions)
         if state.decisions != len(trajectory.actions) or not state.HasField("outcome"):
             raise TrajectoryError(
                 f"{len(trajectory.actions)} actions were recorded, and after "
@@ -150,3 +151,22 @@ def replay(
         return Replay(values_of(state.outcome), session.emit("object"))
     finally:
         session.close()
+
+
+def _check_actions(actions: Any) -> tuple[int, ...]:
+    if not isinstance(actions, list) or any(
+        type(action) is not int for action in actions
+    ):
+        raise ValueError("its actions are not a list of integers")
+    return tuple(actions)
+
+
+def _take(session: Session, actions: tuple[int, ...]) -> pb.State:
+    try:
+        return session.step(np.array(actions, "<i8").tobytes())
+    except OverflowError as error:
+        raise TrajectoryError(f"its actions are not legal: {error}") from error
+    except ServiceError as error:
+        if error.code != "INVALID_ACTION":
+            raise
+        raise TrajectoryError(f"its actions are not legal: {error.message}") from error

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import math
 import select
 from collections.abc import Sequence
+from time import monotonic, perf_counter
 from typing import Any
 
 import numpy as np
@@ -105,6 +107,7 @@ class CompilerVectorEnv(VectorEnv[Any, Any, Any]):
         Returns:
             Observations of all environments, and infos of those that were reset.
         """
+        began = perf_counter()
         options = dict(options or {})
         mask = _check_mask(options.pop("reset_mask", None), self.num_envs)
         if isinstance(seed, (int, np.integer)):
@@ -130,7 +133,9 @@ class CompilerVectorEnv(VectorEnv[Any, Any, Any]):
             else slot.episode.observation
             for slot in self._slots
         ]
-        return self._batch(observations), _InfoBatch(self.num_envs).merge(infos)
+        result = self._batch(observations), _InfoBatch(self.num_envs).merge(infos)
+        self.stats.reset_seconds += perf_counter() - began
+        return result
 
     def step(self, actions: Any) -> VectorResult:
         """Answer one decision in every environment, and wait for all."""
@@ -154,6 +159,8 @@ class CompilerVectorEnv(VectorEnv[Any, Any, Any]):
             InvalidActionError: One of the actions is not legal; none was sent.
         """
         ids = range(self.num_envs) if env_ids is None else [int(i) for i in env_ids]
+        if len(set(ids)) < len(ids):
+            raise ValueError(f"an environment is named twice in {list(ids)}")
         if len(actions) != len(ids):
             raise InvalidActionError(
                 f"{len(actions)} actions for {len(ids)} environments"
@@ -175,6 +182,7 @@ class CompilerVectorEnv(VectorEnv[Any, Any, Any]):
                     "options={'reset_mask': ...}"
                 )
             checked.append(self.setup.actions.check(action))
+        began = perf_counter()
         for index, action in zip(ids, checked, strict=True):
             slot = self._slots[index]
             self._busy.add(index)
@@ -182,6 +190,7 @@ class CompilerVectorEnv(VectorEnv[Any, Any, Any]):
                 slot.start_reset(self.setup.programs.sample(slot.rng))
             else:
                 slot.start_step(action)
+        self.stats.step_seconds += perf_counter() - began
 
     def recv(self) -> VectorResult:
         """Wait until ``batch_size`` environments are back.
@@ -195,7 +204,9 @@ class CompilerVectorEnv(VectorEnv[Any, Any, Any]):
         return self._collect(sorted(self._busy), min(self.batch_size, len(self._busy)))
 
     def _collect(self, candidates: list[int], count: int) -> VectorResult:
+        began = perf_counter()
         ready = self._finish(candidates, count)[:count]
+        self.stats.step_seconds += perf_counter() - began
         self._busy.difference_update(ready)
         results = [self._slots[index].take_result() for index in ready]
         infos = _InfoBatch(len(ready)).merge([result[4] for result in results])
@@ -221,12 +232,19 @@ class CompilerVectorEnv(VectorEnv[Any, Any, Any]):
                 waiting[slot.waiting] = index
                 poll.register(slot.waiting, select.POLLIN)
         while len(ready) < count:
-            for descriptor, _ in poll.poll():
+            until = min(self._slots[index].until for index in waiting.values())
+            patience = None if until == math.inf else (until - monotonic()) * 1000
+            arrived = [descriptor for descriptor, _ in poll.poll(patience)]
+            overdue = [] if arrived else self._overdue(waiting)
+            for descriptor in arrived or overdue:
                 index = waiting.pop(descriptor)
                 poll.unregister(descriptor)
                 slot = self._slots[index]
                 try:
-                    slot.advance()
+                    if overdue:
+                        slot.give_up()
+                    else:
+                        slot.advance()
                 except BaseException:
                     # The others are to be taken up again by another call.
                     self._busy.discard(index)
@@ -237,6 +255,10 @@ class CompilerVectorEnv(VectorEnv[Any, Any, Any]):
                     waiting[slot.waiting] = index
                     poll.register(slot.waiting, select.POLLIN)
         return sorted(ready)
+
+    def _overdue(self, waiting: dict[int, int]) -> list[int]:
+        now = monotonic()
+        return [fd for fd, index in waiting.items() if self._slots[index].until <= now]
 
     def _batch(self, observations: Sequence[Any]) -> Any:
         space = self.single_observation_space

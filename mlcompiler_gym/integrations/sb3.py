@@ -91,14 +91,15 @@ class CompilerVecEnv(VecEnv):
             self._with_list_infos.step(self._actions)
         )
         dones = terminations | truncations
-        for index in np.flatnonzero(dones).tolist():
-            # What is left is of the episode that has just begun.
-            self.reset_infos[index] = infos[index]
-            final = infos[index].pop("final_info")
-            final["terminal_observation"] = infos[index].pop("final_obs")
-            infos[index] = final
         for index, info in enumerate(infos):
-            info["TimeLimit.truncated"] = bool(
+            del info["env_id"]  # is its place in the list
+            if dones[index]:
+                # Beside what is final, it is of the episode that has just begun.
+                final_info = info.pop("final_info")
+                final_info["terminal_observation"] = info.pop("final_obs")
+                self.reset_infos[index] = info
+                infos[index] = final_info
+            infos[index]["TimeLimit.truncated"] = bool(
                 truncations[index] and not terminations[index]
             )
         return observations, rewards.astype(np.float32), dones, infos

@@ -42,6 +42,11 @@ def load_programs(
     Raises:
         ProgramError: One of them does not exist or does not compile.
     """
+    if isinstance(clang_flags, str):
+        raise TypeError(
+            f"clang_flags is a list, not {clang_flags!r}; split it into "
+            f"{clang_flags.split()!r}"
+        )
     if isinstance(programs, (str, os.PathLike, Program)):
         programs = [programs]
     loaded: list[Program] = []

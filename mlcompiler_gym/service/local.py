@@ -20,9 +20,10 @@ from mlcompiler_gym.service.executable import find_executable
 from mlcompiler_gym.service.session import Service, Session, raise_for_error
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 
-_RECEIVE = 4096
 #: Seconds by which the service may be late with reporting a passed deadline.
 _GRACE = 30.0
+#: Seconds that a service whose sockets are closed may take to end.
+_END = 5.0
 
 
 def _lost(message: str) -> ServiceError:
@@ -45,7 +46,7 @@ class LocalSession(Session):
     @override
     def set_deadline(self, milliseconds: int) -> None:
         self._deadline_ms = milliseconds
-        seconds = milliseconds / 1000 + _GRACE if milliseconds else 0.0
+        seconds = self.patience or 0.0
         # A receive timeout of the kernel's costs nothing per call, unlike
         # socket.settimeout, which polls before every receive.
         self._socket.setsockopt(
@@ -72,31 +73,23 @@ class LocalSession(Session):
             # It may have said why before it went.
             return
         if error.errno in (errno.EAGAIN, errno.EWOULDBLOCK):
-            self.close()
-            raise ServiceError(
-                "DEADLINE_EXCEEDED",
-                f"no reply {_GRACE:.0f} s after the deadline of "
-                f"{self._deadline_ms} ms; is the process stopped?",
-                session_ended=True,
-            )
+            raise self.overdue()
         raise error
 
     @override
     def receive(self) -> pb.Reply:
-        data = self._receive_some(_RECEIVE)
-        while len(data) < 4:
-            data += self._receive_some(_RECEIVE)
-        size = int.from_bytes(data[:4], "little") + 4
-        if len(data) < size:
-            buffer = bytearray(size)
-            buffer[: len(data)] = data
-            view = memoryview(buffer)[len(data) :]
-            while view:
-                chunk = self._receive_some(min(len(view), 1 << 20))
-                view[: len(chunk)] = chunk
-                view = view[len(chunk) :]
-            data = bytes(buffer)
-        reply = pb.Reply.FromString(data[4:])
+        try:
+            # Exactly one reply: whoever polls the descriptor must find there
+            # whatever has not been taken yet.
+            size = int.from_bytes(self._receive_exactly(4), "little")
+            reply = pb.Reply.FromString(self._receive_exactly(size))
+        except ServiceError:
+            raise
+        except BaseException:
+            # Ctrl-C, for one. The rest of the reply would be taken for another.
+            self._closed_because = "a call was interrupted"
+            self.close()
+            raise
         if reply.HasField("error"):
             if reply.error.session_ended:
                 self._closed_because = reply.error.message
@@ -104,9 +97,22 @@ class LocalSession(Session):
             raise_for_error(reply)
         return reply
 
+    def _receive_exactly(self, size: int) -> bytes:
+        data = self._receive_some(size)
+        if len(data) == size:
+            return data
+        pieces = [data]
+        missing = size - len(data)
+        while missing:
+            pieces.append(self._receive_some(missing))
+            missing -= len(pieces[-1])
+        return b"".join(pieces)
+
     def _receive_some(self, size: int) -> bytes:
+        if not size:
+            return b""
         try:
-            data = self._socket.recv(size)
+            data = self._socket.recv(size, socket.MSG_WAITALL)
         except OSError as error:
             self._give_up(error)
             data = b""
@@ -117,6 +123,21 @@ class LocalSession(Session):
                 "outside, by `kill -9` or for want of memory"
             )
         return data
+
+    @override
+    def overdue(self) -> ServiceError:
+        self.close()
+        return ServiceError(
+            "DEADLINE_EXCEEDED",
+            f"no reply {_GRACE:.0f} s after the deadline of {self._deadline_ms} ms; "
+            "is the process stopped?",
+            session_ended=True,
+        )
+
+    @property
+    @override
+    def patience(self) -> float | None:
+        return self._deadline_ms / 1000 + _GRACE if self._deadline_ms else None
 
     @override
     def fileno(self) -> int:
@@ -160,12 +181,15 @@ class LocalService(Service):
     with this process. Threads and forked children may share one.
     """
 
-    _shared: LocalService | None = None
+    _shared: ClassVar[LocalService | None] = None
+    #: Services of this process, to be made usable in a forked child.
+    _live: ClassVar[weakref.WeakSet[LocalService]] = weakref.WeakSet()
 
     def __init__(self, *arguments: str) -> None:
         """``arguments`` go to the executable; see its ``--help``."""
         super().__init__()
         self._arguments = arguments
+        self._live.add(self)
         self._lock = threading.Lock()
         self._control: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -215,12 +239,22 @@ class LocalService(Service):
                 self._start()
                 if not self._hand_over(theirs):
                     ours.close()
-                    self._reap()
-                    raise ServiceUnavailableError(
-                        "the compiler service ends as soon as it is started; run "
-                        f"`{find_executable()} --version` to see why"
-                    )
+                    raise self.explain_loss(_lost("the service is gone"))
         return LocalSession(ours)
+
+    @override
+    def explain_loss(self, error: ServiceError) -> Exception:
+        process = self._process
+        if process is None:
+            return error
+        try:
+            status = process.wait(timeout=_END)
+        except subprocess.TimeoutExpired:
+            return error
+        return ServiceUnavailableError(
+            f"the compiler service ends as soon as it is started (exit status "
+            f"{status}); run `{find_executable()} --version` to see why"
+        )
 
     def _hand_over(self, sock: socket.socket) -> bool:
         """Give the service its end of a stream; False if there is no service."""
@@ -240,7 +274,7 @@ class LocalService(Service):
             self._control = None
         if self._process is not None:
             try:
-                self._process.wait(timeout=5)
+                self._process.wait(timeout=_END)
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
@@ -258,6 +292,9 @@ def _after_fork_in_child() -> None:
     for session in list(LocalSession._live):
         session._abandon_in_child()
     LocalSession._live.clear()
+    # Another thread may have held a lock, and does not exist here.
+    for service in LocalService._live:
+        service._lock = threading.Lock()
 
 
 os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -27,6 +27,10 @@ def raise_for_error(reply: pb.Reply) -> None:
         )
 
 
+#: How often a stream is begun that is lost before anything has come of it.
+ATTEMPTS = 3
+
+
 class Session(abc.ABC):
     """One compile, stopped at a decision or at its end.
 
@@ -56,6 +60,19 @@ class Session(abc.ABC):
 
         The service enforces deadlines itself. This is for one that cannot, so
         that :meth:`receive` does not wait for ever.
+        """
+
+    @property
+    @abc.abstractmethod
+    def patience(self) -> float | None:
+        """Seconds after which a request is :meth:`overdue`; None: never."""
+
+    @abc.abstractmethod
+    def overdue(self) -> ServiceError:
+        """Give up on a reply that does not come. Ends the session.
+
+        Returns:
+            The error that :meth:`receive` raises in such a case.
         """
 
     @abc.abstractmethod
@@ -108,8 +125,6 @@ class Opening:
     One :meth:`advance` takes one reply, so that a poll loop can wait for many.
     """
 
-    _ATTEMPTS = 3
-
     def __init__(self, service: Service, request: pb.Open, program: Program) -> None:
         self._service = service
         self._program = program
@@ -142,9 +157,12 @@ class Opening:
             self.session.close()
             # Killed between the request and its reply: a parked session or the
             # service itself. Nothing has been decided yet, so ask again.
-            if error.code == "SESSION_LOST" and self._attempt < self._ATTEMPTS:
-                self._begin()
-                return False
+            if error.code == "SESSION_LOST":
+                if self._attempt < ATTEMPTS:
+                    self._begin()
+                    return False
+                raise self._service.explain_loss(error) from error
+            error.message = f"{self._program.name}: {error.message}"
             raise
         except BaseException:
             self.session.close()
@@ -173,14 +191,26 @@ class Service(abc.ABC):
 
     def describe(self) -> pb.DescribeReply:
         """Tasks, objectives, observations and versions."""
-        if self._description is None:
+        for attempt in range(ATTEMPTS):
+            if self._description is not None:
+                break
             stream = self.connect()
             try:
                 reply = stream.call(pb.Request(describe=pb.Describe()))
+                self._description = reply.describe
+            except ServiceError as error:
+                if error.code != "SESSION_LOST":
+                    raise
+                if attempt + 1 == ATTEMPTS:
+                    raise self.explain_loss(error) from error
             finally:
                 stream.close()
-            self._description = reply.describe
+        assert self._description is not None
         return self._description
+
+    def explain_loss(self, error: ServiceError) -> Exception:
+        """What to raise when streams are lost as soon as they are begun."""
+        return error
 
     def open(self, request: pb.Open, program: Program) -> Session:
         """Begin a compile of ``program`` and run to its first decision.

@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Objective.h"
+#include "CrashReport.h"
 #include "RegistryLookup.h"
 
 using namespace llvm;
@@ -22,6 +23,7 @@ Error mlcompiler::measure(
     auto Entry = lookUp<ObjectiveRegistry>("objective", Name);
     if (!Entry)
       return Entry.takeError();
+    crash::Activity Measuring(("measuring " + Name).c_str());
     auto Value = (*Entry)->instantiate()->measure(C);
     if (!Value)
       return Value.takeError();

@@ -1,0 +1,95 @@
+//===- SessionFork.cpp - Copies of a session ------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+///
+/// \file
+/// A session copied with fork(2), on a client's request or to be parked.
+///
+//===----------------------------------------------------------------------===//
+
+#include "CrashReport.h"
+#include "Session.h"
+#include "llvm/Support/Endian.h"
+#include <cerrno>
+#include <cstring>
+#include <unistd.h>
+
+using namespace llvm;
+using namespace mlcompiler;
+
+Error Session::fork() {
+  int Socket = Client.takeDescriptor();
+  if (Socket < 0)
+    return fail(proto::INVALID_ARGUMENT,
+                "Fork must carry the socket of the new session");
+  pid_t Pid = ::fork();
+  if (Pid < 0) {
+    ::close(Socket);
+    return fail(proto::RESOURCE_EXHAUSTED,
+                Twine("no process could be made for the fork: ") +
+                    strerror(errno));
+  }
+  if (Pid == 0) {
+    crash::endRequest();
+    // No reply: the original answers, and this one waits for its own client.
+    adopt(Socket);
+    return Error::success();
+  }
+  ::close(Socket);
+  Answer.mutable_fork()->set_pid(Pid);
+  return Error::success();
+}
+
+void Session::adopt(int Socket) {
+  crash::afterFork();
+  Client = Channel(Socket);
+  crash::reportTo(Socket);
+}
+
+void Session::park() {
+  pid_t Pid = ::fork();
+  if (Pid < 0)
+    return; // The session itself is not worse off for not being parked.
+  if (Pid == 0) {
+    ::close(std::exchange(Parking, -1));
+    crash::afterFork();
+    crash::beginRequest(RequestDeadline);
+    return;
+  }
+  crash::endRequest();
+  crash::reportTo(-1);
+  Client.close();
+  const char Ready = 1;
+  if (::write(Parking, &Ready, 1) != 1)
+    leave();
+  int Socket;
+  std::string Unread;
+  // The nursery sends the deadline of the client's Open, and what it has read
+  // after that.
+  constexpr size_t DeadlineBytes = sizeof(uint32_t);
+  while (receiveDescriptor(Parking, Socket, Unread, 64 << 10)) {
+    if (Socket < 0)
+      continue;
+    Pid = ::fork();
+    if (Pid == 0) {
+      ::close(std::exchange(Parking, -1));
+      adopt(Socket);
+      startRequest(support::endian::read32le(Unread.data()));
+      Client.prepend(Unread.substr(DeadlineBytes));
+      FromParked = true;
+      return;
+    }
+    if (Pid < 0)
+      Channel(Socket).write(
+          errorReply(proto::RESOURCE_EXHAUSTED,
+                     std::string("no process could be made for the session: ") +
+                         strerror(errno),
+                     /*SessionEnded=*/true),
+          /*Wait=*/false);
+    else
+      ::close(Socket);
+  }
+  leave();
+}
