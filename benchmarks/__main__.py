@@ -3,6 +3,7 @@
 
 import argparse
 import importlib
+import os
 
 NAMES = (
     "import_time",
@@ -16,7 +17,17 @@ NAMES = (
 def main() -> None:
     parser = argparse.ArgumentParser(prog="./run bench", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(NAMES))
-    names = parser.parse_args().names or NAMES
+    parser.add_argument(
+        "--unpinned",
+        action="store_true",
+        help="let the kernel choose the processors: on a virtual machine, waking a "
+        "process on another, idle one can take longer than all the rest of a step",
+    )
+    arguments = parser.parse_args()
+    names = arguments.names or NAMES
+    if not arguments.unpinned:
+        # Everything that is started inherits it: ours and what it is compared with.
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     for name in names:
         if name not in NAMES:
             parser.error(f"no benchmark {name!r}; there are: {', '.join(NAMES)}")

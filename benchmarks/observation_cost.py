@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """What it costs to be observed: an episode answered from Python.
 
-Compared pair by pair, interleaved, on modules with more than 1000 decisions:
+Whole compiles, down to the object file and its text size, compared pair by pair,
+interleaved, on modules with more than 1000 decisions:
 
 * ours: an episode answered one decision at a time by a constant policy in Python,
   against the same compile with the same decisions sent in one request;
 * ours, repeating LLVM's own decisions, against LLVM's own compile in our service:
   this includes what LLVM's feature extraction costs;
 * LLVM's interactive mode with a minimal Python host that repeats LLVM's own
-  decisions, against plain `opt`: the same comparison for stock LLVM.
+  decisions, against plain `opt`, `llc` behind both: the same for stock LLVM.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from benchmarks.stock import interactive_compile, plain_compile, write_bitcode
 from mlcompiler_gym.envs.scoring import baseline_key
 from mlcompiler_gym.service import Service
 
-PAIRS = 15
+PAIRS = 5
 
 Policy = Callable[[Any], int]
 
@@ -95,8 +96,6 @@ def _make(name: str, **settings: Any) -> mlcompiler_gym.CompilerEnv:
     env = gymnasium.make(
         "mlcompiler/Inlining-v0",
         programs=module(name),
-        # Stock interactive mode is `opt` alone.
-        objective="ir_instructions",
         **settings,
     ).unwrapped
     assert isinstance(env, mlcompiler_gym.CompilerEnv)

@@ -16,7 +16,7 @@ import gymnasium
 import mlcompiler_gym
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 
-STEPS = 20_000
+STEPS = 10_000
 
 
 def run() -> None:

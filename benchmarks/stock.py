@@ -17,15 +17,23 @@ from time import perf_counter
 
 _OPT = ["opt-22", "-relocation-model=pic", "-passes=default<Oz>"]
 
+_LLC = ["llc-22", "-relocation-model=pic", "-filetype=obj"]
+
 #: From the bytes of the features to the decision.
 Policy = Callable[[bytes], int]
 
 
 def plain_compile(bitcode: Path, folder: Path) -> float:
-    """Seconds of ``opt`` with LLVM's own decisions."""
+    """Seconds of ``opt`` and ``llc`` with LLVM's own decisions."""
     began = perf_counter()
     subprocess.run([*_OPT, str(bitcode), "-o", str(folder / "out.bc")], check=True)
+    _generate_code(folder)
     return perf_counter() - began
+
+
+def _generate_code(folder: Path) -> None:
+    command = [*_LLC, str(folder / "out.bc"), "-o", str(folder / "out.o")]
+    subprocess.run(command, check=True)
 
 
 def interactive_compile(
@@ -74,6 +82,7 @@ def interactive_compile(
                     decisions += 1
                     answers.write(policy(features).to_bytes(8, "little"))
             compiler.wait()
+            _generate_code(folder)
         finally:
             for end in (".in", ".out"):
                 os.unlink(f"{base}{end}")

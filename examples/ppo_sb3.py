@@ -5,7 +5,7 @@
 
 From nothing and in a few minutes, PPO learns what not to inline; to beat -Oz on
 programs it has not seen takes more programs and hours. `mlcompiler_gym/demo.py`
-shows a start that is nearer, from the heuristic's own decisions.
+starts nearer, from a rough imitation of the heuristic.
 """
 
 import argparse
