@@ -154,7 +154,8 @@ def test_a_program_that_has_vanished(
 WARNING = """
 from samples import CALLS, ir_program, run
 from mlcompiler_gym import LocalService
-text = CALLS.bitcode.decode().replace("@top(i32 %x)", '@top(i32 %x) "target-features"="+x"')
+odd = '@top(i32 %x) "target-features"="+x"'
+text = CALLS.bitcode.decode().replace("@top(i32 %x)", odd)
 print(len(run(LocalService(), ir_program(text)).features))
 """
 
