@@ -19,6 +19,11 @@ _SOURCES = {
         ".c",
         "#define STB_TRUETYPE_IMPLEMENTATION\n#include <stb/stb_truetype.h>\n",
     ),
+    "stb_both": (
+        ".c",
+        "#define STB_IMAGE_IMPLEMENTATION\n#include <stb/stb_image.h>\n"
+        "#define STB_TRUETYPE_IMPLEMENTATION\n#include <stb/stb_truetype.h>\n",
+    ),
     "nlohmann_json": (
         ".cpp",
         "#include <nlohmann/json.hpp>\n"

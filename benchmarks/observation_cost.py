@@ -88,7 +88,7 @@ def _report(label: str, pairs: list[tuple[float, float]]) -> float:
 
 
 def run() -> None:
-    for name in ("stb_image", "nlohmann_json"):
+    for name in ("stb_both", "nlohmann_json"):
         _measure(name)
 
 
