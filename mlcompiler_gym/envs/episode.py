@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from mlcompiler_gym.envs.scoring import values_of
 from mlcompiler_gym.envs.setup import Setup
 from mlcompiler_gym.errors import ServiceError
 from mlcompiler_gym.programs import Program
@@ -88,7 +89,7 @@ class Episode:
             self.observation = self.setup.features.decode(state.features)
             return self.observation, 0.0, False, False, {}
         self.over = True
-        self.values = {m.objective: m.value for m in state.outcome.measurements}
+        self.values = values_of(state.outcome)
         return None
 
     def end(self, baseline: dict[str, float]) -> StepResult:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from mlcompiler_gym.envs.config import CompileConfig
 from mlcompiler_gym.programs import Program
-from mlcompiler_gym.service.session import Opening, Service
+from mlcompiler_gym.service.session import Service
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 
 if TYPE_CHECKING:
@@ -83,10 +83,8 @@ def baseline(
     known = service.baselines.get(baseline_key(config, program))
     if known is not None:
         return known
-    opening = Opening(service, config.baseline_request(), program)
-    while not opening.advance():
-        pass
-    return take_baseline(service, config, program, opening.session)
+    session = service.open(config.baseline_request(), program)
+    return take_baseline(service, config, program, session)
 
 
 def take_baseline(

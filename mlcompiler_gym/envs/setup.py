@@ -43,12 +43,12 @@ class Setup:
     actions: DiscreteActions
 
 
-def _find(kind: str, name: str, specs: Sequence[pb.TaskSpec]) -> pb.TaskSpec:
+def _find_task(name: str, specs: Sequence[pb.TaskSpec]) -> pb.TaskSpec:
     for spec in specs:
         if spec.name == name:
             return spec
     known = ", ".join(spec.name for spec in specs)
-    raise ValueError(f"unknown {kind} {name!r}; known: {known}")
+    raise ValueError(f"unknown task {name!r}; known: {known}")
 
 
 def make_setup(
@@ -74,7 +74,7 @@ def make_setup(
             raise ValueError(f"{name} must be positive or None, not {value!r}")
     service = service if service is not None else LocalService.shared()
     description = service.describe()
-    spec = _find("task", task, description.tasks)
+    spec = _find_task(task, description.tasks)
     scoring = Scoring.parse(
         spec.default_objective if objective is None else objective,
         [o.name for o in description.objectives],

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import math
 from time import monotonic
-from typing import Any
 
 import numpy as np
 from gymnasium.utils import seeding
@@ -192,6 +191,3 @@ class Slot:
         self.waiting = None
         self.result = None
         self._final = None
-
-
-Info = dict[str, Any]

@@ -18,9 +18,11 @@ from typing_extensions import override
 from mlcompiler_gym.envs.core import choose_program
 from mlcompiler_gym.envs.episode import Stats
 from mlcompiler_gym.envs.setup import Setup
-from mlcompiler_gym.envs.slot import Info, Slot
+from mlcompiler_gym.envs.slot import Slot
 from mlcompiler_gym.errors import InvalidActionError, ResetNeededError
 from mlcompiler_gym.service import Session
+
+Info = dict[str, Any]
 
 #: What ``step`` and ``recv`` return, each with one row per environment.
 VectorResult = tuple[
