@@ -16,11 +16,14 @@ if TYPE_CHECKING:
         CompilerEnv,
         CompilerVectorEnv,
         InliningEnv,
+        RegAllocEvictionEnv,
+        RegAllocPriorityEnv,
         Trajectory,
         replay,
     )
     from mlcompiler_gym.errors import (
         InvalidActionError,
+        MissingLibraryError,
         MLCompilerGymError,
         ProgramError,
         ResetNeededError,
@@ -28,7 +31,12 @@ if TYPE_CHECKING:
         ServiceUnavailableError,
         TrajectoryError,
     )
-    from mlcompiler_gym.programs import Program, ProgramSet, load_programs
+    from mlcompiler_gym.programs import (
+        Program,
+        ProgramSet,
+        ProgramSource,
+        load_programs,
+    )
     from mlcompiler_gym.service import LocalService
 
 __version__ = "0.1.0"
@@ -37,9 +45,12 @@ _MODULES = {
     "CompilerEnv": "envs",
     "CompilerVectorEnv": "envs",
     "InliningEnv": "envs",
+    "RegAllocEvictionEnv": "envs",
+    "RegAllocPriorityEnv": "envs",
     "Trajectory": "envs",
     "replay": "envs",
     "InvalidActionError": "errors",
+    "MissingLibraryError": "errors",
     "MLCompilerGymError": "errors",
     "ProgramError": "errors",
     "ResetNeededError": "errors",
@@ -48,6 +59,7 @@ _MODULES = {
     "TrajectoryError": "errors",
     "Program": "programs",
     "ProgramSet": "programs",
+    "ProgramSource": "programs",
     "load_programs": "programs",
     "LocalService": "service",
 }
@@ -59,9 +71,13 @@ __all__ = [
     "InvalidActionError",
     "LocalService",
     "MLCompilerGymError",
+    "MissingLibraryError",
     "Program",
     "ProgramError",
     "ProgramSet",
+    "ProgramSource",
+    "RegAllocEvictionEnv",
+    "RegAllocPriorityEnv",
     "ResetNeededError",
     "ServiceError",
     "ServiceUnavailableError",

@@ -275,10 +275,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     began = perf_counter()
     args.output.mkdir(parents=True, exist_ok=True)
     try:
-        programs = load_programs(
-            args.programs or ["kernels", *stb_programs(args.output)]
+        programs = list(
+            load_programs(args.programs or ["kernels:test", *stb_programs(args.output)])
         )
-        console.print(f"{len(programs)} programs: {', '.join(programs.names)}")
+        console.print(
+            f"{len(programs)} programs: {', '.join(p.name for p in programs)}"
+        )
         evaluation = make_vector(
             len(programs), programs=programs, autoreset_mode="Disabled"
         )

@@ -54,6 +54,20 @@ class ProgramError(MLCompilerGymError):
     """A program does not exist, cannot be read or does not compile."""
 
 
+class MissingLibraryError(ProgramError):
+    """A library is needed that ``mlcompiler_gym[programs]`` installs."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"the library {name} is needed for this and is not there; run "
+            "`pip install 'mlcompiler_gym[programs]'`"
+        )
+        self.name = name
+
+    def __reduce__(self) -> tuple[type, tuple[str]]:
+        return (type(self), (self.name,))
+
+
 class InvalidActionError(MLCompilerGymError, gymnasium.error.InvalidAction):
     """An action has the wrong type or shape, or is not legal now.
 

@@ -3,20 +3,31 @@
 
 from gymnasium.envs.registration import register, registry
 
+#: By name: the module, the class, and the function that makes a vector of them.
 _ENVS = {
-    "mlcompiler/Inlining-v0": ("mlcompiler_gym.envs.inlining", "InliningEnv"),
+    "mlcompiler/Inlining-v0": ("inlining", "InliningEnv", "make_vector"),
+    "mlcompiler/RegAllocEviction-v0": (
+        "regalloc",
+        "RegAllocEvictionEnv",
+        "make_eviction_vector",
+    ),
+    "mlcompiler/RegAllocPriority-v0": (
+        "regalloc",
+        "RegAllocPriorityEnv",
+        "make_priority_vector",
+    ),
 }
 
 
 def register_envs() -> None:
     """Register every environment that is not registered yet."""
-    for env_id, (module, name) in _ENVS.items():
+    for env_id, (module, name, make_vector) in _ENVS.items():
         if env_id in registry:
             continue
         register(
             id=env_id,
-            entry_point=f"{module}:{name}",
-            vector_entry_point=f"{module}:make_vector",
+            entry_point=f"mlcompiler_gym.envs.{module}:{name}",
+            vector_entry_point=f"mlcompiler_gym.envs.{module}:{make_vector}",
             # The environment checks actions and the order of calls itself, with
             # better messages and at a fraction of the cost of the wrappers.
             disable_env_checker=True,

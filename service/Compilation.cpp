@@ -8,21 +8,19 @@
 #include "CrashReport.h"
 #include "llvm/Analysis/LazyCallGraph.h"
 #include "llvm/Analysis/LoopInfo.h"
-#include "llvm/Analysis/RuntimeLibcallInfo.h"
 #include "llvm/Analysis/TargetLibraryInfo.h"
 #include "llvm/Bitcode/BitcodeReader.h"
 #include "llvm/Bitcode/BitcodeWriter.h"
 #include "llvm/CodeGen/CommandFlags.h"
-#include "llvm/CodeGen/MachineModuleInfo.h"
 #include "llvm/IR/DiagnosticInfo.h"
 #include "llvm/IR/DiagnosticPrinter.h"
 #include "llvm/IR/LLVMContext.h"
-#include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Verifier.h"
 #include "llvm/IRReader/IRReader.h"
 #include "llvm/MC/MCSubtargetInfo.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Passes/StandardInstrumentations.h"
+#include "llvm/Support/SaveAndRestore.h"
 #include "llvm/Support/SourceMgr.h"
 #include "llvm/TargetParser/Host.h"
 
@@ -75,6 +73,14 @@ static bool isExported(const GlobalValue &GV) {
 Expected<std::unique_ptr<Compilation>>
 Compilation::load(StringRef Program, const proto::Open &Request) {
   std::unique_ptr<Compilation> C(new Compilation());
+  if (Request.has_codegen_opt_level()) {
+    auto Level = CodeGenOpt::getLevel(Request.codegen_opt_level());
+    if (!Level)
+      return fail(proto::INVALID_ARGUMENT,
+                  "codegen_opt_level " + Twine(Request.codegen_opt_level()) +
+                      " is not in 0..3");
+    C->CodegenLevel = *Level;
+  }
   C->Context.setDiagnosticHandlerCallBack(collectErrors, &C->Diagnostics);
   SMDiagnostic Diagnostic;
   // LLVM takes no bytes for an empty module.
@@ -111,6 +117,7 @@ Compilation::load(StringRef Program, const proto::Open &Request) {
   }
   M.setTargetTriple(TheTriple);
   C->CPU = Request.cpu();
+  C->OnlyFunction = Request.function();
   // `opt` leaves the level of the code generator's hooks at None.
   auto Target = createTarget(TheTriple, C->CPU, M, CodeGenOptLevel::None);
   if (!Target)
@@ -202,21 +209,45 @@ Error Compilation::takeDiagnostics(StringRef What) {
 }
 
 Expected<SmallVector<char, 0>> Compilation::emit(proto::Emit::Format Format) {
+  if (Format == proto::Emit::OBJECT && !Object.empty())
+    return Object;
+  if (Format == proto::Emit::BITCODE)
+    return bitcode();
+  const auto FileType = Format == proto::Emit::ASSEMBLY
+                            ? CodeGenFileType::AssemblyFile
+                            : CodeGenFileType::ObjectFile;
+  SmallVector<char, 0> Code;
+  raw_svector_ostream Stream(Code);
+  if (Error E = generate([&](TargetMachine &TM, legacy::PassManagerBase &PM,
+                             MCContext &MC) {
+        return TM.addAsmPrinter(PM, Stream, /*DwoOut=*/nullptr, FileType, MC);
+      }))
+    return E;
+  return Code;
+}
+
+SmallVector<char, 0> Compilation::bitcode() {
   SmallVector<char, 0> Bitcode;
   const size_t DiagnosticsBefore = Diagnostics.size();
   crash::Activity Writing("writing bitcode");
-  raw_svector_ostream BitcodeStream(Bitcode);
+  raw_svector_ostream Stream(Bitcode);
   // As `opt` does; without the order of uses the code generator may choose
   // differently.
-  WriteBitcodeToFile(*M, BitcodeStream, /*ShouldPreserveUseListOrder=*/true);
+  WriteBitcodeToFile(*M, Stream, /*ShouldPreserveUseListOrder=*/true);
   // Collecting the symbols of inline assembly may have complained; whether it
   // is an error is for whoever assembles it.
   Diagnostics.resize(DiagnosticsBefore);
-  if (Format == proto::Emit::BITCODE)
-    return Bitcode;
+  return Bitcode;
+}
 
+Error Compilation::generate(PrinterAdder AddPrinter) {
+  if (Generating)
+    return fail(proto::FAILED_PRECONDITION,
+                "the code is being generated; answer the remaining decisions "
+                "first");
   // Code is generated from the bitcode, as `llc` does it, since generating code
   // changes a module, and this one goes on being optimised or observed.
+  SmallVector<char, 0> Bitcode = bitcode();
   LLVMContext CodegenContext;
   CodegenContext.setDiagnosticHandlerCallBack(collectErrors, &Diagnostics);
   auto Copy = parseBitcodeFile(
@@ -225,32 +256,30 @@ Expected<SmallVector<char, 0>> Compilation::emit(proto::Emit::Format Format) {
       CodegenContext);
   if (!Copy)
     return Copy.takeError();
-  const Triple &TheTriple = (*Copy)->getTargetTriple();
   auto CodegenTarget =
-      createTarget(TheTriple, CPU, **Copy, CodeGenOptLevel::Default);
+      createTarget((*Copy)->getTargetTriple(), CPU, **Copy, CodegenLevel);
   if (!CodegenTarget)
     return CodegenTarget.takeError();
-  const TargetOptions &Options = (*CodegenTarget)->Options;
-  SmallVector<char, 0> Code;
-  raw_svector_ostream CodeStream(Code);
-  legacy::PassManager Passes;
-  Passes.add(
-      new TargetLibraryInfoWrapperPass(TargetLibraryInfoImpl(TheTriple)));
-  Passes.add(new RuntimeLibraryInfoWrapper(
-      TheTriple, Options.ExceptionModel, Options.FloatABIType,
-      Options.EABIVersion, Options.MCOptions.ABIName, Options.VecLib));
-  if ((*CodegenTarget)
-          ->addPassesToEmitFile(Passes, CodeStream, nullptr,
-                                Format == proto::Emit::ASSEMBLY
-                                    ? CodeGenFileType::AssemblyFile
-                                    : CodeGenFileType::ObjectFile))
-    return fail(proto::INVALID_ARGUMENT,
-                "target '" + TheTriple.str() + "' cannot write this format");
-  crash::Activity Generating("code generation");
-  Passes.run(**Copy);
-  if (Error E = takeDiagnostics("the code generator"))
+  if (!OnlyFunction.empty())
+    if (Error E = keepOnly(**Copy, OnlyFunction))
+      return E;
+  Allocated.clear();
+  crash::Activity Activity("code generation");
+  SaveAndRestore Guard(Generating, true);
+  if (Error E = generateCode(**Copy, **CodegenTarget, *this, AddPrinter))
     return E;
-  return Code;
+  return takeDiagnostics("the code generator");
+}
+
+void Compilation::addPasses(legacy::PassManagerBase &PM) {
+  if (AddCodegenPasses)
+    AddCodegenPasses(PM);
+}
+
+void Compilation::functionAllocated(const AllocatedFunction &F) {
+  Allocated.push_back(F);
+  if (OnAllocated)
+    OnAllocated();
 }
 
 Expected<StringRef> Compilation::object() {

@@ -7,6 +7,7 @@
 #ifndef MLCOMPILER_GYM_SERVICE_COMPILATION_H
 #define MLCOMPILER_GYM_SERVICE_COMPILATION_H
 
+#include "CodeGeneration.h"
 #include "Failure.h"
 #include "mlcompiler_gym/v1/compiler_service.pb.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
@@ -15,6 +16,7 @@
 #include "llvm/IR/PassManager.h"
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Target/TargetMachine.h"
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -25,7 +27,7 @@ namespace proto = ::mlcompiler_gym::v1;
 /// A program, its target, and the pipeline that optimises it: what `opt` and
 /// `llc` do, in one process. The same module, options and decisions give the
 /// very bytes that those tools write.
-class Compilation {
+class Compilation : CodegenListener {
 public:
   /// Reads \p Program (bitcode or textual IR) and verifies it.
   static llvm::Expected<std::unique_ptr<Compilation>>
@@ -42,6 +44,9 @@ public:
   /// The module as it stands, written out. Leaves the module untouched.
   llvm::Expected<llvm::SmallVector<char, 0>> emit(proto::Emit::Format Format);
 
+  /// Runs the code generator on a copy of the module as it stands.
+  llvm::Error generate(PrinterAdder AddPrinter);
+
   /// An object file of the module as it stands, kept until changed() is called.
   llvm::Expected<llvm::StringRef> object();
   void changed() { Object.clear(); }
@@ -52,8 +57,38 @@ public:
 
   llvm::Module &module() { return *M; }
 
+  /// The cpu that the client names; may be empty.
+  llvm::StringRef cpu() const { return CPU; }
+
+  /// Is called whenever code is about to be generated.
+  using PassAdder = std::function<void(llvm::legacy::PassManagerBase &)>;
+  void setCodegenPasses(PassAdder Adder) {
+    AddCodegenPasses = std::move(Adder);
+  }
+
+  /// Is called after each function that registers are allocated in.
+  void setAllocatedCallback(std::function<void()> Callback) {
+    OnAllocated = std::move(Callback);
+  }
+
+  /// Whether code is being generated further up the stack.
+  bool isGenerating() const { return Generating; }
+
+  /// Functions in the order in which the code generator, now or when it was
+  /// last run, was done with their registers.
+  llvm::ArrayRef<AllocatedFunction> allocated() const { return Allocated; }
+
+  /// Whether registers are allocated by the optimising allocator.
+  bool optimizesRegisters() const {
+    return CodegenLevel != llvm::CodeGenOptLevel::None;
+  }
+
 private:
   Compilation() = default;
+
+  llvm::SmallVector<char, 0> bitcode();
+  void addPasses(llvm::legacy::PassManagerBase &PM) override;
+  void functionAllocated(const AllocatedFunction &F) override;
 
   /// Errors that LLVM reported as diagnostics since the last call.
   llvm::Error takeDiagnostics(llvm::StringRef What);
@@ -62,10 +97,17 @@ private:
   std::unique_ptr<llvm::Module> M;
   std::unique_ptr<llvm::TargetMachine> Target;
   std::string CPU;
+  /// If not empty, code is generated for this function only.
+  std::string OnlyFunction;
+  PassAdder AddCodegenPasses;
+  std::function<void()> OnAllocated;
+  std::vector<AllocatedFunction> Allocated;
+  llvm::CodeGenOptLevel CodegenLevel = llvm::CodeGenOptLevel::Default;
   std::string Pipeline;
   std::string Diagnostics;
   std::vector<std::string> Exports;
   llvm::SmallVector<char, 0> Object;
+  bool Generating = false;
 };
 
 } // namespace mlcompiler

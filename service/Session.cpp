@@ -7,7 +7,8 @@
 #include "Session.h"
 #include "CrashReport.h"
 #include "objectives/Objective.h"
-#include "llvm/Support/Endian.h"
+#include "llvm/CodeGen/MachineFunction.h"
+#include "llvm/Support/JSON.h"
 #include <cerrno>
 #include <cstring>
 #include <sys/resource.h>
@@ -28,11 +29,16 @@ void Session::run(const proto::Request &Request, StringRef Program) {
     replyError(std::move(E), /*SessionEnded=*/true);
     leave();
   }
-  if (Error E = finish()) {
-    replyError(std::move(E), /*SessionEnded=*/true);
-    leave();
+  if (NeedsCode) {
+    NeedsCode = false;
+    dispatch(this->Request);
+  } else {
+    if (Error E = finish()) {
+      replyError(std::move(E), /*SessionEnded=*/true);
+      leave();
+    }
+    replyState();
   }
-  replyState();
   while (true)
     serve();
 }
@@ -53,7 +59,7 @@ Error Session::open(StringRef Program) {
       return Created.takeError();
     Decider = std::move(*Created);
     Decider->describe(Spec);
-    ActionBytes = tensorBytes(Spec.action().tensor());
+    Checker = ActionChecker(Spec);
     if (Pipeline.empty())
       Pipeline = Spec.default_pipeline();
   }
@@ -70,22 +76,92 @@ Error Session::open(StringRef Program) {
   if (Error E = observe({*Compile, nullptr, {}}, Options.observations(),
                         /*Strict=*/false, Unused))
     return E;
-  return Compile->optimize([&](ModuleAnalysisManager &MAM) {
-    if (Decider)
-      Decider->install(MAM);
+  if (Error E = Compile->optimize([&](ModuleAnalysisManager &MAM) {
+        if (Decider)
+          Decider->install(MAM);
+      }))
+    return E;
+  if (!Decider || !Decider->decidesInCodegen())
+    return Error::success();
+  Compile->setCodegenPasses([this](legacy::PassManagerBase &PM) {
+    Repeated = 0;
+    Decider->install(PM);
   });
+  if (!Options.function().empty() && areSumsOverFunctions(Options.objectives()))
+    Compile->setAllocatedCallback([this] { finishWithAllocation(); });
+  return Compile->object().takeError();
+}
+
+void Session::finishWithAllocation() {
+  if (Finished)
+    return;
+  Features = StringRef();
+  Finished = true;
+  measureFunction(Compile->allocated().back(), Options.objectives(),
+                  *Outcome.add_functions());
+  *Outcome.mutable_measurements() = Outcome.functions(0).measurements();
+  replyState();
+  while (!NeedsCode)
+    serve();
 }
 
 Error Session::finish() {
   Features = StringRef();
   Finished = true;
-  return measure(*Compile, Options.objectives(),
-                 *Outcome.mutable_measurements());
+  if (Error E = measure(*Compile, Options.objectives(),
+                        *Outcome.mutable_measurements()))
+    return E;
+  for (const AllocatedFunction &F : Compile->allocated()) {
+    proto::FunctionOutcome Function;
+    measureFunction(F, Options.objectives(), Function);
+    if (Function.measurements_size())
+      *Outcome.add_functions() = std::move(Function);
+  }
+  return Error::success();
+}
+
+std::vector<TensorSpec> Session::extraFeatures() const {
+  return Decider->extraFeatures();
+}
+
+void Session::computeExtraFeatures(char *To) {
+  Decider->computeExtraFeatures(To);
+}
+
+void Session::announce(ArrayRef<TensorSpec> Features) {
+  size_t Next = 0;
+  for (const proto::TensorSpec &Announced : Spec.features()) {
+    if (!isSent(Announced, Options))
+      continue;
+    proto::TensorSpec Actual;
+    if (Next != Features.size())
+      describeTensor(Features[Next++], Actual);
+    if (Actual.name() != Announced.name() ||
+        Actual.dtype() != Announced.dtype() ||
+        tensorBytes(Actual) != tensorBytes(Announced))
+      reportFatalInternalError("LLVM's feature '" + Twine(Actual.name()) +
+                               "' is not the one that Describe announces: '" +
+                               Announced.name() + "'");
+  }
+}
+
+void Session::refuse(Error Why) {
+  replyError(std::move(Why), /*SessionEnded=*/true);
+  leave();
 }
 
 StringRef Session::decide(StringRef NewFeatures) {
+  if (Finished)
+    return Taken[Repeated++].Action;
   Features = NewFeatures;
   Compile->changed();
+  StringRef Action = nextAction();
+  Taken.push_back({Decider->decisionLabel(), Action.str()});
+  Features = StringRef();
+  return Action;
+}
+
+StringRef Session::nextAction() {
   if (NextAction == Actions.size()) {
     // The reply of the Open or Step that brought the compiler here, unless
     // this is a first decision, and then what the client wants of it.
@@ -93,11 +169,19 @@ StringRef Session::decide(StringRef NewFeatures) {
     while (NextAction == Actions.size())
       serve();
   }
-  StringRef Action = StringRef(Actions).substr(NextAction, ActionBytes);
-  NextAction += Action.size();
-  Taken.push_back({Decider->decisionLabel(), Action.str()});
-  Features = StringRef();
-  return Action;
+  while (true) {
+    StringRef Action = StringRef(Actions).substr(NextAction, Checker.bytes());
+    Error Illegal = Checker.check(Action, Features);
+    if (!Illegal) {
+      NextAction += Action.size();
+      return Action;
+    }
+    replyError(std::move(Illegal), /*SessionEnded=*/false);
+    Actions.clear();
+    NextAction = 0;
+    while (Actions.empty())
+      serve();
+  }
 }
 
 const proto::Request &Session::receive() {
@@ -154,6 +238,12 @@ void Session::serve() { dispatch(receive()); }
 
 void Session::dispatch(const proto::Request &Request) {
   Error E = Error::success();
+  NeedsCode =
+      Finished && Compile->isGenerating() &&
+      (Request.has_measure() ||
+       (Request.has_emit() && Request.emit().format() != proto::Emit::BITCODE));
+  if (NeedsCode)
+    return;
   switch (Request.request_case()) {
   case proto::Request::kStep:
     E = takeActions(Request.step().actions());
@@ -216,18 +306,13 @@ Error Session::takeActions(const std::string &Bytes) {
   if (Finished)
     return fail(proto::FAILED_PRECONDITION,
                 "the compile is finished; there is nothing left to decide");
-  if (Bytes.size() % ActionBytes)
+  if (Bytes.size() % Checker.bytes())
     return fail(proto::INVALID_ACTION,
-                "an action has " + Twine(ActionBytes) + " bytes, and " +
+                "an action has " + Twine(Checker.bytes()) + " bytes, and " +
                     Twine(Bytes.size()) + " bytes are not a number of them");
-  const int64_t Count = Spec.action().meanings_size();
-  for (size_t I = 0; I != Bytes.size(); I += ActionBytes) {
-    int64_t Action = support::endian::read64le(Bytes.data() + I);
-    if (Action < 0 || Action >= Count)
-      return fail(proto::INVALID_ACTION, "action " + Twine(Action) +
-                                             " is not in 0.." +
-                                             Twine(Count - 1));
-  }
+  for (size_t I = 0; I != Bytes.size(); I += Checker.bytes())
+    if (Error E = Checker.check(StringRef(Bytes).substr(I, Checker.bytes())))
+      return E;
   Actions = Bytes;
   NextAction = 0;
   return Error::success();
@@ -239,6 +324,13 @@ Error Session::fillState(proto::State &State) {
     *State.mutable_outcome() = Outcome;
   else
     State.set_features(Features.data(), Features.size());
+  if (Decider && Decider->decidesInCodegen()) {
+    if (const MachineFunction *MF = Decider->machineFunction(); MF && !Finished)
+      State.set_function(json::fixUTF8(MF->getName()));
+    for (; Finishes < Compile->allocated().size(); ++Finishes)
+      measureFunction(Compile->allocated()[Finishes], Options.objectives(),
+                      *State.add_finished());
+  }
   return observe({*Compile, Finished ? nullptr : Decider.get(), Taken},
                  Options.observations(), /*Strict=*/false,
                  *State.mutable_observations());

@@ -7,6 +7,7 @@
 #ifndef MLCOMPILER_GYM_SERVICE_SESSION_H
 #define MLCOMPILER_GYM_SERVICE_SESSION_H
 
+#include "ActionChecker.h"
 #include "Compilation.h"
 #include "DecisionPoint.h"
 #include "Wire.h"
@@ -34,6 +35,10 @@ public:
   [[noreturn]] void run(const proto::Request &Request, llvm::StringRef Program);
 
   llvm::StringRef decide(llvm::StringRef Features) override;
+  std::vector<llvm::TensorSpec> extraFeatures() const override;
+  void computeExtraFeatures(char *To) override;
+  void announce(llvm::ArrayRef<llvm::TensorSpec> Features) override;
+  [[noreturn]] void refuse(llvm::Error Why) override;
 
 private:
   /// Leaves without running destructors: there is nothing to save, and freeing
@@ -42,6 +47,10 @@ private:
 
   llvm::Error open(llvm::StringRef Program);
   llvm::Error finish();
+  /// Ends the episode as soon as the one function that is compiled has its
+  /// registers, if that is all that is measured. The code is generated to its
+  /// end only for a client that asks for it.
+  void finishWithAllocation();
 
   /// Serves requests until a Step brings actions, which is possible only at a
   /// decision; ends the process when the client closes.
@@ -55,6 +64,8 @@ private:
   void replyError(llvm::Error E, bool SessionEnded);
 
   void dispatch(const proto::Request &Request);
+  /// Stops at a decision until the next action is there, and legal.
+  llvm::StringRef nextAction();
   llvm::Error takeActions(const std::string &Bytes);
   llvm::Error fork();
   llvm::Error fillState(proto::State &State);
@@ -77,13 +88,20 @@ private:
   std::unique_ptr<Compilation> Compile;
   std::unique_ptr<Task> Decider;
   proto::TaskSpec Spec;
-  size_t ActionBytes = 0;
+  ActionChecker Checker;
   bool Opened = false;
   bool FromParked = false;
   bool Finished = false;
+  /// Request has to wait until the code is there.
+  bool NeedsCode = false;
   /// The features of the decision that LLVM waits for; null if none.
   llvm::StringRef Features;
   std::vector<TakenDecision> Taken;
+  /// While code is generated once more after the end, how many of Taken have
+  /// been decided again.
+  size_t Repeated = 0;
+  /// How many of the functions that code was generated for the client knows.
+  size_t Finishes = 0;
   /// Actions received and not yet taken.
   std::string Actions;
   size_t NextAction = 0;

@@ -4,6 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "EmbeddedBitcode.h"
 #include "Nursery.h"
 #include "llvm/CodeGen/CommandFlags.h"
 #include "llvm/InitializePasses.h"
@@ -35,6 +36,12 @@ static cl::opt<size_t>
                    cl::init(Nursery::Limits().Parked), cl::value_desc("n"),
                    cl::desc("Keep at most n sessions parked at their first "
                             "decision"));
+static cl::opt<std::string> ExtractFrom(
+    "extract-bitcode", cl::cat(ServiceOptions), cl::value_desc("file"),
+    cl::desc("Write the modules that a bitcode file, object, executable or "
+             "archive holds to --output, name them on stdout, and end"));
+static cl::opt<std::string> OutputFolder("output", cl::cat(ServiceOptions),
+                                         cl::value_desc("folder"));
 
 /// LLVM does now and then print to stdout; that belongs to no client.
 static void redirectStandardStreams() {
@@ -73,6 +80,13 @@ int main(int argc, char **argv) {
       argc, argv,
       "The compiler service of mlcompiler_gym.\n\n"
       "Started by the Python package, which hands it the control socket.\n");
+  if (!ExtractFrom.empty()) {
+    if (Error E = extractBitcode(ExtractFrom, OutputFolder, outs())) {
+      errs() << toString(std::move(E)) << '\n';
+      return 1;
+    }
+    return 0;
+  }
   if (ControlSocket < 0) {
     errs() << "mlcompiler-service: no --control-fd: this program is started by "
               "the Python package mlcompiler_gym\n";

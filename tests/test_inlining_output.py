@@ -45,7 +45,13 @@ def assert_echo_gives_llvms_own_object(
 @pytest.mark.parametrize("target", ["x86_64-linux-gnu", "aarch64-linux-gnu"])
 @pytest.mark.parametrize("kernel", KERNEL_NAMES)
 def test_echo_gives_llvms_own_object(make: Make, kernel: str, target: str) -> None:
-    env = make(programs=f"kernels/{kernel}", target=target, inlining_default=True)
+    # Some grow to more than the double of themselves by LLVM's own decisions.
+    env = make(
+        programs=f"kernels/{kernel}",
+        target=target,
+        inlining_default=True,
+        size_increase_threshold=100.0,
+    )
     assert_echo_gives_llvms_own_object(env)
 
 
@@ -167,7 +173,7 @@ def test_objectives_agree_with_other_tools(
 
     env.reset()
     check(env.measure())
-    for _ in range(20):
+    for _ in range(5):
         env.step(1)
     check(env.measure("ir_instructions", "text_size"))
     _, _, _, info = finish(env, at_random(1))

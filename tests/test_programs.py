@@ -1,17 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Programs: names, sets, files, sources, and the kernels that ship with us."""
+"""Programs: what they are called, and files that hold them."""
 
-import hashlib
-import os
 import re
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from toolchain import KERNEL_NAMES, KERNELS, always, at_random, play, run
+from toolchain import KERNEL_NAMES, always, play, run
 
-import mlcompiler_gym
 from mlcompiler_gym import Program, ProgramError, ProgramSet, load_programs
 from mlcompiler_gym.envs import CompilerEnv
 
@@ -25,7 +21,6 @@ Write = Callable[[str, str], Path]
 def test_the_set_of_kernels() -> None:
     programs = load_programs("kernels")
     assert programs.names == [f"kernels/{name}" for name in KERNEL_NAMES]
-    assert len(programs) >= 12
     assert load_programs("kernels/regex").names == ["kernels/regex"]
     assert programs.named("kernels/regex") == load_programs("kernels/regex")[0]
     arm = load_programs("kernels", target="aarch64-linux-gnu")
@@ -33,8 +28,55 @@ def test_the_set_of_kernels() -> None:
     assert not {p.sha256 for p in arm} & {p.sha256 for p in programs}
 
 
+@pytest.mark.parametrize(
+    "name", ["kernels/regex", "loops/stencil_five_point", "csmith/12", "llvm-stress/5"]
+)
+def test_one_program_by_its_name(name: str) -> None:
+    programs = load_programs(name)
+    assert programs.names == [name]
+    assert programs.named(name).name == name
+
+
+def test_a_file_may_be_marked_as_one(small_c: Path, tmp_path: Path) -> None:
+    [marked] = load_programs(f"file:{small_c}")
+    [plain] = load_programs(small_c)
+    assert marked.sha256 == plain.sha256
+    # Whatever it is called.
+    odd = tmp_path / "kernels.ll"
+    odd.write_bytes(b"define void @f() {\n ret void\n}\n")
+    assert load_programs(f"file:{odd}")[0].bitcode == odd.read_bytes()
+    with pytest.raises(ProgramError, match=r"odd\.txt is none of \.bc"):
+        load_programs("file:odd.txt")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ("nonsuch", "unknown program 'nonsuch'.*Name a set"),
+        ("kernels/", "unknown program 'kernels/'"),
+        ("kernels/regex:train", "unknown program 'kernels/regex:train'"),
+        ("kernels:trian", "train, validation, test, not 'trian'"),
+        ("csmith:tests", "train, validation, test, not 'tests'"),
+        ("csmith/seed", "unknown program 'csmith/seed'"),
+        ("csmith/-1", "unknown program 'csmith/-1'"),
+        ("csmith/012", "unknown program 'csmith/012'"),
+        (f"csmith/{2**31}", f"unknown program 'csmith/{2**31}'"),
+        ("pypi/lz4/nonsuch", "unknown program 'pypi/lz4/nonsuch'"),
+    ],
+)
+def test_names_of_nothing(wrong: str, message: str) -> None:
+    with pytest.raises(ProgramError, match=message):
+        load_programs(wrong)
+
+
+def test_a_folder_that_holds_no_set(tmp_path: Path) -> None:
+    with pytest.raises(ProgramError, match="not written by `mlcompiler-gym programs"):
+        load_programs(tmp_path)
+
+
 def test_a_program_set_is_a_sequence() -> None:
     programs = load_programs("kernels")
+    assert isinstance(programs, ProgramSet)
     assert isinstance(programs[:3], ProgramSet)
     assert programs[:3].names == programs.names[:3]
     assert programs[-1].name == programs.names[-1]
@@ -57,6 +99,11 @@ def test_several_at_once(small_c: Path) -> None:
         ("kernels/Json", "kernels/json"),
         ("kernel", "kernels"),
         ("kernals", "kernels"),
+        ("loops/stencil_five_pint", "loops/stencil_five_point"),
+        ("loop", "loops"),
+        ("csmit/12", "csmith"),
+        ("llvmstress", "llvm-stress"),
+        ("pypi/lz4/lz4hd", "pypi/lz4/lz4hc"),
     ],
 )
 def test_misspelled_names_get_suggestions(wrong: str, meant: str) -> None:
@@ -182,89 +229,3 @@ def test_without_clang(
         load_programs(small_c)
     # Nobody else needs it.
     assert load_programs("kernels/lz")[0].bitcode
-
-
-# ---------------------------------------------------------------------------
-# Kernels
-
-
-def recorded_hashes() -> dict[str, str]:
-    """From a file that `sha256sum -c` reads."""
-    lines = (KERNELS / "SHA256SUMS").read_text().splitlines()
-    split = [line.split("  ", 1) for line in lines]
-    return {name: digest for digest, name in split}
-
-
-def test_hashes_are_recorded_for_exactly_the_kernels() -> None:
-    assert sorted(recorded_hashes()) == sorted(
-        f"{architecture}/{name}.bc"
-        for architecture in ("x86_64", "aarch64")
-        for name in KERNEL_NAMES
-    )
-
-
-@pytest.mark.parametrize("architecture", ["x86_64", "aarch64"])
-@pytest.mark.parametrize("name", KERNEL_NAMES)
-def test_bitcode_is_the_recorded_one(name: str, architecture: str) -> None:
-    """Trajectories name programs by this hash, on whatever machine."""
-    [program] = load_programs(f"kernels/{name}", target=f"{architecture}-linux-gnu")
-    digest = recorded_hashes()[f"{architecture}/{name}.bc"]
-    assert program.sha256.hex() == digest
-    assert hashlib.sha256(program.bitcode).hexdigest() == digest
-
-
-@pytest.mark.parametrize("name", KERNEL_NAMES)
-def test_bitcode_does_not_tell_where_it_was_made(name: str) -> None:
-    text = run(
-        "llvm-dis-22", "-o", "-", data=load_programs(f"kernels/{name}")[0].bitcode
-    )
-    assert f'source_filename = "{name}.c"'.encode() in text
-    for tell in (b"/home", b"/root", b"/tmp", os.fsencode(os.getcwd())):
-        assert tell not in text
-
-
-def behaviour(program: Path) -> tuple[int, bytes]:
-    done = subprocess.run([program], capture_output=True, check=False, timeout=60)
-    return done.returncode, done.stdout
-
-
-def check_behaviour(make: Make, name: str, seed: int, folder: Path) -> None:
-    plain, optimised = folder / "plain", folder / "optimised"
-    source = KERNELS / "src" / f"{name}.c"
-    flags = ["-std=c11", "-ffp-contract=off", "-O0"]
-    run("clang-22", *flags, str(source), "-o", str(plain))
-    env = make(programs=f"kernels/{name}", target="x86_64-linux-gnu")
-    play(env, at_random(seed))
-    env.write(folder / "optimised.o")
-    run("clang-22", str(folder / "optimised.o"), "-o", str(optimised))
-    status, output = behaviour(plain)
-    assert status == 0
-    assert output
-    assert behaviour(optimised) == (status, output)
-
-
-@pytest.mark.parametrize("name", KERNEL_NAMES)
-def test_kernels_compute_the_same_whatever_is_inlined(
-    make: Make, name: str, tmp_path: Path
-) -> None:
-    check_behaviour(make, name, 0, tmp_path)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", range(1, 6))
-@pytest.mark.parametrize("name", KERNEL_NAMES)
-def test_kernels_compute_the_same_for_more_seeds(
-    make: Make, name: str, seed: int, tmp_path: Path
-) -> None:
-    check_behaviour(make, name, seed, tmp_path)
-
-
-def test_kernels_are_found_in_the_installed_package() -> None:
-    assert all(
-        any(
-            Path(folder) in program.content.parents
-            for folder in mlcompiler_gym.__path__
-        )
-        for program in load_programs("kernels")
-        if isinstance(program.content, Path)
-    )

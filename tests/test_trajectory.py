@@ -154,7 +154,7 @@ def test_another_program(make: Make, recorded: tuple[Trajectory, LocalService]) 
 )
 def test_actions_that_do_not_replay(
     recorded: tuple[Trajectory, LocalService],
-    change: Callable[[tuple[int, ...]], tuple[int, ...]],
+    change: Callable[[tuple[float, ...]], tuple[float, ...]],
 ) -> None:
     trajectory, service = recorded
     changed = dataclasses.replace(trajectory, actions=change(trajectory.actions))
@@ -204,7 +204,7 @@ def test_files_of_other_kinds(tmp_path: Path, content: bytes) -> None:
     [
         ("actions", 1),
         ("actions", "0101"),
-        ("actions", [0.5]),
+        ("actions", [True]),
         ("actions", ["x"]),
         ("actions", None),
         ("config", None),

@@ -3,7 +3,16 @@
 
 from mlcompiler_gym.envs.core import CompilerEnv
 from mlcompiler_gym.envs.inlining import InliningEnv
+from mlcompiler_gym.envs.regalloc import RegAllocEvictionEnv, RegAllocPriorityEnv
 from mlcompiler_gym.envs.trajectory import Trajectory, replay
 from mlcompiler_gym.envs.vector import CompilerVectorEnv
 
-__all__ = ["CompilerEnv", "CompilerVectorEnv", "InliningEnv", "Trajectory", "replay"]
+__all__ = [
+    "CompilerEnv",
+    "CompilerVectorEnv",
+    "InliningEnv",
+    "RegAllocEvictionEnv",
+    "RegAllocPriorityEnv",
+    "Trajectory",
+    "replay",
+]

@@ -16,8 +16,11 @@ class CompileConfig:
     Attributes:
         task: Name of the task.
         pipeline: Pass pipeline as for ``opt -passes=``.
+        level: What the program's functions are marked for, ``"Oz"`` or ``"O2"``;
+            says which bitcode of a program is meant.
         target: Target triple; empty: the program's.
         cpu: CPU as for ``llc -mcpu``; empty: the target's generic one.
+        function: The one function to generate code for; empty: all.
         options: Options of the task.
         objectives: Names of what is measured at the end.
         deadline_ms: Wall-clock milliseconds for each request; 0: no deadline.
@@ -26,8 +29,10 @@ class CompileConfig:
 
     task: str
     pipeline: str
+    level: str = "Oz"
     target: str = ""
     cpu: str = ""
+    function: str = ""
     options: Mapping[str, str] = field(default_factory=dict)
     objectives: tuple[str, ...] = ()
     deadline_ms: int = 0
@@ -48,6 +53,7 @@ class CompileConfig:
             pipeline=self.pipeline,
             target_triple=self.target,
             cpu=self.cpu,
+            function=self.function,
             objectives=self.objectives,
             limits=pb.Limits(
                 memory_bytes=self.memory_bytes, deadline_ms=self.deadline_ms

@@ -4,13 +4,18 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import os
+from collections.abc import Sequence
 from time import perf_counter
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import gymnasium
 import numpy as np
+from numpy.typing import NDArray
 
+from mlcompiler_gym.envs.actions import LegalDiscrete
+from mlcompiler_gym.envs.choice import choose
 from mlcompiler_gym.envs.episode import Episode, Stats, StepResult
 from mlcompiler_gym.envs.render import render_text
 from mlcompiler_gym.envs.scoring import baseline
@@ -20,6 +25,9 @@ from mlcompiler_gym.errors import ResetNeededError, ServiceError
 from mlcompiler_gym.files import write_file
 from mlcompiler_gym.programs import Program
 from mlcompiler_gym.service import Session
+
+if TYPE_CHECKING:
+    from mlcompiler_gym.validation import Validation
 
 RenderMode = Literal["ansi"]
 
@@ -31,16 +39,19 @@ class CompilerEnv(gymnasium.Env[Any, Any]):
     take these arguments.
 
     Args:
-        programs: What to compile: ``"kernels"``, ``"kernels/regex"``, the path
+        programs: What to compile: a set (``"kernels"``), one of its splits
+            (``"pypi:train"``), one of its programs (``"kernels/regex"``), the path
             of a ``.bc``, ``.ll``, ``.c``, ``.cc``, ``.cpp`` or ``.cxx`` file, a
-            :class:`~mlcompiler_gym.programs.Program`, or a list of these. Each
-            ``reset`` draws one with the environment's seed, unless
-            ``options={"program": name}`` names it.
+            :class:`~mlcompiler_gym.programs.Program`, or a list of these; see
+            :func:`~mlcompiler_gym.load_programs`. Each ``reset`` draws one with
+            the environment's seed, unless ``options={"program": name}`` names it.
         objective: What is measured of the compiled code, or a dict of weights
             of several. ``None``: the task's own.
         observation: ``"flat"``: one float32 array; ``"dict"``: one float32 array
             per feature, by LLVM's names.
         pipeline: Passes to run, as for ``opt -passes=``.
+        level: What the programs' functions are marked for, ``"Oz"`` or ``"O2"``.
+            ``None``: as the pipeline says.
         target: Target triple. ``None``: the program's own.
         cpu: CPU to compile for, as for ``llc -mcpu``.
         clang_flags: Further flags for programs given as source.
@@ -57,7 +68,8 @@ class CompilerEnv(gymnasium.Env[Any, Any]):
     Info: ``program`` at reset and at the end; at the end ``objective`` and
     ``baseline``, the values by name; ``no_decision`` if the program raises none
     (the only step then ends the episode); ``error`` and ``error_code`` if the
-    compiler did not survive a step (the episode is truncated).
+    compiler did not survive a step (the episode is truncated). Where not every
+    action is always legal, ``action_mask`` (int8, 1: legal).
     """
 
     metadata = {"render_modes": ["ansi"], "render_fps": 4}  # noqa: RUF012 (Gymnasium)
@@ -67,7 +79,8 @@ class CompilerEnv(gymnasium.Env[Any, Any]):
             raise ValueError(f"render_mode is 'ansi' or None, not {render_mode!r}")
         self.setup = setup
         self.observation_space = setup.features.space
-        self.action_space = setup.actions.space
+        # Each of its own: a seed and what is legal are not shared.
+        self.action_space = copy.deepcopy(setup.actions.space)
         self.render_mode = render_mode
         self.stats = Stats()
         self._episode: Episode | None = None
@@ -79,7 +92,8 @@ class CompilerEnv(gymnasium.Env[Any, Any]):
 
         Args:
             seed: Seeds the choice of programs.
-            options: ``{"program": name or Program}`` chooses the program.
+            options: ``{"program": name or Program}`` chooses the program;
+                ``{"function": name}`` the one function to generate code for.
 
         Raises:
             ServiceError: The program cannot be compiled.
@@ -87,13 +101,16 @@ class CompilerEnv(gymnasium.Env[Any, Any]):
         """
         super().reset(seed=seed)
         began = perf_counter()
-        program = choose_program(self.setup, self.np_random, options)
+        program, config = choose(self.setup, self.np_random, options)
         self.close()
-        session = self.setup.service.open(self.setup.config.open_request(), program)
-        self._episode = Episode(self.setup, program, session)
+        session = self.setup.service.open(config.open_request(), program)
+        self._episode = Episode(self.setup, program, config, session)
+        if self.setup.dense:
+            self._episode.baseline = baseline(self.setup.service, config, program)
         self.stats.episodes += 1
         self.stats.parked += session.opened.from_parked
         result = self._episode.begin()
+        self._show_legal(self._episode)
         self.stats.reset_seconds += perf_counter() - began
         return result
 
@@ -107,7 +124,7 @@ class CompilerEnv(gymnasium.Env[Any, Any]):
         episode = self._running("step")
         if episode.done:
             raise ResetNeededError("the episode is over; call reset()")
-        checked = self.setup.actions.check(action)
+        checked = self.setup.actions.check_legal(action, episode.mask)
         if episode.over:
             return episode.end_without_decision()
         began = perf_counter()
@@ -118,7 +135,7 @@ class CompilerEnv(gymnasium.Env[Any, Any]):
             if result is None:
                 measured = perf_counter()
                 result = episode.end(
-                    baseline(self.setup.service, self.setup.config, episode.program)
+                    baseline(self.setup.service, episode.config, episode.program)
                 )
                 self.stats.baseline_seconds += perf_counter() - measured
         except ServiceError as error:
@@ -129,6 +146,7 @@ class CompilerEnv(gymnasium.Env[Any, Any]):
             # taken for that of another request.
             session.close()
             raise
+        self._show_legal(episode)
         self.stats.steps += 1
         self.stats.step_seconds += perf_counter() - began
         return result
@@ -151,11 +169,24 @@ class CompilerEnv(gymnasium.Env[Any, Any]):
         twin._episode = copy.copy(episode)
         twin._episode.actions = list(episode.actions)
         twin._episode.observation = copy.deepcopy(episode.observation)
+        twin._episode.mask = copy.deepcopy(episode.mask)
         twin._episode.session = episode.session.fork()
         twin._np_random = copy.deepcopy(self._np_random)
         twin.action_space = copy.deepcopy(self.action_space)
         twin.observation_space = copy.deepcopy(self.observation_space)
         return twin
+
+    def action_masks(self) -> NDArray[np.bool_]:
+        """Which actions are legal now, bool array of shape ``(n,)``.
+
+        As sb3-contrib's MaskablePPO asks for it.
+        """
+        mask = self._running("action_masks").mask
+        if mask is not None:
+            return mask.astype(np.bool_)
+        if not isinstance(self.action_space, gymnasium.spaces.Discrete):
+            raise TypeError(f"the actions are a {self.action_space}, which has no mask")
+        return np.ones(self.action_space.n, np.bool_)
 
     @property
     def program(self) -> Program:
@@ -166,7 +197,7 @@ class CompilerEnv(gymnasium.Env[Any, Any]):
     def trajectory(self) -> Trajectory:
         """What replays to the same object file; see :func:`replay`."""
         episode = self._running("trajectory")
-        return Trajectory.record(episode.program, self.setup.config, episode.actions)
+        return Trajectory.record(episode.program, episode.config, episode.actions)
 
     @property
     def session(self) -> Session:
@@ -176,7 +207,8 @@ class CompilerEnv(gymnasium.Env[Any, Any]):
     @property
     def baseline(self) -> dict[str, float]:
         """What LLVM's own decisions reach on this program, by objective."""
-        return dict(baseline(self.setup.service, self.setup.config, self.program))
+        config = self._running("baseline").config
+        return dict(baseline(self.setup.service, config, self.program).values)
 
     def observe(self, *names: str) -> dict[str, str]:
         """Compute observations on demand, for example ``observe("ir")``."""
@@ -194,11 +226,56 @@ class CompilerEnv(gymnasium.Env[Any, Any]):
         """Write :meth:`emit` to a file."""
         write_file(path, self.emit(kind))
 
+    def validate(
+        self, inputs: Sequence[Sequence[str]] | None = None, **settings: Any
+    ) -> Validation:
+        """Whether the optimised program still computes the same.
+
+        Links the object file, runs it on each input, and compares output and
+        exit status with those of the unoptimised program.
+
+        Args:
+            inputs: Command-line arguments of each run. ``None``: the program's.
+            **settings: See :func:`mlcompiler_gym.validation.validate`.
+
+        Returns:
+            ``ok``, and which input made a difference; its :meth:`report` has the
+            trajectory that led here.
+
+        Raises:
+            ProgramError: The program cannot be run.
+        """
+        from mlcompiler_gym.validation import validate
+
+        episode = self._running("validate")
+        program = episode.program
+        if inputs is not None:
+            if isinstance(inputs, str) or any(isinstance(i, str) for i in inputs):
+                raise TypeError(
+                    "inputs is a list of the arguments of each run, as in "
+                    f'[("100",), ("1000",)], not {inputs!r}'
+                )
+            given = tuple(tuple(each) for each in inputs)
+            program = dataclasses.replace(program, inputs=given)
+        validation = validate(
+            program,
+            self.emit("object"),
+            service=self.setup.service,
+            target=episode.config.target,
+            cpu=episode.config.cpu,
+            **settings,
+        )
+        return validation.with_trajectory(self.trajectory)
+
     def close(self) -> None:
         """End the compile that is under way. ``reset`` begins another."""
         if self._episode is not None:
             self._episode.session.close()
             self._episode = None
+
+    def _show_legal(self, episode: Episode) -> None:
+        if isinstance(self.action_space, LegalDiscrete):
+            self.action_space.legal = episode.mask
 
     def _running(self, what: str) -> Episode:
         if self._episode is None:
@@ -206,20 +283,3 @@ class CompilerEnv(gymnasium.Env[Any, Any]):
                 f"{what}: no program is being compiled; call reset()"
             )
         return self._episode
-
-
-def choose_program(
-    setup: Setup, rng: np.random.Generator, options: dict[str, Any] | None
-) -> Program:
-    """The program of an episode, from the options of ``reset`` or by chance."""
-    unknown = set(options or ()) - {"program"}
-    if unknown:
-        raise ValueError(
-            f"unknown options {sorted(unknown)}; reset() takes options={{'program': …}}"
-        )
-    program = (options or {}).get("program")
-    if program is None:
-        return setup.programs.sample(rng)
-    if isinstance(program, Program):
-        return program
-    return setup.programs.named(program)

@@ -6,7 +6,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from mlcompiler_gym.envs.scoring import values_of
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcompiler_gym.envs.actions import Action
+from mlcompiler_gym.envs.config import CompileConfig
+from mlcompiler_gym.envs.scoring import Baseline, values_of
 from mlcompiler_gym.envs.setup import Setup
 from mlcompiler_gym.errors import ServiceError
 from mlcompiler_gym.programs import Program
@@ -61,9 +66,16 @@ class Episode:
 
     setup: Setup
     program: Program
+    config: CompileConfig
     session: Session
+    #: The heuristic compiler's values, if they are needed before the end.
+    baseline: Baseline | None = None
     observation: Any = None
-    actions: list[int] = field(default_factory=list)
+    #: Which actions are legal now (int8, shape (n,)); None if they always are.
+    mask: NDArray[np.int8] | None = None
+    actions: list[Action] = field(default_factory=list)
+    #: Rewards so far.
+    paid: float = 0.0
     #: The pipeline has run to its end, or the session was lost.
     over: bool = False
     #: No call to ``step`` may follow.
@@ -72,43 +84,70 @@ class Episode:
 
     def begin(self) -> tuple[Any, dict[str, Any]]:
         """What ``reset`` returns, from the reply that opened the session."""
-        info: dict[str, Any] = {"program": self.program.name}
         state = self.session.opened.state
         if state.HasField("outcome"):
-            info["no_decision"] = True
             self.over = True
             self.observation = self.setup.features.zero()
+            info = {"no_decision": True, **self._legal(None)}
         else:
-            self.observation = self.setup.features.decode(state.features)
-        return self.observation, info
+            info = self._observe(state)
+        return self.observation, {"program": self.program.name, **info}
 
-    def advance(self, action: int, state: pb.State) -> StepResult | None:
+    def _observe(self, state: pb.State) -> dict[str, Any]:
+        """Take the features of a decision; what there is to say besides."""
+        features = state.features  # made anew whenever it is asked for
+        self.observation = self.setup.features.decode(features)
+        info = self._legal(features)
+        if state.function:
+            info["function"] = state.function
+        return info
+
+    def _legal(self, features: bytes | None) -> dict[str, Any]:
+        self.mask = self.setup.actions.mask(features)
+        return {} if self.mask is None else {"action_mask": self.mask}
+
+    def advance(self, action: Action, state: pb.State) -> StepResult | None:
         """Take the reply of a step; None if the pipeline has reached its end."""
         self.actions.append(action)
         if state.HasField("features"):
-            self.observation = self.setup.features.decode(state.features)
-            return self.observation, 0.0, False, False, {}
+            reward = 0.0
+            if self.baseline is not None and state.finished:
+                reward = sum(
+                    self.setup.scoring.part(values_of(f), self.baseline, f.function)
+                    for f in state.finished
+                )
+                self.paid += reward
+            info = self._observe(state)
+            return self.observation, reward, False, False, info
         self.over = True
         self.values = values_of(state.outcome)
         return None
 
-    def end(self, baseline: dict[str, float]) -> StepResult:
-        """The last step, which pays the reward."""
+    def end(self, baseline: Baseline) -> StepResult:
+        """The last step, which pays the reward, or what is left of it."""
         assert self.values is not None
         self.done = True
         info = {
             "program": self.program.name,
             "objective": dict(self.values),
-            "baseline": dict(baseline),
+            "baseline": dict(baseline.values),
+            **self._legal(None),
         }
-        reward = self.setup.scoring.reward(self.values, baseline)
+        if self.config.function:
+            info["function"] = self.config.function
+        reward = self.setup.scoring.reward(self.values, baseline.values) - self.paid
+        self.paid += reward
         self.observation = self.setup.features.zero()
         return self.observation, reward, True, False, info
 
     def end_without_decision(self) -> StepResult:
         """The only step of a program that raises no decision."""
         self.done = True
-        info = {"program": self.program.name, "no_decision": True}
+        info = {
+            "program": self.program.name,
+            "no_decision": True,
+            **self._legal(None),
+        }
         return self.observation, 0.0, True, False, info
 
     def end_with_error(self, error: ServiceError) -> StepResult:
@@ -124,6 +163,7 @@ class Episode:
             "program": self.program.name,
             "error": error.message,
             "error_code": error.code,
+            **self._legal(None),
         }
         self.observation = self.setup.features.zero()
         return self.observation, 0.0, False, True, info

@@ -4,18 +4,25 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Unpack
-
-from gymnasium.vector import AutoresetMode
+from typing import Unpack
 
 from mlcompiler_gym.envs.core import CompilerEnv, RenderMode
 from mlcompiler_gym.envs.setup import Settings, Setup, make_setup
-from mlcompiler_gym.envs.vector import CompilerVectorEnv
+from mlcompiler_gym.envs.vector_maker import vector_maker
 
 
 def _setup(
-    inlining_default: bool, size_increase_threshold: float, settings: Settings
+    *,
+    inlining_default: bool = False,
+    size_increase_threshold: float = 2.0,
+    **settings: Unpack[Settings],
 ) -> Setup:
+    for name in ("function", "reward"):
+        if name in settings:
+            raise TypeError(
+                f"Inlining has no argument {name!r}: the decisions of one function "
+                "change what comes up in others"
+            )
     if not 0 < size_increase_threshold < math.inf:
         raise ValueError(
             f"size_increase_threshold must be positive, not {size_increase_threshold}"
@@ -61,25 +68,13 @@ class InliningEnv(CompilerEnv):
         render_mode: RenderMode | None = None,
         **settings: Unpack[Settings],
     ) -> None:
-        setup = _setup(inlining_default, size_increase_threshold, settings)
+        setup = _setup(
+            inlining_default=inlining_default,
+            size_increase_threshold=size_increase_threshold,
+            **settings,
+        )
         super().__init__(setup, render_mode=render_mode)
 
 
-def make_vector(
-    num_envs: int,
-    *,
-    inlining_default: bool = False,
-    size_increase_threshold: float = 2.0,
-    autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
-    batch_size: int | None = None,
-    render_mode: None = None,
-    **settings: Unpack[Settings],
-) -> CompilerVectorEnv:
-    """``gymnasium.make_vec("mlcompiler/Inlining-v0", num_envs, ...)``."""
-    setup = _setup(inlining_default, size_increase_threshold, settings)
-    return CompilerVectorEnv(
-        setup, num_envs, autoreset_mode=autoreset_mode, batch_size=batch_size
-    )
-
-
-__all__: list[Any] = ["InliningEnv", "make_vector"]
+#: ``gymnasium.make_vec("mlcompiler/Inlining-v0", num_envs, ...)``.
+make_vector = vector_maker(_setup)

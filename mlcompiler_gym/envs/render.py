@@ -18,7 +18,8 @@ def render_text(episode: Episode) -> str:
     What a decision is made of is the task's; each of its fields is a line.
     """
     setup = episode.setup
-    lines = [f"{setup.config.task} · {episode.program.name} · {setup.config.pipeline}"]
+    config = episode.config
+    lines = [f"{config.task} · {episode.program.name} · {config.pipeline}"]
     if episode.session.closed:
         lines.append(f"lost after {len(episode.actions)} decisions")
         return "\n".join(lines)
@@ -36,11 +37,10 @@ def render_text(episode: Episode) -> str:
     if taken:
         lines.append("latest decisions")
     first = max(0, len(taken) - _LATEST)
-    meanings = setup.actions.meanings
-    width = max(map(len, meanings))
+    latest = [setup.actions.meaning(a) for a in episode.actions[first : len(taken)]]
+    width = max(map(len, latest), default=0)
     for index, (label, _) in enumerate(taken[first:], start=first):
-        meaning = meanings[episode.actions[index]]
-        lines.append(f"  {index:>5}  {meaning:<{width}}  {label}")
+        lines.append(f"  {index:>5}  {latest[index - first]:<{width}}  {label}")
     return "\n".join(lines)
 
 

@@ -53,8 +53,40 @@ class Scoring:
             for name, weight in self.weights.items()
         )
 
+    def part(
+        self, values: Mapping[str, float], whole: Baseline, function: str
+    ) -> float:
+        """What one function adds to the reward.
 
-def values_of(outcome: pb.Outcome) -> dict[str, float]:
+        Args:
+            values: The function's, of objectives that are sums over functions.
+            whole: The heuristic compiler's.
+            function: Name of the function.
+        """
+        own = whole.functions.get(function, {})
+        return sum(
+            self.weights[name]
+            * (own.get(name, 0.0) - value)
+            / (whole.values[name] or 1.0)
+            for name, value in values.items()
+        )
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What LLVM's own heuristics reach.
+
+    Attributes:
+        values: By objective.
+        functions: By function and objective, of objectives that are sums over
+            functions.
+    """
+
+    values: dict[str, float]
+    functions: dict[str, dict[str, float]]
+
+
+def values_of(outcome: pb.Outcome | pb.FunctionOutcome) -> dict[str, float]:
     """Measured values by objective."""
     return {m.objective: m.value for m in outcome.measurements}
 
@@ -66,13 +98,12 @@ def baseline_key(config: CompileConfig, program: Program) -> Hashable:
         config.pipeline,
         config.target,
         config.cpu,
+        config.function,
         config.objectives,
     )
 
 
-def baseline(
-    service: Service, config: CompileConfig, program: Program
-) -> dict[str, float]:
+def baseline(service: Service, config: CompileConfig, program: Program) -> Baseline:
     """What LLVM's own heuristics reach on the same program, options and target.
 
     Compiled when first asked for, and remembered by the service.
@@ -80,7 +111,7 @@ def baseline(
     Raises:
         ServiceError: The program cannot be compiled.
     """
-    known = service.baselines.get(baseline_key(config, program))
+    known: Baseline | None = service.baselines.get(baseline_key(config, program))
     if known is not None:
         return known
     session = service.open(config.baseline_request(), program)
@@ -89,9 +120,13 @@ def baseline(
 
 def take_baseline(
     service: Service, config: CompileConfig, program: Program, session: Session
-) -> dict[str, float]:
+) -> Baseline:
     """Remember the values of a baseline's session that has been opened."""
-    values = values_of(session.opened.state.outcome)
+    outcome = session.opened.state.outcome
     session.close()
-    service.baselines[baseline_key(config, program)] = values
-    return values
+    found = Baseline(
+        values_of(outcome),
+        {each.function: values_of(each) for each in outcome.functions},
+    )
+    service.baselines[baseline_key(config, program)] = found
+    return found

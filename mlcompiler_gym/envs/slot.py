@@ -5,12 +5,16 @@ from __future__ import annotations
 
 import math
 from time import monotonic
+from typing import Any
 
 import numpy as np
 from gymnasium.utils import seeding
 
+from mlcompiler_gym.envs.actions import Action
+from mlcompiler_gym.envs.choice import choose
+from mlcompiler_gym.envs.config import CompileConfig
 from mlcompiler_gym.envs.episode import Episode, Stats, StepResult
-from mlcompiler_gym.envs.scoring import baseline_key, take_baseline
+from mlcompiler_gym.envs.scoring import baseline, baseline_key, take_baseline
 from mlcompiler_gym.envs.setup import Setup
 from mlcompiler_gym.errors import ResetNeededError, ServiceError
 from mlcompiler_gym.programs import Program
@@ -31,9 +35,9 @@ class Slot:
         self._same_step = same_step
         self._rng, _ = seeding.np_random(None)
         self._opening: Opening | None = None
-        self._program: Program | None = None
+        self._next: tuple[Program, CompileConfig] | None = None
         self._final: StepResult | None = None
-        self._action = 0
+        self._action: Action = 0
         self.episode: Episode | None = None
         self.waiting: int | None = None
         #: When to wait no longer, in seconds of the monotonic clock.
@@ -54,17 +58,17 @@ class Slot:
         """Generator that chooses the programs."""
         return self._rng
 
-    def start_reset(self, program: Program) -> None:
-        """Begin an episode on ``program``."""
+    def start_reset(self, options: dict[str, Any] | None = None) -> None:
+        """Begin an episode, on what the options of ``reset`` say or chance."""
+        program, config = choose(self._setup, self._rng, options)
         if self.episode is not None:
             self.episode.session.close()
             self.episode = None
         self._stats.episodes += 1
-        self._program = program
-        request = self._setup.config.open_request()
-        self._wait_for(Opening(self._setup.service, request, program))
+        self._next = program, config
+        self._wait_for(Opening(self._setup.service, config.open_request(), program))
 
-    def start_step(self, action: int) -> None:
+    def start_step(self, action: Action) -> None:
         """Answer a decision with a checked action."""
         if self.episode is None or self.episode.done:
             raise ResetNeededError("this environment's episode is over; reset it")
@@ -95,13 +99,14 @@ class Slot:
         if result is not None:
             self._finish(result)
             return
-        key = baseline_key(self._setup.config, self.episode.program)
+        episode = self.episode
+        key = baseline_key(episode.config, episode.program)
         known = self._setup.service.baselines.get(key)
         if known is not None:
-            self._finish(self.episode.end(known))
+            self._finish(episode.end(known))
         else:
-            request = self._setup.config.baseline_request()
-            self._wait_for(Opening(self._setup.service, request, self.episode.program))
+            request = episode.config.baseline_request()
+            self._wait_for(Opening(self._setup.service, request, episode.program))
 
     def _wait_for(self, opening: Opening) -> None:
         self._opening = opening
@@ -141,14 +146,17 @@ class Slot:
         if self.episode is not None:
             values = take_baseline(
                 self._setup.service,
-                self._setup.config,
+                self.episode.config,
                 self.episode.program,
                 opening.session,
             )
             self._finish(self.episode.end(values))
             return
-        assert self._program is not None
-        self.episode = Episode(self._setup, self._program, opening.session)
+        assert self._next is not None
+        self.episode = Episode(self._setup, *self._next, opening.session)
+        if self._setup.dense:
+            program, config = self._next
+            self.episode.baseline = baseline(self._setup.service, config, program)
         self._stats.parked += opening.session.opened.from_parked
         observation, info = self.episode.begin()
         self.waiting = None
@@ -169,7 +177,7 @@ class Slot:
     def _finish(self, result: StepResult) -> None:
         if self._same_step and (result[2] or result[3]):
             self._final = result
-            self.start_reset(self._setup.programs.sample(self._rng))
+            self.start_reset()
             return
         self.waiting = None
         self.result = result

@@ -3,16 +3,19 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from gymnasium import spaces
+from numpy.typing import NDArray
 
-from mlcompiler_gym.errors import InvalidActionError
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 
-_DTYPES: dict[int, np.dtype[Any]] = {
+DTYPES: dict[int, np.dtype[Any]] = {
     pb.INT64: np.dtype("<i8"),
     pb.FLOAT32: np.dtype("<f4"),
 }
@@ -24,7 +27,7 @@ class FeatureDecoder:
     Args:
         specs: The tensors in the order in which they are sent.
         flat: One float32 array of all elements in order, or a dict of one
-            float32 array per tensor, of the tensor's shape.
+            float32 array per tensor, of the tensor's shape without a leading 1.
     """
 
     def __init__(self, specs: Sequence[pb.TensorSpec], *, flat: bool) -> None:
@@ -32,11 +35,9 @@ class FeatureDecoder:
         self._flat = flat
         self._size = sum(int(np.prod(spec.shape)) for spec in specs)
         self._packed = np.dtype(
-            [(spec.name, _DTYPES[spec.dtype], tuple(spec.shape)) for spec in specs]
+            [(spec.name, DTYPES[spec.dtype], _shape(spec)) for spec in specs]
         )
-        dtypes = {_DTYPES[spec.dtype] for spec in specs}
-        # Tensors of one type lie there as one array already.
-        self._uniform = dtypes.pop() if len(dtypes) == 1 else None
+        self._runs = _runs(specs)
         boxes = {spec.name: self._box(spec) for spec in specs}
         self.space: spaces.Space[Any]
         if flat:
@@ -53,21 +54,46 @@ class FeatureDecoder:
         return spaces.Box(
             np.float32(spec.low),
             np.float32(spec.high),
-            shape=tuple(spec.shape),
+            shape=_shape(spec),
             dtype=np.float32,
         )
 
     def decode(self, data: bytes) -> Any:
         """The observation of one decision."""
         if self._flat:
-            if self._uniform is not None:
-                return np.frombuffer(data, self._uniform).astype(np.float32)
-            packed = np.frombuffer(data, self._packed)[0]
-            return np.concatenate(
-                [packed[name].ravel().astype(np.float32) for name in self.names]
-            )
+            if len(self._runs) == 1:
+                return np.frombuffer(data, self._runs[0].dtype).astype(np.float32)
+            flat = np.empty(self._size, np.float32)
+            words = np.frombuffer(data, "<i4")
+            floats = words.view("<f4")
+            for run in self._runs:
+                if run.narrow:
+                    flat[run.to] = words[run.words]
+                elif run.dtype.kind == "f":
+                    flat[run.to] = floats[run.words]
+                else:
+                    flat[run.to] = np.frombuffer(data, "<i8", run.count, run.offset)
+            return flat
         packed = np.frombuffer(data, self._packed)[0]
         return {name: packed[name].astype(np.float32) for name in self.names}
+
+    def pick(self, observation: Any, name: str) -> NDArray[np.float32]:
+        """One feature out of an observation or a batch of them, in its own shape.
+
+        Raises:
+            ValueError: It is not among those that are observed.
+        """
+        if name not in self.names:
+            raise ValueError(
+                f"{name!r} is not observed; known: {', '.join(self.names)}"
+            )
+        if not self._flat:
+            return observation[name]  # type: ignore[no-any-return]
+        sizes = [math.prod(self._packed[each].shape) for each in self.names]
+        index = self.names.index(name)
+        start = sum(sizes[:index])
+        piece: NDArray[np.float32] = observation[..., start : start + sizes[index]]
+        return piece.reshape(*piece.shape[:-1], *self._packed[name].shape)
 
     def zero(self) -> Any:
         """What is observed where there is no decision."""
@@ -78,53 +104,48 @@ class FeatureDecoder:
         }
 
 
-class DiscreteActions:
-    """Encodes the actions of a discrete task.
+def _shape(spec: pb.TensorSpec) -> tuple[int, ...]:
+    """Without the batch of one that LLVM puts before some: (1, 33) is (33,)."""
+    shape = tuple(spec.shape)
+    return shape[1:] if len(shape) > 1 and shape[0] == 1 else shape
 
-    The request of each is made once; there are few of them and many steps.
+
+@dataclass(frozen=True)
+class _Run:
+    """Neighbouring tensors that are converted alike.
+
+    Attributes:
+        dtype: Of their elements.
+        narrow: Their int64 elements fit 32 bits, so that the lower half of each
+            is all of it: to convert those saves a call for each run.
+        count: Number of elements.
+        offset: Bytes before them.
+        to: Where they go.
+        words: Where they are among the 32-bit words of the message.
     """
 
-    def __init__(self, spec: pb.ActionSpec) -> None:
-        self.meanings = list(spec.meanings)
-        self.space = spaces.Discrete(len(self.meanings))
-        dtype = _DTYPES[spec.tensor.dtype]
-        self._bytes = [
-            np.array(action, dtype).tobytes() for action in range(len(self.meanings))
-        ]
-        self._requests = [
-            pb.Request(step=pb.Step(actions=data)).SerializeToString()
-            for data in self._bytes
-        ]
+    dtype: np.dtype[Any]
+    narrow: bool
+    count: int
+    offset: int
+    to: slice
+    words: slice
 
-    def check(self, action: Any) -> int:
-        """The action as an int.
 
-        Raises:
-            InvalidActionError: It is not an integer, or out of range.
-        """
-        if isinstance(action, np.ndarray) and action.ndim == 0:
-            action = action[()]
-        if isinstance(action, (bool, np.bool_)) or not isinstance(
-            action, (int, np.integer)
-        ):
-            shape = getattr(action, "shape", ())
-            raise InvalidActionError(
-                f"an action is one integer, not {type(action).__name__}"
-                + (f" of shape {shape}" if shape else "")
-                + f" ({action!r})"
-            )
-        value = int(action)
-        if not 0 <= value < len(self._bytes):
-            raise InvalidActionError(
-                f"action {value} is not in 0..{len(self._bytes) - 1} "
-                f"({', '.join(self.meanings)})"
-            )
-        return value
+def _runs(specs: Sequence[pb.TensorSpec]) -> list[_Run]:
+    def kind(spec: pb.TensorSpec) -> tuple[np.dtype[Any], bool]:
+        dtype = DTYPES[spec.dtype]
+        fits = dtype.kind == "i" and spec.low >= -(2**31) and spec.high < 2**31
+        return dtype, fits
 
-    def request(self, action: int) -> bytes:
-        """The serialised ``Step`` of a checked action."""
-        return self._requests[action]
-
-    def encode(self, actions: Sequence[int]) -> bytes:
-        """Several checked actions in a row, for one ``Step``."""
-        return b"".join(self._bytes[action] for action in actions)
+    runs = []
+    at = offset = 0
+    for (dtype, narrow), group in itertools.groupby(specs, kind):
+        count = sum(int(np.prod(spec.shape)) for spec in group)
+        length = count * dtype.itemsize
+        words = slice(offset // 4, (offset + length) // 4, dtype.itemsize // 4)
+        to = slice(at, at + count)
+        runs.append(_Run(dtype, narrow, count, offset, to, words))
+        at += count
+        offset += length
+    return runs

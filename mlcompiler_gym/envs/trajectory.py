@@ -10,11 +10,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from mlcompiler_gym.envs.actions import Action, make_actions
 from mlcompiler_gym.envs.config import CompileConfig
 from mlcompiler_gym.envs.scoring import values_of
-from mlcompiler_gym.errors import ProgramError, ServiceError, TrajectoryError
+from mlcompiler_gym.envs.setup import find_task
+from mlcompiler_gym.errors import (
+    InvalidActionError,
+    ProgramError,
+    ServiceError,
+    TrajectoryError,
+)
 from mlcompiler_gym.files import write_file
 from mlcompiler_gym.programs import Program, load_programs
 from mlcompiler_gym.service import LocalService, Service, Session
@@ -39,11 +44,11 @@ class Trajectory:
     program: str
     program_sha256: str
     config: CompileConfig
-    actions: tuple[int, ...]
+    actions: tuple[Action, ...]
 
     @classmethod
     def record(
-        cls, program: Program, config: CompileConfig, actions: Sequence[int]
+        cls, program: Program, config: CompileConfig, actions: Sequence[Action]
     ) -> Trajectory:
         """From an episode."""
         return cls(program.name, program.sha256.hex(), config, tuple(actions))
@@ -125,7 +130,10 @@ def replay(
     config = trajectory.config
     if program is None:
         try:
-            program = load_programs(trajectory.program, target=config.target or None)[0]
+            source = load_programs(
+                trajectory.program, target=config.target or None, level=config.level
+            )
+            program = source.named(trajectory.program)
         except ProgramError as error:
             raise TrajectoryError(
                 f"{error} (give the program to replay on as an argument)"
@@ -141,7 +149,7 @@ def replay(
     try:
         state = session.opened.state
         if trajectory.actions and state.HasField("features"):
-            state = _take(session, trajectory.actions)
+            state = _take(service, config, session, trajectory.actions)
         if state.decisions != len(trajectory.actions) or not state.HasField("outcome"):
             raise TrajectoryError(
                 f"{len(trajectory.actions)} actions were recorded, and after "
@@ -153,18 +161,27 @@ def replay(
         session.close()
 
 
-def _check_actions(actions: Any) -> tuple[int, ...]:
+def _check_actions(actions: Any) -> tuple[Action, ...]:
     if not isinstance(actions, list) or any(
-        type(action) is not int for action in actions
+        type(action) not in (int, float) for action in actions
     ):
-        raise ValueError("its actions are not a list of integers")
+        raise ValueError("its actions are not a list of numbers")
     return tuple(actions)
 
 
-def _take(session: Session, actions: tuple[int, ...]) -> pb.State:
+def _take(
+    service: Service, config: CompileConfig, session: Session, actions: Sequence[Action]
+) -> pb.State:
+    """Take all actions in one request.
+
+    Raises:
+        TrajectoryError: One of them is not legal.
+    """
+    spec = find_task(config.task, service.describe().tasks)
+    codec = make_actions(spec)
     try:
-        return session.step(np.array(actions, "<i8").tobytes())
-    except OverflowError as error:
+        return session.step(codec.encode([codec.check(action) for action in actions]))
+    except InvalidActionError as error:
         raise TrajectoryError(f"its actions are not legal: {error}") from error
     except ServiceError as error:
         if error.code != "INVALID_ACTION":

@@ -10,12 +10,12 @@ from time import monotonic, perf_counter
 from typing import Any
 
 import numpy as np
+from gymnasium.spaces import Discrete
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space, concatenate, create_empty_array
 from numpy.typing import NDArray
 from typing_extensions import override
 
-from mlcompiler_gym.envs.core import choose_program
 from mlcompiler_gym.envs.episode import Stats
 from mlcompiler_gym.envs.setup import Setup
 from mlcompiler_gym.envs.slot import Slot
@@ -92,6 +92,9 @@ class CompilerVectorEnv(VectorEnv[Any, Any, Any]):
         ]
         #: Environments that an action has been sent to and no result taken from.
         self._busy: set[int] = set()
+        #: In which turn each environment was last heard of.
+        self._heard = [0] * num_envs
+        self._turn = 0
 
     def reset(
         self,
@@ -124,7 +127,7 @@ class CompilerVectorEnv(VectorEnv[Any, Any, Any]):
             self._busy.discard(index)
             if (single := seeds[index]) is not None:
                 slot.seed(single)
-            slot.start_reset(choose_program(self.setup, slot.rng, options))
+            slot.start_reset(options)
         self._finish(chosen, len(chosen))
         infos: list[Info] = [{}] * self.num_envs
         for index in chosen:
@@ -183,13 +186,15 @@ class CompilerVectorEnv(VectorEnv[Any, Any, Any]):
                     f"the episode of environment {index} is over; reset it with "
                     "options={'reset_mask': ...}"
                 )
-            checked.append(self.setup.actions.check(action))
+            episode = self._slots[index].episode
+            mask = None if episode is None or episode.done else episode.mask
+            checked.append(self.setup.actions.check_legal(action, mask))
         began = perf_counter()
         for index, action in zip(ids, checked, strict=True):
             slot = self._slots[index]
             self._busy.add(index)
             if slot.over:
-                slot.start_reset(self.setup.programs.sample(slot.rng))
+                slot.start_reset()
             else:
                 slot.start_step(action)
         self.stats.step_seconds += perf_counter() - began
@@ -207,7 +212,13 @@ class CompilerVectorEnv(VectorEnv[Any, Any, Any]):
 
     def _collect(self, candidates: list[int], count: int) -> VectorResult:
         began = perf_counter()
-        ready = self._finish(candidates, count)[:count]
+        # Where more are ready than asked for, those first that were heard of least
+        # recently: otherwise the last of them might never be.
+        ready = sorted(self._finish(candidates, count), key=self._heard.__getitem__)
+        ready = sorted(ready[:count])
+        self._turn += 1
+        for index in ready:
+            self._heard[index] = self._turn
         self.stats.step_seconds += perf_counter() - began
         self._busy.difference_update(ready)
         results = [self._slots[index].take_result() for index in ready]
@@ -256,7 +267,7 @@ class CompilerVectorEnv(VectorEnv[Any, Any, Any]):
                 else:
                     waiting[slot.waiting] = index
                     poll.register(slot.waiting, select.POLLIN)
-        return sorted(ready)
+        return ready
 
     def _overdue(self, waiting: dict[int, int]) -> list[int]:
         now = monotonic()
@@ -266,6 +277,17 @@ class CompilerVectorEnv(VectorEnv[Any, Any, Any]):
         space = self.single_observation_space
         empty: Any = create_empty_array(space, len(observations))
         return concatenate(space, observations, empty)
+
+    def action_masks(self) -> NDArray[np.bool_]:
+        """Which actions are legal now, bool array of shape ``(num_envs, n)``."""
+        space = self.single_action_space
+        if not isinstance(space, Discrete):
+            raise TypeError(f"the actions are a {space}, which has no mask")
+        masks = np.ones((self.num_envs, int(space.n)), np.bool_)
+        for index, slot in enumerate(self._slots):
+            if slot.episode is not None and slot.episode.mask is not None:
+                masks[index] = slot.episode.mask
+        return masks
 
     @property
     def programs(self) -> list[str]:

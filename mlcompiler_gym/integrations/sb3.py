@@ -135,7 +135,13 @@ class CompilerVecEnv(VecEnv):
         indices: VecEnvIndices = None,
         **method_kwargs: Any,
     ) -> list[Any]:
-        """Call a method of the sessions: ``env_method("emit", "assembly")``."""
+        """Call a method of the sessions: ``env_method("emit", "assembly")``.
+
+        ``"action_masks"``, which MaskablePPO calls, is the environments' own.
+        """
+        if method_name == "action_masks":
+            masks = self._compilers.action_masks()
+            return [masks[index] for index in self._get_indices(indices)]
         sessions = self.get_attr("sessions", indices)
         return [
             getattr(session, method_name)(*method_args, **method_kwargs)

@@ -1,7 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Programs to compile: where they come from and what they are called."""
 
-from mlcompiler_gym.programs.program import Program, ProgramSet
-from mlcompiler_gym.programs.resolve import ProgramsLike, load_programs
+from mlcompiler_gym.programs.program import Program, ProgramSet, ProgramSource
+from mlcompiler_gym.programs.resolve import NAMED_SETS, ProgramsLike, load_programs
 
-__all__ = ["Program", "ProgramSet", "ProgramsLike", "load_programs"]
+__all__ = [
+    "NAMED_SETS",
+    "Program",
+    "ProgramSet",
+    "ProgramSource",
+    "ProgramsLike",
+    "load_programs",
+]

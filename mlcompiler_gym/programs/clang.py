@@ -12,8 +12,8 @@ from pathlib import Path
 
 from mlcompiler_gym.errors import ProgramError
 
-#: Marks every function for the optimiser as -Oz would, and optimises nothing.
-_FLAGS = ("-Oz", "-Xclang", "-disable-llvm-passes", "-emit-llvm", "-c")
+#: Together with -Oz or -O2: functions are marked for it, and nothing is optimised.
+_FLAGS = ("-Xclang", "-disable-llvm-passes", "-emit-llvm", "-c")
 
 
 def find_clang(language: str = "c") -> str:
@@ -31,24 +31,32 @@ def find_clang(language: str = "c") -> str:
 
 
 def compile_source(
-    source: Path, *, flags: Sequence[str] = (), target: str | None = None
+    source: Path,
+    *,
+    flags: Sequence[str] = (),
+    target: str | None = None,
+    level: str | None = None,
+    folder: str | None = None,
 ) -> bytes:
     """Compile one file to bitcode.
 
     Args:
         source: A ``.c``, ``.cc``, ``.cpp`` or ``.cxx`` file.
-        flags: Further flags; they come last, so ``-O2`` replaces ``-Oz``.
+        flags: Further flags; they come last, so ``-Os`` replaces the level.
         target: Target triple; the host's if None.
+        level: ``"Oz"`` (if None) or ``"O2"``.
+        folder: Where to run the compiler. The bitcode holds the name of the source
+            as it is given.
 
     Raises:
         ProgramError: The file does not compile; clang's message is in it.
     """
     clang = find_clang()
-    command = [clang, *_FLAGS]
+    command = [clang, f"-{level or 'Oz'}", *_FLAGS]
     if target:
         command += ["-target", target]
     command += [*flags, "-o", "-", os.fspath(source)]
-    done = subprocess.run(command, capture_output=True, check=False)
+    done = subprocess.run(command, cwd=folder, capture_output=True, check=False)
     if done.returncode:
         output = done.stderr.decode(errors="replace").strip()
         raise ProgramError(

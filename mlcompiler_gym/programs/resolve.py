@@ -1,43 +1,67 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From what a user writes to a set of programs."""
+"""From what a user writes to programs."""
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
 from mlcompiler_gym.errors import ProgramError
-from mlcompiler_gym.programs.clang import compile_source
-from mlcompiler_gym.programs.kernels import kernels
-from mlcompiler_gym.programs.program import Program, ProgramSet
+from mlcompiler_gym.programs.extracted import is_extracted, load_extracted
+from mlcompiler_gym.programs.files import is_program_file, load_file
+from mlcompiler_gym.programs.generators import Csmith, LLVMStress
+from mlcompiler_gym.programs.named_set import NamedSet
+from mlcompiler_gym.programs.program import (
+    Program,
+    ProgramSet,
+    ProgramSource,
+    combine,
+)
+from mlcompiler_gym.programs.pypi_set import PyPI
+from mlcompiler_gym.programs.shipped import Kernels, Loops
+from mlcompiler_gym.programs.variant import Variant
 
-#: A name, a path, a program, or several of them.
+#: A name, a path, a program, a set, or several of them.
 ProgramsLike: TypeAlias = (
-    "str | os.PathLike[str] | Program | Iterable[str | os.PathLike[str] | Program]"
+    "str | os.PathLike[str] | Program | ProgramSource | "
+    "Iterable[str | os.PathLike[str] | Program | ProgramSource]"
 )
 
-_IR = (".bc", ".ll")
-_SOURCE = (".c", ".cc", ".cpp", ".cxx")
+#: All sets that have a name, by it.
+NAMED_SETS: dict[str, NamedSet] = {
+    each.name: each for each in (Kernels(), Loops(), PyPI(), Csmith(), LLVMStress())
+}
 
 
 def load_programs(
     programs: ProgramsLike,
     *,
     target: str | None = None,
+    level: str | None = None,
     clang_flags: Sequence[str] = (),
-) -> ProgramSet:
+    licences: Collection[str] | None = None,
+) -> ProgramSource:
     """The programs that a user means.
 
     Args:
-        programs: The name of a set (``"kernels"``) or of one of its programs
-            (``"kernels/regex"``), the path of a ``.bc``, ``.ll``, ``.c``, ``.cc``,
-            ``.cpp`` or ``.cxx`` file, a :class:`Program`, or several of these.
+        programs: A set (``"kernels"``), one of its splits (``"pypi:train"``), one
+            of its packages (``"pypi/lz4"``) or programs (``"pypi/lz4/lz4hc"``,
+            ``"csmith/1234"``), the path of a ``.bc``, ``.ll``, ``.c``, ``.cc``,
+            ``.cpp`` or ``.cxx`` file or of a folder that ``mlcompiler-gym
+            programs extract`` wrote, with or without ``file:`` before it, a
+            :class:`Program`, a :class:`ProgramSource`, or several of these.
         target: Target triple to compile sources for, and that selects the
             bitcode of sets that have it for several architectures.
+        level: ``"Oz"`` (if None) or ``"O2"``: what functions are marked for.
         clang_flags: Further flags for sources.
+        licences: Only programs of named sets that have one of these.
+
+    Returns:
+        A :class:`ProgramSet` if there is an end of them.
 
     Raises:
         ProgramError: One of them does not exist or does not compile.
@@ -47,45 +71,50 @@ def load_programs(
             f"clang_flags is a list, not {clang_flags!r}; split it into "
             f"{clang_flags.split()!r}"
         )
+    if isinstance(licences, str):
+        raise TypeError(f"licences is a list, not {licences!r}")
+    if isinstance(programs, ProgramSource):
+        return programs
     if isinstance(programs, (str, os.PathLike, Program)):
         programs = [programs]
-    loaded: list[Program] = []
-    for item in programs:
-        loaded += _load(item, target, clang_flags)
-    return ProgramSet(loaded)
+
+    def load(item: str | os.PathLike[str] | Program | ProgramSource) -> ProgramSource:
+        if isinstance(item, Program):
+            return ProgramSet([item])
+        if isinstance(item, ProgramSource):
+            return item
+        name = os.fspath(item)
+        path = name.removeprefix("file:")
+        if is_extracted(path):
+            return load_extracted(path)
+        if path != name or is_program_file(name):
+            file = load_file(path, flags=clang_flags, target=target, level=level)
+            # Under the name that it was given by, so that it is found by it again.
+            return ProgramSet([dataclasses.replace(file, name=name)])
+        return _load_named(name, Variant.of(target, level), licences)
+
+    return combine(map(load, programs))
 
 
-def _load(
-    item: str | os.PathLike[str] | Program, target: str | None, flags: Sequence[str]
-) -> list[Program]:
-    if isinstance(item, Program):
-        return [item]
-    name = os.fspath(item)
-    suffix = Path(name).suffix
-    if suffix in _IR or suffix in _SOURCE:
-        path = Path(name)
-        if not path.is_file():
-            raise ProgramError(f"there is no file {name}")
-        if suffix in _IR:
-            return [Program(name, path)]
-        return [Program(name, compile_source(path, flags=flags, target=target))]
-    # Sets
-    if name == "kernels" or name.startswith("kernels/"):
-        available = kernels(target)
-        if name == "kernels":
-            return available
-        found = [program for program in available if program.name == name]
-        if found:
-            return found
-        raise _unknown(name, [program.name for program in available])
-    raise _unknown(name, ["kernels", *(program.name for program in kernels(target))])
-
-
-def _unknown(name: str, known: list[str]) -> ProgramError:
+def _load_named(
+    name: str, variant: Variant, licences: Collection[str] | None
+) -> ProgramSource:
+    whole, colon, split = name.partition(":")
+    named_set = NAMED_SETS.get(whole.split("/", 1)[0])
+    if named_set is not None:
+        if whole == named_set.name:
+            return named_set.load(variant, split if colon else None, licences)
+        if found := named_set.find(name, variant, licences):
+            return ProgramSet(found)
+    known = [*NAMED_SETS, *named_set.names()] if named_set else [*NAMED_SETS]
+    if named_set is None:
+        known += NAMED_SETS["kernels"].names()
     close = difflib.get_close_matches(name, known, n=3)
     hint = f"did you mean {' or '.join(close)}? " if close else ""
-    return ProgramError(
-        f"unknown program {name!r}; {hint}Name the set 'kernels', one of its "
-        "programs as in 'kernels/regex', or the path of a "
-        f"{', '.join((*_IR, *_SOURCE))} file"
+    if Path(name).is_dir():
+        hint = "the folder was not written by `mlcompiler-gym programs extract`. "
+    raise ProgramError(
+        f"unknown program {name!r}; {hint}Name a set ({', '.join(NAMED_SETS)}), one "
+        "of its splits as in 'pypi:train', one of its programs as in "
+        "'kernels/regex', or the path of a .bc, .ll, .c, .cc, .cpp or .cxx file"
     )

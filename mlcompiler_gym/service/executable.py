@@ -2,6 +2,7 @@
 """Where the native executable is."""
 
 import os
+from importlib import metadata
 from pathlib import Path
 
 import mlcompiler_gym
@@ -13,14 +14,19 @@ _NAME = "mlcompiler-service"
 def find_installed(relative: str) -> Path | None:
     """A file that the build put into the package.
 
-    An editable install leaves it outside the source tree, in another folder of
-    the package's path.
+    An editable install leaves it outside the source tree, where the other files
+    of the distribution are.
     """
     for folder in mlcompiler_gym.__path__:
         candidate = Path(folder) / relative
         if candidate.exists():
             return candidate
-    return None
+    try:
+        distribution = metadata.distribution("mlcompiler_gym")
+    except metadata.PackageNotFoundError:
+        return None
+    candidate = Path(str(distribution.locate_file(f"mlcompiler_gym/{relative}")))
+    return candidate if candidate.exists() else None
 
 
 def find_executable() -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Hashable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mlcompiler_gym.errors import ServiceError
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
@@ -178,7 +178,9 @@ class Service(abc.ABC):
 
     def __init__(self) -> None:
         #: Measured values of LLVM's own compile, by everything they depend on.
-        self.baselines: dict[Hashable, dict[str, float]] = {}
+        self.baselines: dict[Hashable, Any] = {}
+        #: Functions that decisions come up in, by what that depends on.
+        self.functions: dict[Hashable, list[str]] = {}
         self._description: pb.DescribeReply | None = None
 
     @abc.abstractmethod

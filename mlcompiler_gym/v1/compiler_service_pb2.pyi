@@ -21,12 +21,14 @@ OUT_OF_MEMORY: ErrorCode
 RESOURCE_EXHAUSTED: ErrorCode
 
 class ActionSpec(_message.Message):
-    __slots__ = ["meanings", "tensor"]
+    __slots__ = ["mask", "meanings", "tensor"]
+    MASK_FIELD_NUMBER: _ClassVar[int]
     MEANINGS_FIELD_NUMBER: _ClassVar[int]
     TENSOR_FIELD_NUMBER: _ClassVar[int]
+    mask: str
     meanings: _containers.RepeatedScalarFieldContainer[str]
     tensor: TensorSpec
-    def __init__(self, tensor: _Optional[_Union[TensorSpec, _Mapping]] = ..., meanings: _Optional[_Iterable[str]] = ...) -> None: ...
+    def __init__(self, tensor: _Optional[_Union[TensorSpec, _Mapping]] = ..., meanings: _Optional[_Iterable[str]] = ..., mask: _Optional[str] = ...) -> None: ...
 
 class Close(_message.Message):
     __slots__ = []
@@ -96,6 +98,14 @@ class ForkReply(_message.Message):
     PID_FIELD_NUMBER: _ClassVar[int]
     pid: int
     def __init__(self, pid: _Optional[int] = ...) -> None: ...
+
+class FunctionOutcome(_message.Message):
+    __slots__ = ["function", "measurements"]
+    FUNCTION_FIELD_NUMBER: _ClassVar[int]
+    MEASUREMENTS_FIELD_NUMBER: _ClassVar[int]
+    function: str
+    measurements: _containers.RepeatedCompositeFieldContainer[Measurement]
+    def __init__(self, function: _Optional[str] = ..., measurements: _Optional[_Iterable[_Union[Measurement, _Mapping]]] = ...) -> None: ...
 
 class Limits(_message.Message):
     __slots__ = ["deadline_ms", "memory_bytes"]
@@ -168,8 +178,10 @@ class ObserveReply(_message.Message):
     def __init__(self, observations: _Optional[_Iterable[_Union[Observation, _Mapping]]] = ...) -> None: ...
 
 class Open(_message.Message):
-    __slots__ = ["cpu", "limits", "objectives", "observations", "options", "park", "pipeline", "program_sha256", "target_triple", "task"]
+    __slots__ = ["codegen_opt_level", "cpu", "function", "limits", "objectives", "observations", "options", "park", "pipeline", "program_sha256", "target_triple", "task"]
+    CODEGEN_OPT_LEVEL_FIELD_NUMBER: _ClassVar[int]
     CPU_FIELD_NUMBER: _ClassVar[int]
+    FUNCTION_FIELD_NUMBER: _ClassVar[int]
     LIMITS_FIELD_NUMBER: _ClassVar[int]
     OBJECTIVES_FIELD_NUMBER: _ClassVar[int]
     OBSERVATIONS_FIELD_NUMBER: _ClassVar[int]
@@ -179,7 +191,9 @@ class Open(_message.Message):
     PROGRAM_SHA256_FIELD_NUMBER: _ClassVar[int]
     TARGET_TRIPLE_FIELD_NUMBER: _ClassVar[int]
     TASK_FIELD_NUMBER: _ClassVar[int]
+    codegen_opt_level: int
     cpu: str
+    function: str
     limits: Limits
     objectives: _containers.RepeatedScalarFieldContainer[str]
     observations: _containers.RepeatedScalarFieldContainer[str]
@@ -189,7 +203,7 @@ class Open(_message.Message):
     program_sha256: bytes
     target_triple: str
     task: str
-    def __init__(self, task: _Optional[str] = ..., program_sha256: _Optional[bytes] = ..., pipeline: _Optional[str] = ..., target_triple: _Optional[str] = ..., cpu: _Optional[str] = ..., options: _Optional[_Iterable[_Union[Option, _Mapping]]] = ..., objectives: _Optional[_Iterable[str]] = ..., observations: _Optional[_Iterable[str]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., park: bool = ...) -> None: ...
+    def __init__(self, task: _Optional[str] = ..., program_sha256: _Optional[bytes] = ..., pipeline: _Optional[str] = ..., target_triple: _Optional[str] = ..., cpu: _Optional[str] = ..., options: _Optional[_Iterable[_Union[Option, _Mapping]]] = ..., objectives: _Optional[_Iterable[str]] = ..., observations: _Optional[_Iterable[str]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., park: bool = ..., codegen_opt_level: _Optional[int] = ..., function: _Optional[str] = ...) -> None: ...
 
 class OpenReply(_message.Message):
     __slots__ = ["from_parked", "pid", "state"]
@@ -220,10 +234,12 @@ class OptionSpec(_message.Message):
     def __init__(self, name: _Optional[str] = ..., default_value: _Optional[str] = ..., doc: _Optional[str] = ...) -> None: ...
 
 class Outcome(_message.Message):
-    __slots__ = ["measurements"]
+    __slots__ = ["functions", "measurements"]
+    FUNCTIONS_FIELD_NUMBER: _ClassVar[int]
     MEASUREMENTS_FIELD_NUMBER: _ClassVar[int]
+    functions: _containers.RepeatedCompositeFieldContainer[FunctionOutcome]
     measurements: _containers.RepeatedCompositeFieldContainer[Measurement]
-    def __init__(self, measurements: _Optional[_Iterable[_Union[Measurement, _Mapping]]] = ...) -> None: ...
+    def __init__(self, measurements: _Optional[_Iterable[_Union[Measurement, _Mapping]]] = ..., functions: _Optional[_Iterable[_Union[FunctionOutcome, _Mapping]]] = ...) -> None: ...
 
 class Reply(_message.Message):
     __slots__ = ["close", "describe", "emit", "error", "fork", "measure", "observe", "open", "step", "upload"]
@@ -274,16 +290,20 @@ class Request(_message.Message):
     def __init__(self, describe: _Optional[_Union[Describe, _Mapping]] = ..., upload: _Optional[_Union[Upload, _Mapping]] = ..., open: _Optional[_Union[Open, _Mapping]] = ..., step: _Optional[_Union[Step, _Mapping]] = ..., fork: _Optional[_Union[Fork, _Mapping]] = ..., observe: _Optional[_Union[Observe, _Mapping]] = ..., measure: _Optional[_Union[Measure, _Mapping]] = ..., emit: _Optional[_Union[Emit, _Mapping]] = ..., close: _Optional[_Union[Close, _Mapping]] = ..., deadline_ms: _Optional[int] = ...) -> None: ...
 
 class State(_message.Message):
-    __slots__ = ["decisions", "features", "observations", "outcome"]
+    __slots__ = ["decisions", "features", "finished", "function", "observations", "outcome"]
     DECISIONS_FIELD_NUMBER: _ClassVar[int]
     FEATURES_FIELD_NUMBER: _ClassVar[int]
+    FINISHED_FIELD_NUMBER: _ClassVar[int]
+    FUNCTION_FIELD_NUMBER: _ClassVar[int]
     OBSERVATIONS_FIELD_NUMBER: _ClassVar[int]
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
     decisions: int
     features: bytes
+    finished: _containers.RepeatedCompositeFieldContainer[FunctionOutcome]
+    function: str
     observations: _containers.RepeatedCompositeFieldContainer[Observation]
     outcome: Outcome
-    def __init__(self, decisions: _Optional[int] = ..., features: _Optional[bytes] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ..., observations: _Optional[_Iterable[_Union[Observation, _Mapping]]] = ...) -> None: ...
+    def __init__(self, decisions: _Optional[int] = ..., features: _Optional[bytes] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ..., observations: _Optional[_Iterable[_Union[Observation, _Mapping]]] = ..., function: _Optional[str] = ..., finished: _Optional[_Iterable[_Union[FunctionOutcome, _Mapping]]] = ...) -> None: ...
 
 class Step(_message.Message):
     __slots__ = ["actions"]

@@ -7,6 +7,7 @@
 #include "Objective.h"
 #include "CrashReport.h"
 #include "RegistryLookup.h"
+#include "llvm/Support/JSON.h"
 
 using namespace llvm;
 using namespace mlcompiler;
@@ -32,6 +33,29 @@ Error mlcompiler::measure(
     Measurement.set_value(*Value);
   }
   return Error::success();
+}
+
+bool mlcompiler::areSumsOverFunctions(
+    const google::protobuf::RepeatedPtrField<std::string> &Names) {
+  return all_of(Names, [](const std::string &Name) {
+    auto Entry = cantFail(lookUp<ObjectiveRegistry>("objective", Name));
+    return Entry->instantiate()->ofFunction(AllocatedFunction()).has_value();
+  });
+}
+
+void mlcompiler::measureFunction(
+    const AllocatedFunction &F,
+    const google::protobuf::RepeatedPtrField<std::string> &Names,
+    proto::FunctionOutcome &Out) {
+  Out.set_function(json::fixUTF8(F.Name));
+  for (const std::string &Name : Names) {
+    auto Entry = cantFail(lookUp<ObjectiveRegistry>("objective", Name));
+    if (auto Value = Entry->instantiate()->ofFunction(F)) {
+      proto::Measurement &Measurement = *Out.add_measurements();
+      Measurement.set_objective(Name);
+      Measurement.set_value(*Value);
+    }
+  }
 }
 
 Error mlcompiler::checkObjectives(

@@ -20,6 +20,11 @@ public:
   /// Measures the module as it stands and leaves it as it is.
   virtual llvm::Expected<double> measure(Compilation &C) const = 0;
 
+  /// For a measure that is a sum over functions: one function's part of it.
+  virtual std::optional<double> ofFunction(const AllocatedFunction &F) const {
+    return std::nullopt;
+  }
+
   /// Whether the same module always gives the same value.
   virtual bool isDeterministic() const { return true; }
 };
@@ -31,6 +36,16 @@ llvm::Error
 measure(Compilation &C,
         const google::protobuf::RepeatedPtrField<std::string> &Names,
         google::protobuf::RepeatedPtrField<proto::Measurement> &Out);
+
+/// Whether all of \p Names are sums over functions.
+bool areSumsOverFunctions(
+    const google::protobuf::RepeatedPtrField<std::string> &Names);
+
+/// Fills in those of the objectives that are sums over functions.
+void measureFunction(
+    const AllocatedFunction &F,
+    const google::protobuf::RepeatedPtrField<std::string> &Names,
+    proto::FunctionOutcome &Out);
 
 /// Fails if one of \p Names is no objective, naming those that are.
 llvm::Error

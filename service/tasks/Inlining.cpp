@@ -100,12 +100,6 @@ static TaskRegistry::Add<Inlining>
     X("inlining", "Whether to inline one call site, in the order in which "
                   "LLVM's CGSCC inliner visits them.");
 
-/// Numbers of things fit 32 bits in LLVM's own InlineCostFeatures.
-static void setBounds(proto::TensorSpec &Tensor, double Low, double High) {
-  Tensor.set_low(Low);
-  Tensor.set_high(High);
-}
-
 void Inlining::describe(proto::TaskSpec &Spec) const {
   Spec.set_default_pipeline("default<Oz>");
   Spec.set_default_objective("text_size");
@@ -121,6 +115,7 @@ void Inlining::describe(proto::TaskSpec &Spec) const {
       INLINE_COST_FEATURE_ITERATOR(DOC) INLINE_FEATURE_ITERATOR(DOC)
 #undef DOC
   };
+  // Numbers of things fit 32 bits in LLVM's own InlineCostFeatures.
   constexpr double Limit = 2147483648.0;
   for (auto [Feature, Doc] :
        zip_equal(MLInlineAdvisor::getInitialFeatureMap(), Docs)) {
@@ -146,16 +141,17 @@ void Inlining::describe(proto::TaskSpec &Spec) const {
   Option->set_default_value("2.0");
   Option->set_doc("once the module has grown by this factor no call site is "
                   "inlined any more and no decision asked for "
-                  "(-ml-advisor-size-increase-threshold)");
+                  "(-ml-advisor-size-increase-threshold). For a program that "
+                  "LLVM's own decisions let grow further, repeating them needs "
+                  "a larger one");
 }
 
 Error Inlining::configure(const StringMap<std::string> &Options) {
-  StringRef Include = Options.at(DefaultDecisionName);
-  if (Include != "true" && Include != "false")
-    return fail(proto::INVALID_ARGUMENT,
-                Twine("option '") + DefaultDecisionName +
-                    "' is true or false, not '" + Include + "'");
-  IncludeDefault = Include == "true";
+  auto Include =
+      parseFlag(DefaultDecisionName, Options.at(DefaultDecisionName));
+  if (!Include)
+    return Include.takeError();
+  IncludeDefault = *Include;
   return setOption("ml-advisor-size-increase-threshold",
                    Options.at("size_increase_threshold"));
 }

@@ -79,3 +79,23 @@ Error mlcompiler::setOption(StringRef Name, StringRef Value) {
                                              Name + "'");
   return Error::success();
 }
+
+Expected<bool> mlcompiler::parseFlag(StringRef Name, StringRef Value) {
+  if (Value != "true" && Value != "false")
+    return fail(proto::INVALID_ARGUMENT,
+                "option '" + Name + "' is true or false, not '" + Value + "'");
+  return Value == "true";
+}
+
+bool mlcompiler::isSent(const proto::TensorSpec &Feature,
+                        const proto::Open &Options) {
+  return Feature.option().empty() ||
+         any_of(Options.options(), [&](const proto::Option &O) {
+           return O.name() == Feature.option() && O.value() == "true";
+         });
+}
+
+void mlcompiler::setBounds(proto::TensorSpec &Tensor, double Low, double High) {
+  Tensor.set_low(Low);
+  Tensor.set_high(High);
+}

@@ -14,6 +14,13 @@
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/Registry.h"
 
+namespace llvm {
+class MachineFunction;
+namespace legacy {
+class PassManagerBase;
+}
+} // namespace llvm
+
 namespace mlcompiler {
 
 namespace proto = ::mlcompiler_gym::v1;
@@ -36,6 +43,21 @@ public:
 
   /// Called before the pipeline is built; may register analyses.
   virtual void install(llvm::ModuleAnalysisManager &MAM) {}
+
+  /// Whether decisions come up when code is generated, and not in the pipeline.
+  virtual bool decidesInCodegen() const { return false; }
+  /// Called before code is generated; may add analyses.
+  virtual void install(llvm::legacy::PassManagerBase &PM) {}
+
+  /// See DecisionPoint.
+  virtual std::vector<llvm::TensorSpec> extraFeatures() const { return {}; }
+  virtual void computeExtraFeatures(char *To) {}
+
+  /// The function that the compiler is stopped in, if decisions come function
+  /// by function.
+  virtual const llvm::MachineFunction *machineFunction() const {
+    return nullptr;
+  }
 
   /// What the compiler is stopped at, for a person.
   virtual llvm::json::Object describeDecision() const = 0;
@@ -64,6 +86,14 @@ size_t tensorBytes(const proto::TensorSpec &Spec);
 /// Gives the LLVM command-line option \p Name a value, for this process.
 /// Fails if the value does not parse.
 llvm::Error setOption(llvm::StringRef Name, llvm::StringRef Value);
+
+void setBounds(proto::TensorSpec &Tensor, double Low, double High);
+
+/// Whether a feature is among those of a session opened so.
+bool isSent(const proto::TensorSpec &Feature, const proto::Open &Options);
+
+/// The value of an option that is "true" or "false".
+llvm::Expected<bool> parseFlag(llvm::StringRef Name, llvm::StringRef Value);
 
 } // namespace mlcompiler
 

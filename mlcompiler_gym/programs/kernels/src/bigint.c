@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Natural numbers of any size: arithmetic, decimal text, and well-known
 // identities that the results have to satisfy.
+// Sizes: 100 250 1000
 
 #include "kernel.h"
 

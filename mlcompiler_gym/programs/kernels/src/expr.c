@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Algebra modulo a prime: tokens, a parser, a simplifier and derivatives.
+// Sizes: 20 60 2400
 
 #include "kernel.h"
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Canonical Huffman coding in blocks: code lengths from a heap, headers packed
 // by runs, and two decoders that have to agree, by lengths and by a table.
+// Sizes: 10000 30000 200000
 
 #include "kernel.h"
 

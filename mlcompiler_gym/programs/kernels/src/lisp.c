@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A small Lisp: a reader, closures, primitives and a mark-sweep collector.
+// Sizes: 15 40 500
 
 #include "kernel.h"
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // LZ77: a byte-aligned compressor with three match finders, its decompressor,
 // and round trips over several kinds of made-up data.
+// Sizes: 6000 30000 100000
 
 #include "kernel.h"
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Dense matrices: products and determinants modulo a prime, LU over doubles.
+// Sizes: 10 20 70
 
 #include "kernel.h"
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Red-black tree of intervals with order statistics and overlap queries.
+// Sizes: 500 1500 20000
 
 #include "kernel.h"
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Regular expressions: a compiler to bytecode and a Pike VM that rewrites text.
+// Sizes: 40 200 800
 
 #include "kernel.h"
 

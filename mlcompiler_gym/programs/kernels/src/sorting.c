@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sorting records: six algorithms over several orders and kinds of input.
+// Sizes: 150 400 1400
 
 #include "kernel.h"
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A stack machine: a two-pass assembler and an interpreter of small programs.
+// Sizes: 60 200 1500
 
 #include "kernel.h"
 

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""All commands, and what they have in common."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+import mlcompiler_gym
+from mlcompiler_gym.cli.programs import programs
+from mlcompiler_gym.errors import MLCompilerGymError
+
+
+class _Commands(TyperGroup):
+    """Our own errors are messages for the user, not tracebacks."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except MLCompilerGymError as error:
+            typer.secho(f"mlcompiler-gym: {error}", fg="red", err=True)
+            sys.exit(1)
+        except KeyboardInterrupt:
+            typer.secho("interrupted; what is done is kept", err=True)
+            sys.exit(130)
+
+
+app = typer.Typer(
+    cls=_Commands,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="LLVM's decisions as Gymnasium environments.",
+)
+app.add_typer(programs, name="programs")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"mlcompiler-gym {mlcompiler_gym.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, help="Print the version."),
+    ] = False,
+) -> None:
+    pass

@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Actions: what an agent may answer, checked and put into requests."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+from typing_extensions import override
+
+from mlcompiler_gym.envs.spaces import DTYPES
+from mlcompiler_gym.errors import InvalidActionError
+from mlcompiler_gym.v1 import compiler_service_pb2 as pb
+
+#: A checked action.
+Action: TypeAlias = int | float
+
+
+class LegalDiscrete(spaces.Discrete):
+    """``Discrete(n)`` that draws actions which are legal where the compiler stands.
+
+    Attributes:
+        legal: int8 array of shape ``(n,)``, 1: legal; None: all are.
+    """
+
+    legal: NDArray[np.int8] | None = None
+
+    @override
+    def sample(
+        self, mask: NDArray[np.int8] | None = None, probability: Any = None
+    ) -> np.int64:
+        """Draw an action: of the mask, or of those that are legal now."""
+        if mask is None and probability is None:
+            mask = self.legal
+        return super().sample(mask, probability)
+
+
+class Actions(abc.ABC):
+    """The actions of a task."""
+
+    #: As Gymnasium sees them.
+    space: spaces.Space[Any]
+
+    @abc.abstractmethod
+    def check(self, action: Any) -> Action:
+        """The action as a plain number.
+
+        Raises:
+            InvalidActionError: It is none, whatever the decision.
+        """
+
+    def check_legal(self, action: Any, mask: NDArray[np.int8] | None) -> Action:
+        """The action as a plain number, if the mask of the decision allows it.
+
+        Raises:
+            InvalidActionError: It is none, or not legal here.
+        """
+        checked = self.check(action)
+        if mask is None or mask[int(checked)]:
+            return checked
+        legal = ", ".join(map(str, np.flatnonzero(mask)))
+        raise InvalidActionError(
+            f"action {checked} ({self.meaning(checked)}) is not legal here; legal "
+            f"are: {legal}"
+        )
+
+    @abc.abstractmethod
+    def request(self, action: Action) -> bytes:
+        """The serialised ``Step`` of a checked action."""
+
+    @abc.abstractmethod
+    def encode(self, actions: Sequence[Action]) -> bytes:
+        """Several checked actions in a row, for one ``Step``."""
+
+    @abc.abstractmethod
+    def meaning(self, action: Action) -> str:
+        """For a person."""
+
+    def mask(self, features: bytes | None) -> NDArray[np.int8] | None:
+        """Which actions are legal at a decision (shape ``(n,)``, 1: legal).
+
+        All of them where there is no decision; None if they always are.
+        """
+        return None
+
+
+class DiscreteActions(Actions):
+    """One of n actions.
+
+    The request of each is made once; there are few of them and many steps.
+    """
+
+    def __init__(self, spec: pb.ActionSpec, features: Sequence[pb.TensorSpec]) -> None:
+        self._meanings = list(spec.meanings)
+        count = len(self._meanings)
+        self.space = LegalDiscrete(count) if spec.mask else spaces.Discrete(count)
+        dtype = DTYPES[spec.tensor.dtype]
+        self._bytes = [
+            np.array(action, dtype).tobytes() for action in range(len(self._meanings))
+        ]
+        self._requests = [
+            pb.Request(step=pb.Step(actions=data)).SerializeToString()
+            for data in self._bytes
+        ]
+        self._mask_offset = _offset(spec.mask, features) if spec.mask else None
+
+    @override
+    def check(self, action: Any) -> int:
+        if isinstance(action, np.ndarray) and action.ndim == 0:
+            action = action[()]
+        if isinstance(action, (bool, np.bool_)) or not isinstance(
+            action, (int, np.integer)
+        ):
+            shape = getattr(action, "shape", ())
+            raise InvalidActionError(
+                f"an action is one integer, not {type(action).__name__}"
+                + (f" of shape {shape}" if shape else "")
+                + f" ({action!r})"
+            )
+        value = int(action)
+        if not 0 <= value < len(self._bytes):
+            raise InvalidActionError(
+                f"action {value} is not in 0..{len(self._bytes) - 1} "
+                f"({', '.join(self._meanings)})"
+            )
+        return value
+
+    @override
+    def request(self, action: Action) -> bytes:
+        return self._requests[int(action)]
+
+    @override
+    def encode(self, actions: Sequence[Action]) -> bytes:
+        return b"".join(self._bytes[int(action)] for action in actions)
+
+    @override
+    def meaning(self, action: Action) -> str:
+        return self._meanings[int(action)]
+
+    @override
+    def mask(self, features: bytes | None) -> NDArray[np.int8] | None:
+        if self._mask_offset is None:
+            return None
+        if features is None:
+            return np.ones(len(self._bytes), np.int8)
+        # Of a 0 or 1 in 64 bits, the lowest byte is all of it.
+        end = self._mask_offset + 8 * len(self._bytes)
+        return np.frombuffer(features[self._mask_offset : end : 8], np.int8)
+
+
+class BoxActions(Actions):
+    """One number between bounds."""
+
+    def __init__(self, spec: pb.ActionSpec) -> None:
+        self._name = spec.tensor.name
+        self._dtype = DTYPES[spec.tensor.dtype]
+        self._box = spaces.Box(
+            np.float32(spec.tensor.low),
+            np.float32(spec.tensor.high),
+            shape=tuple(spec.tensor.shape),
+            dtype=np.float32,
+        )
+        self.space = self._box
+
+    @override
+    def check(self, action: Any) -> float:
+        try:
+            array = np.asarray(action)
+        except ValueError:  # nested lists of different lengths
+            array = np.empty(0, object)
+        if array.dtype.kind not in "iuf":
+            raise InvalidActionError(
+                f"an action is one number ({self._name}), not {action!r}"
+            )
+        if array.shape not in ((), self._box.shape):
+            raise InvalidActionError(
+                f"an action is an array of shape {self._box.shape}, not {array.shape}"
+            )
+        value = float(array.reshape(()))
+        low, high = float(self._box.low[0]), float(self._box.high[0])
+        if not low <= value <= high:
+            raise InvalidActionError(
+                f"action {value:g} is not in {low:g}..{high:g} ({self._name})"
+            )
+        return value
+
+    @override
+    def request(self, action: Action) -> bytes:
+        step = pb.Step(actions=self.encode([action]))
+        return pb.Request(step=step).SerializeToString()
+
+    @override
+    def encode(self, actions: Sequence[Action]) -> bytes:
+        return np.array(actions, self._dtype).tobytes()
+
+    @override
+    def meaning(self, action: Action) -> str:
+        return f"{self._name} {action:g}"
+
+
+def make_actions(spec: pb.TaskSpec) -> Actions:
+    """The actions of a task that the service describes."""
+    if spec.action.meanings:
+        return DiscreteActions(spec.action, spec.features)
+    return BoxActions(spec.action)
+
+
+def _offset(name: str, features: Sequence[pb.TensorSpec]) -> int:
+    """Bytes of the features before one."""
+    offset = 0
+    for spec in features:
+        if spec.name == name:
+            return offset
+        offset += int(np.prod(spec.shape)) * DTYPES[spec.dtype].itemsize
+    raise ValueError(f"the service describes a mask {name!r} and no such feature")

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the next episode compiles."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from mlcompiler_gym.envs.config import CompileConfig
+from mlcompiler_gym.envs.setup import Setup
+from mlcompiler_gym.errors import ProgramError
+from mlcompiler_gym.programs import Program
+
+_OPTIONS = ("function", "program")
+
+
+def choose(
+    setup: Setup, rng: np.random.Generator, options: dict[str, Any] | None = None
+) -> tuple[Program, CompileConfig]:
+    """The program of an episode and how it is compiled.
+
+    From the options of ``reset``, or else by chance.
+    """
+    options = dict(options or {})
+    if unknown := sorted(set(options) - set(_OPTIONS)):
+        raise ValueError(
+            f"unknown options {unknown}; reset() takes "
+            f"{' and '.join(map(repr, _OPTIONS))}"
+        )
+    program = options.get("program")
+    if program is None:
+        program = setup.programs.sample(rng)
+    elif not isinstance(program, Program):
+        program = setup.programs.named(program)
+    function = options.get("function")
+    if function is None and setup.each_function:
+        functions = functions_with_decisions(setup, program)
+        function = functions[int(rng.integers(len(functions)))] if functions else None
+    if function is None:
+        return program, setup.config
+    if not isinstance(function, str):
+        raise TypeError(f"a function is named by a string, not {function!r}")
+    return program, dataclasses.replace(setup.config, function=function)
+
+
+def functions_with_decisions(setup: Setup, program: Program) -> list[str]:
+    """Functions of a program that decisions come up in, in the compiler's order.
+
+    Found out by compiling all of it once, and remembered by the service. Nothing
+    that is decided in one function changes what comes up in another.
+    """
+    config = dataclasses.replace(setup.config, function="", objectives=())
+    key = (program.sha256, config.task, config.pipeline, config.target, config.cpu)
+    known = setup.service.functions.get(key)
+    if known is not None:
+        return known
+    found: dict[str, None] = {}
+    session = setup.service.open(config.open_request(park=False), program)
+    try:
+        state = session.opened.state
+        while state.HasField("features"):
+            if not state.function:
+                raise ProgramError(
+                    f"the decisions of {config.task} are not made function by function"
+                )
+            found[state.function] = None
+            mask = setup.actions.mask(state.features)
+            action = 0 if mask is None else int(np.flatnonzero(mask)[-1])
+            state = session.step(setup.actions.encode([action]))
+    finally:
+        session.close()
+    return setup.service.functions.setdefault(key, list(found))

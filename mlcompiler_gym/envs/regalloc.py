@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Register allocation: which live range to evict, and in which order to allocate."""
+
+from __future__ import annotations
+
+from typing import Literal, Unpack
+
+from mlcompiler_gym.envs.core import CompilerEnv, RenderMode
+from mlcompiler_gym.envs.setup import Settings, Setup, make_setup
+from mlcompiler_gym.envs.vector_maker import vector_maker
+
+
+class RegAllocSettings(Settings, total=False):
+    """What both take besides."""
+
+    function: str | None
+    reward: Literal["final", "dense"]
+
+
+def _flag(value: bool) -> str:
+    return "true" if value else "false"
+
+
+def _eviction_setup(
+    *,
+    eviction_default: bool = False,
+    interference_weights: bool = False,
+    **settings: Unpack[RegAllocSettings],
+) -> Setup:
+    options = {
+        "eviction_default": _flag(eviction_default),
+        "interference_weights": _flag(interference_weights),
+    }
+    return make_setup("regalloc_eviction", options, **settings)
+
+
+def _priority_setup(
+    *, priority_default: bool = False, **settings: Unpack[RegAllocSettings]
+) -> Setup:
+    options = {"priority_default": _flag(priority_default)}
+    return make_setup("regalloc_priority", options, **settings)
+
+
+class RegAllocEvictionEnv(CompilerEnv):
+    """``mlcompiler/RegAllocEviction-v0``: which register to take from whom.
+
+    A decision is one live range that LLVM's greedy register allocator finds no
+    free register for, function by function. The program is optimised first, by
+    ``pipeline`` (``default<O2>``); ``info["function"]`` names the function.
+
+    Action: ``Discrete(33)``; 0 to 31 is the position of a physical register in
+    the allocation order of the live range, hints first, whose holders are then
+    evicted; 32 evicts nothing. ``info["action_mask"]`` and :meth:`action_masks`
+    say which are legal; others are refused and the episode goes on.
+
+    Observation: LLVM's own 21 tensors, 33 columns each but the last, of block
+    frequencies, uses, hints and stages of what would be evicted
+    (``MLRegAllocEvictAdvisor.cpp``; MLGO, Trofin et al. 2021).
+    ``observation="dict"`` names them; their shape is ``(33,)``.
+
+    Objective: ``regalloc_score`` unless told otherwise.
+
+    Args:
+        function: ``None``: the whole module is compiled. A name: that function
+            only, to the very code that it has in the module. ``"each"``: an
+            episode is one function, drawn from those that decisions come up in.
+        reward: ``"final"``: at the end. ``"dense"``: as soon as a function is
+            done, what it adds; the sum is the same.
+        eviction_default: Add a feature, the heuristic's own decision. An agent
+            that repeats it gives the very object file of LLVM's own compile.
+        interference_weights: Add a feature of shape ``(33, 8)``, the spill
+            weights of the live ranges that each column would evict.
+        **settings: See :class:`~mlcompiler_gym.envs.core.CompilerEnv`.
+    """
+
+    def __init__(
+        self,
+        *,
+        eviction_default: bool = False,
+        interference_weights: bool = False,
+        render_mode: RenderMode | None = None,
+        **settings: Unpack[RegAllocSettings],
+    ) -> None:
+        setup = _eviction_setup(
+            eviction_default=eviction_default,
+            interference_weights=interference_weights,
+            **settings,
+        )
+        super().__init__(setup, render_mode=render_mode)
+
+
+class RegAllocPriorityEnv(CompilerEnv):
+    """``mlcompiler/RegAllocPriority-v0``: in which order to allocate.
+
+    A decision is one live range that LLVM's greedy register allocator puts into
+    its queue; the one of the highest priority is taken out first.
+
+    Action: ``Box(1)``, the priority, from 0 to 2^32; LLVM drops what is behind
+    the point.
+
+    Observation: the size of the live range, its stage and its spill weight
+    (``MLRegAllocPriorityAdvisor.cpp``).
+
+    Objective: ``regalloc_score`` unless told otherwise.
+
+    Args:
+        function: As in :class:`RegAllocEvictionEnv`.
+        reward: As in :class:`RegAllocEvictionEnv`.
+        priority_default: Add a feature, the heuristic's own priority. An agent
+            that repeats it gives the very object file of LLVM's own compile,
+            although a float does not hold all of its bits.
+        **settings: See :class:`~mlcompiler_gym.envs.core.CompilerEnv`.
+    """
+
+    def __init__(
+        self,
+        *,
+        priority_default: bool = False,
+        render_mode: RenderMode | None = None,
+        **settings: Unpack[RegAllocSettings],
+    ) -> None:
+        setup = _priority_setup(priority_default=priority_default, **settings)
+        super().__init__(setup, render_mode=render_mode)
+
+
+#: ``gymnasium.make_vec("mlcompiler/RegAllocEviction-v0", num_envs, ...)``.
+make_eviction_vector = vector_maker(_eviction_setup)
+#: ``gymnasium.make_vec("mlcompiler/RegAllocPriority-v0", num_envs, ...)``.
+make_priority_vector = vector_maker(_priority_setup)

@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From packages to bitcode in the cache: download, compile, check, store."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+
+from mlcompiler_gym.errors import MissingLibraryError, ProgramError
+from mlcompiler_gym.programs.progress import progress_bar
+from mlcompiler_gym.programs.pypi.cache import Cache
+from mlcompiler_gym.programs.pypi.compiler import Compiler
+from mlcompiler_gym.programs.pypi.corpus import Package
+from mlcompiler_gym.programs.pypi.errors import (
+    CacheError,
+    CompileError,
+    DownloadError,
+)
+from mlcompiler_gym.programs.pypi.index import Index
+from mlcompiler_gym.programs.pypi.report import Failure, FetchReport
+from mlcompiler_gym.programs.pypi.sources import Sources, Unit, open_sources
+from mlcompiler_gym.programs.pypi.store import Shelf
+from mlcompiler_gym.programs.pypi.toolchain import Toolchain
+
+#: Seconds between looks at what another process is doing.
+_POLL = 0.2
+
+
+@dataclass
+class _Task:
+    """One package of which programs are missing."""
+
+    package: Package
+    shelf: Shelf
+    #: SHA-256 that the bitcode has to have, by program.
+    hashes: Mapping[str, str]
+    #: Programs that are being compiled.
+    waiting: int = 0
+    failed: bool = False
+    #: Lock and sources, let go when all is done.
+    held: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+
+
+class Fetcher:
+    """Makes programs of several packages, once.
+
+    Args:
+        cache: Where to.
+        index: Where from.
+        toolchain: Yields the compiler; asked once, when something is missing.
+        jobs: Files compiled at once.
+        progress: Whether to show progress bars.
+    """
+
+    def __init__(
+        self,
+        cache: Cache,
+        index: Index,
+        toolchain: Callable[[], Toolchain],
+        *,
+        jobs: int,
+        progress: bool,
+    ) -> None:
+        self._cache = cache
+        self._index = index
+        self._toolchain = toolchain
+        self._jobs = jobs
+        self._progress = progress
+        self._report = FetchReport()
+        self._running: dict[Future[None], tuple[_Task, Unit]] = {}
+
+    def fetch(
+        self,
+        packages: Sequence[Package],
+        variant: str,
+        hashes: Mapping[str, Mapping[str, str]],
+    ) -> FetchReport:
+        """Make what is missing.
+
+        Args:
+            packages: Of which.
+            variant: Architecture and level, for example ``"x86_64-Oz"``.
+            hashes: By package, then by program: what its bitcode has to be.
+        """
+        queue = []
+        for package in packages:
+            shelf = Shelf(self._cache, package, variant)
+            wanted = hashes.get(package.name, {})
+            if shelf.is_complete(wanted):
+                self._report.present += len(wanted)
+            elif wanted:
+                queue.append(_Task(package, shelf, wanted))
+        if queue:
+            self._work_off(queue, variant)
+        return self._report
+
+    def _work_off(self, queue: list[_Task], variant: str) -> None:
+        compiler = Compiler(self._toolchain())
+        total = sum(len(task.hashes) for task in queue)
+        bar = progress_bar(total, variant, unit="program", enabled=self._progress)
+        before = self._report.present
+        pool = ThreadPoolExecutor(self._jobs)
+        begun: list[_Task] = []
+        try:
+            while queue or self._running:
+                task = self._next(queue)
+                if task is not None:
+                    begun.append(task)
+                    self._begin(task, compiler, pool, variant)
+                self._collect(_POLL if task is None else 0)
+                done = self._report.compiled + self._report.present - before
+                bar.update(done - bar.n)
+        finally:
+            compiler.stop()
+            pool.shutdown(cancel_futures=True)
+            for task in begun:
+                task.held.close()
+            bar.close()
+
+    def _next(self, queue: list[_Task]) -> _Task | None:
+        """A package that can be begun now; its lock is held."""
+        if len(self._running) >= 2 * self._jobs:
+            return None
+        for task in queue:
+            if self._lock(task):
+                queue.remove(task)
+                return task
+        return None
+
+    def _lock(self, task: _Task) -> bool:
+        lock = self._cache.lock(task.shelf.package_folder)
+        from filelock import Timeout
+
+        with self._cache.errors():
+            try:
+                lock.acquire(blocking=False)
+            except Timeout:
+                return False
+        task.held.callback(lock.release)
+        return True
+
+    def _begin(
+        self, task: _Task, compiler: Compiler, pool: ThreadPoolExecutor, variant: str
+    ) -> None:
+        # Another process, or an earlier run, may have made some of them.
+        missing = task.shelf.missing(task.hashes)
+        self._report.present += len(task.hashes) - len(missing)
+        if missing and (sources := self._open(task)):
+            units = {unit.name: unit for unit in sources.units}
+            for name in missing:
+                if unit := units.get(name):
+                    future = pool.submit(_make, compiler, sources, unit, variant, task)
+                    self._running[future] = (task, unit)
+                    task.waiting += 1
+                else:
+                    self._fail(task, name, "the package has no source of this name")
+        self._end(task)
+
+    def _open(self, task: _Task) -> Sources | None:
+        try:
+            with self._cache.errors():
+                work = self._cache.workplace(task.shelf.package_folder)
+                return open_sources(
+                    task.package,
+                    self._index,
+                    task.held.enter_context(work),
+                    progress=self._progress,
+                )
+        except (CacheError, MissingLibraryError):
+            # It would be the same with every package.
+            raise
+        except DownloadError as error:
+            # What is the same for several packages is printed once.
+            self._fail(task, task.package.name, error.why)
+        except ProgramError as error:
+            self._fail(task, task.package.name, str(error))
+        return None
+
+    def _collect(self, patience: float) -> None:
+        if not self._running:
+            # All that is left is in the hands of another process.
+            time.sleep(patience)
+            return
+        done, _ = wait(self._running, patience, return_when=FIRST_COMPLETED)
+        for future in done:
+            task, unit = self._running.pop(future)
+            task.waiting -= 1
+            try:
+                future.result()
+                self._report.compiled += 1
+            except CompileError as error:
+                self._fail(task, unit.name, str(error))
+            self._end(task)
+
+    def _fail(self, task: _Task, name: str, reason: str) -> None:
+        task.failed = True
+        self._report.failures.append(Failure(name, reason))
+
+    def _end(self, task: _Task) -> None:
+        if task.waiting:
+            return
+        if not task.failed:
+            task.shelf.stamp(task.hashes)
+        task.held.close()
+
+
+def _make(
+    compiler: Compiler, sources: Sources, unit: Unit, variant: str, task: _Task
+) -> None:
+    bitcode = compiler.compile(sources, unit, variant)
+    sha256 = hashlib.sha256(bitcode).hexdigest()
+    wanted = task.hashes[unit.name]
+    if sha256 != wanted:
+        raise CompileError(
+            f"HASH MISMATCH: its bitcode has sha256 {sha256}, and has to have "
+            f"{wanted}; it was not kept, since results would not compare"
+        )
+    task.shelf.add(unit.name, bitcode)

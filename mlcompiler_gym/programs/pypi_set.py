@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Real-world C and C++ from the package index, as a set of programs."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+from typing_extensions import override
+
+from mlcompiler_gym.errors import ProgramError
+from mlcompiler_gym.programs.catalogue import Entry
+from mlcompiler_gym.programs.named_set import CatalogueSet, package_of
+from mlcompiler_gym.programs.program import Program, ProgramSet
+from mlcompiler_gym.programs.variant import Variant
+
+
+class PyPI(CatalogueSet):
+    """Translation units of 63 packages, in the user's cache once fetched."""
+
+    name = "pypi"
+    example = "pypi/lz4/lz4hc"
+    description = "real-world C and C++; fetch them first"
+    licence = "each package's own"
+    #: uharfbuzz is half near-copies of a few templates.
+    package_cap = 64
+
+    @override
+    def content(self, entry: Entry, variant: Variant) -> Path:
+        from mlcompiler_gym.programs.pypi import bitcode_path
+
+        return bitcode_path(entry.name, variant.architecture, variant.level)
+
+    @override
+    def load(
+        self,
+        variant: Variant,
+        split: str | None = None,
+        licences: Collection[str] | None = None,
+    ) -> ProgramSet:
+        programs = super().load(variant, split, licences)
+        _check_cached(programs, f"{self.name}:{split}" if split else self.name, variant)
+        return programs
+
+    @override
+    def find(
+        self,
+        name: str,
+        variant: Variant,
+        licences: Collection[str] | None = None,
+    ) -> list[Program]:
+        found = super().find(name, variant, licences)
+        if found:
+            _check_cached(found, package_of(name), variant)
+        return found
+
+
+def _check_cached(
+    programs: Collection[Program] | ProgramSet, what: str, variant: Variant
+) -> None:
+    missing = [p for p in programs if not Path(str(p.content)).is_file()]
+    if missing:
+        options = (
+            ""
+            if variant == Variant()
+            else (f" --target {variant.architecture} --level {variant.level}")
+        )
+        raise ProgramError(
+            f"{len(missing)} of the {len(programs)} programs are not in the cache "
+            f"(the first is {missing[0].name}); fetch them once: "
+            f"`mlcompiler-gym programs fetch {what}{options}`"
+        )

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From an object file to an executable of this machine."""
+
+from __future__ import annotations
+
+import functools
+import os
+import platform
+import shutil
+import struct
+import subprocess
+import textwrap
+from pathlib import Path
+
+from mlcompiler_gym.validation.errors import LinkError, MachineError
+
+_LINKERS = ("clang-22", "clang", "cc", "gcc")
+
+#: ELF's numbers of machines, by the names that `uname -m` has for them.
+_MACHINES = {3: "i386", 40: "arm", 62: "x86_64", 183: "aarch64", 243: "riscv64"}
+
+_ALIASES = {"amd64": "x86_64", "arm64": "aarch64"}
+
+
+def find_linker() -> str:
+    """A compiler driver that links, or what ``MLCOMPILER_GYM_LINKER`` names.
+
+    Raises:
+        LinkError: There is none.
+    """
+    override = os.environ.get("MLCOMPILER_GYM_LINKER")
+    for name in (override,) if override else _LINKERS:
+        found = shutil.which(name)
+        if found is not None:
+            return found
+    missing = (
+        f"MLCOMPILER_GYM_LINKER={override} is not a program"
+        if override
+        else f"none of {', '.join(_LINKERS)} is there"
+    )
+    raise LinkError(
+        f"{missing}, and running a program needs one to link it: install one "
+        "(Debian: clang-22, lld-22 and libc6-dev), or set MLCOMPILER_GYM_LINKER "
+        "to the path of a C compiler (of a C++ compiler for C++ programs)"
+    )
+
+
+def check_machine(object_code: bytes) -> None:
+    """Refuse an object file that is not one of this machine.
+
+    Raises:
+        MachineError: It is for another machine, or no ELF file.
+    """
+    if len(object_code) < 20 or object_code[:4] != b"\x7fELF":
+        raise MachineError("this is not an object file: it does not begin as ELF does")
+    order = "<" if object_code[5] == 1 else ">"
+    (number,) = struct.unpack_from(order + "H", object_code, 18)
+    machine = _MACHINES.get(number, f"ELF machine {number}")
+    host = platform.machine()
+    if machine != _ALIASES.get(host, host):
+        raise MachineError(
+            f"the object file is for {machine} and cannot be run on this machine, "
+            f"which is {host}; compile for {host} to validate, or validate on a "
+            f"machine with {machine}"
+        )
+
+
+def link(object_code: bytes, executable: Path) -> None:
+    """Link an object file against libc and libm, as a position-independent program.
+
+    Args:
+        object_code: An object file with ``main``.
+        executable: Where to write the program.
+
+    Raises:
+        LinkError: It does not link; the linker's message is in the error.
+        MachineError: The object file is for another machine.
+    """
+    check_machine(object_code)
+    linker = find_linker()
+    object_file = executable.with_name(executable.name + ".o")
+    flags = ["-fuse-ld=lld"] if _has_lld(linker) else []
+    command = [linker, *flags, "-pie", str(object_file), "-o", str(executable), "-lm"]
+    try:
+        object_file.write_bytes(object_code)
+        done = subprocess.run(command, capture_output=True, check=False)
+    except OSError as error:
+        raise LinkError(f"cannot link {executable.name}: {error}") from error
+    finally:
+        object_file.unlink(missing_ok=True)
+    if done.returncode:
+        output = (done.stderr + done.stdout).decode(errors="replace").strip()
+        raise LinkError(
+            f"{executable.name} does not link:\n  {' '.join(command)}\n"
+            + textwrap.indent(output, "    ")
+        )
+
+
+@functools.cache
+def _has_lld(linker: str) -> bool:
+    # A driver that finds lld prints its path, and otherwise the bare name, which
+    # it would look up as any program is.
+    done = subprocess.run(
+        [linker, "-print-prog-name=ld.lld"], capture_output=True, check=False
+    )
+    return shutil.which(os.fsdecode(done.stdout).strip()) is not None

@@ -1,0 +1,140 @@
+//===- BlockStreamer.cpp - Machine code, block by block -------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "BlockStreamer.h"
+#include "llvm/ADT/DenseMap.h"
+#include "llvm/CodeGen/AsmPrinter.h"
+#include "llvm/CodeGen/MachineBlockFrequencyInfo.h"
+#include "llvm/CodeGen/MachineFunction.h"
+#include "llvm/CodeGen/MachineFunctionPass.h"
+#include "llvm/IR/LegacyPassManager.h"
+#include "llvm/MC/MCInst.h"
+#include "llvm/MC/MCStreamer.h"
+#include "llvm/MC/TargetRegistry.h"
+#include "llvm/Target/TargetMachine.h"
+
+using namespace llvm;
+using namespace mlcompiler;
+
+namespace {
+
+/// Is told by the assembly printer where a block begins: by its label, or by
+/// the comment that stands for one in verbose assembly.
+class BlockStreamer : public MCStreamer {
+public:
+  BlockStreamer(MCContext &Context, BlockConsumer Consumer)
+      : MCStreamer(Context), Consumer(Consumer) {}
+
+  void beginFunction(const MachineFunction &MF,
+                     const MachineBlockFrequencyInfo &Frequencies) {
+    finishBlock();
+    Current = nullptr;
+    Function = MF.getName().str();
+    Blocks.clear();
+    Labels.clear();
+    for (const MachineBasicBlock &MBB : MF) {
+      Blocks[MBB.getNumber()] =
+          Frequencies.getBlockFreqRelativeToEntryBlock(&MBB);
+      Labels[MBB.getSymbol()] = MBB.getNumber();
+    }
+  }
+
+  bool isVerboseAsm() const override { return true; }
+
+  void emitLabel(MCSymbol *Symbol, SMLoc Loc) override {
+    MCStreamer::emitLabel(Symbol, Loc);
+    if (auto It = Labels.find(Symbol); It != Labels.end())
+      beginBlock(It->second);
+  }
+
+  void emitRawComment(const Twine &Text, bool TabPrefix) override {
+    SmallString<16> Buffer;
+    StringRef Name = Text.toStringRef(Buffer);
+    unsigned Number;
+    if (Name.consume_front(" %bb.") && !Name.consumeInteger(10, Number) &&
+        Name == ":")
+      beginBlock(Number);
+  }
+
+  void emitInstruction(const MCInst &Instruction,
+                       const MCSubtargetInfo &STI) override {
+    if (!Current)
+      return;
+    Subtarget = &STI;
+    Instructions.push_back(Instruction);
+  }
+
+  bool emitSymbolAttribute(MCSymbol *, MCSymbolAttr) override { return true; }
+  void emitCommonSymbol(MCSymbol *, uint64_t, Align) override {}
+  void finishImpl() override { finishBlock(); }
+
+private:
+  void beginBlock(unsigned Number) {
+    finishBlock();
+    auto It = Blocks.find(Number);
+    Current = It == Blocks.end() ? nullptr : &*It;
+  }
+
+  void finishBlock() {
+    if (Current && !Instructions.empty())
+      Consumer({Function, Current->first, Current->second, Instructions,
+                *Subtarget});
+    Instructions.clear();
+  }
+
+  BlockConsumer Consumer;
+  std::string Function;
+  DenseMap<unsigned, double> Blocks;
+  DenseMap<const MCSymbol *, unsigned> Labels;
+  const detail::DenseMapPair<unsigned, double> *Current = nullptr;
+  std::vector<MCInst> Instructions;
+  const MCSubtargetInfo *Subtarget = nullptr;
+};
+
+/// Runs on each function just before the printer does.
+class FunctionBeginning : public MachineFunctionPass {
+public:
+  explicit FunctionBeginning(BlockStreamer &Streamer)
+      : MachineFunctionPass(ID), Streamer(Streamer) {}
+
+  StringRef getPassName() const override { return "Block frequencies"; }
+
+  bool runOnMachineFunction(MachineFunction &MF) override {
+    Streamer.beginFunction(
+        MF, getAnalysis<MachineBlockFrequencyInfoWrapperPass>().getMBFI());
+    return false;
+  }
+
+  void getAnalysisUsage(AnalysisUsage &AU) const override {
+    AU.setPreservesAll();
+    AU.addRequired<MachineBlockFrequencyInfoWrapperPass>();
+    MachineFunctionPass::getAnalysisUsage(AU);
+  }
+
+  static char ID;
+
+private:
+  BlockStreamer &Streamer;
+};
+
+} // namespace
+
+char FunctionBeginning::ID = 0;
+
+bool mlcompiler::addBlockPrinter(TargetMachine &Target,
+                                 legacy::PassManagerBase &PM,
+                                 MCContext &Context, BlockConsumer Consumer) {
+  auto Streamer = std::make_unique<BlockStreamer>(Context, Consumer);
+  Target.getTarget().createNullTargetStreamer(*Streamer);
+  auto *Beginning = new FunctionBeginning(*Streamer);
+  PM.add(Beginning);
+  AsmPrinter *Printer =
+      Target.getTarget().createAsmPrinter(Target, std::move(Streamer));
+  if (!Printer)
+    return true;
+  PM.add(Printer);
+  return false;
+}

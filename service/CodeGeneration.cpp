@@ -1,0 +1,118 @@
+//===- CodeGeneration.cpp - From an optimised module to code --------------===//
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "CodeGeneration.h"
+#include "Failure.h"
+#include "RegAllocScore.h"
+#include "mlcompiler_gym/v1/compiler_service.pb.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Analysis/RuntimeLibcallInfo.h"
+#include "llvm/Analysis/TargetLibraryInfo.h"
+#include "llvm/CodeGen/MachineBlockFrequencyInfo.h"
+#include "llvm/CodeGen/MachineFunctionPass.h"
+#include "llvm/CodeGen/MachineModuleInfo.h"
+#include "llvm/CodeGen/Passes.h"
+#include "llvm/CodeGen/TargetPassConfig.h"
+#include "llvm/IR/LegacyPassManager.h"
+#include "llvm/IR/Module.h"
+#include "llvm/Target/TargetMachine.h"
+
+using namespace llvm;
+using namespace mlcompiler;
+namespace proto = mlcompiler_gym::v1;
+
+namespace {
+
+/// Stands where LLVM's own RegAllocScoring does, and needs what that needs, so
+/// that nothing is computed earlier or later than without it.
+class AllocationScoring : public MachineFunctionPass {
+public:
+  explicit AllocationScoring(CodegenListener &Listener)
+      : MachineFunctionPass(ID), Listener(Listener) {}
+
+  StringRef getPassName() const override { return "Register allocation score"; }
+
+  bool runOnMachineFunction(MachineFunction &MF) override {
+    const auto &Frequencies =
+        getAnalysis<MachineBlockFrequencyInfoWrapperPass>().getMBFI();
+    Listener.functionAllocated(
+        {MF.getName().str(),
+         calculateRegAllocScore(MF, Frequencies).getScore()});
+    return false;
+  }
+
+  void getAnalysisUsage(AnalysisUsage &AU) const override {
+    AU.setPreservesAll();
+    AU.addRequired<MachineBlockFrequencyInfoWrapperPass>();
+    MachineFunctionPass::getAnalysisUsage(AU);
+  }
+
+  static char ID;
+
+private:
+  CodegenListener &Listener;
+};
+
+} // namespace
+
+char AllocationScoring::ID = 0;
+
+Error mlcompiler::generateCode(Module &M, TargetMachine &Target,
+                               CodegenListener &Listener,
+                               PrinterAdder AddPrinter) {
+  const Triple &TheTriple = M.getTargetTriple();
+  const TargetOptions &Options = Target.Options;
+  legacy::PassManager Passes;
+  Passes.add(
+      new TargetLibraryInfoWrapperPass(TargetLibraryInfoImpl(TheTriple)));
+  Passes.add(new RuntimeLibraryInfoWrapper(
+      TheTriple, Options.ExceptionModel, Options.FloatABIType,
+      Options.EABIVersion, Options.MCOptions.ABIName, Options.VecLib));
+  // The rest is TargetMachine::addPassesToEmitFile, which lets nobody in.
+  TargetPassConfig *Config = Target.createPassConfig(Passes);
+  auto *MachineModule = new MachineModuleInfoWrapperPass(&Target);
+  Config->setDisableVerify(true);
+  Listener.addPasses(Passes);
+  Config->insertPass(&VirtRegRewriterID, new AllocationScoring(Listener));
+  Passes.add(Config);
+  Passes.add(MachineModule);
+  bool Failed = Config->addISelPasses();
+  if (!Failed) {
+    Config->addMachinePasses();
+    Config->setInitialized();
+    Failed = AddPrinter(Target, Passes, MachineModule->getMMI().getContext());
+  }
+  if (Failed)
+    return fail(proto::INVALID_ARGUMENT,
+                "target '" + TheTriple.str() + "' cannot write this format");
+  Passes.add(createFreeMachineFunctionPass());
+  Passes.run(M);
+  return Error::success();
+}
+
+Error mlcompiler::keepOnly(Module &M, StringRef Name) {
+  const Function *Kept = M.getFunction(Name);
+  if (!Kept || Kept->isDeclaration()) {
+    SmallVector<StringRef> Names;
+    for (const Function &F : M)
+      if (!F.isDeclaration() && Names.size() < 40)
+        Names.push_back(F.getName());
+    return fail(proto::INVALID_ARGUMENT,
+                "there is no function '" + Name +
+                    "' after the pipeline; there are: " + join(Names, ", "));
+  }
+  for (Function &F : M) {
+    if (F.isDeclaration() || &F == Kept)
+      continue;
+    // Calls to it look the same only as long as it counts as near.
+    const bool Local = F.isDSOLocal() || F.hasLocalLinkage();
+    F.deleteBody();
+    F.setComdat(nullptr);
+    F.setDSOLocal(Local);
+  }
+  return Error::success();
+}

@@ -1,0 +1,379 @@
+//===- RegAllocEviction.cpp - Which live range to evict -------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+///
+/// \file
+/// Hands out the eviction decisions of LLVM's greedy register allocator. The
+/// features, the mask and every legality check are LLVM's own ML advisor. It is
+/// wrapped, by an immutable pass that stands in for LLVM's analysis, so that
+/// the live range and its candidates are at hand beside the features.
+///
+//===----------------------------------------------------------------------===//
+
+#include "CandidateColumns.h"
+#include "DecisionPoint.h"
+#include "Task.h"
+#include "llvm/CodeGen/LiveInterval.h"
+#include "llvm/CodeGen/LiveRegMatrix.h"
+#include "llvm/CodeGen/MachineFunction.h"
+#include "llvm/CodeGen/MachineRegisterInfo.h"
+#include "llvm/CodeGen/RegAllocEvictionAdvisor.h"
+#include "llvm/CodeGen/RegisterClassInfo.h"
+#include "llvm/CodeGen/TargetRegisterInfo.h"
+#include "llvm/IR/LegacyPassManager.h"
+#include "llvm/IR/Module.h"
+
+using namespace llvm;
+using namespace mlcompiler;
+
+namespace {
+
+/// The answer "evict nothing", and the number of candidates that LLVM's tensors
+/// have room for.
+constexpr int64_t EvictNothing = 32;
+constexpr int64_t Columns = EvictNothing + 1;
+/// Interfering live ranges of a candidate whose weights are sent.
+constexpr int64_t Weights = 8;
+
+constexpr const char *DefaultName = "eviction_default";
+constexpr const char *WeightsName = "interference_weights";
+
+class AskingAdvisor;
+
+class RegAllocEviction : public Task {
+public:
+  void describe(proto::TaskSpec &Spec) const override;
+  Error configure(const StringMap<std::string> &Options) override;
+  bool decidesInCodegen() const override { return true; }
+  void install(legacy::PassManagerBase &PM) override;
+  std::vector<TensorSpec> extraFeatures() const override;
+  void computeExtraFeatures(char *To) override;
+  const MachineFunction *machineFunction() const override;
+  json::Object describeDecision() const override;
+  std::string decisionLabel() const override;
+
+  /// Belongs to LLVM, which keeps it until the function is done.
+  const AskingAdvisor *Advisor = nullptr;
+
+private:
+  bool IncludeDefault = false;
+  bool IncludeWeights = false;
+};
+
+/// What LLVM asks about, remembered while its own advisor answers.
+class AskingAdvisor : public RegAllocEvictionAdvisor {
+public:
+  AskingAdvisor(const MachineFunction &MF, const RAGreedy &RA,
+                std::unique_ptr<RegAllocEvictionAdvisor> Stock,
+                RegAllocEviction &Owner)
+      : RegAllocEvictionAdvisor(MF, RA), Stock(std::move(Stock)),
+        Heuristic(MF, RA), Owner(Owner) {}
+  ~AskingAdvisor() override {
+    if (Owner.Advisor == this)
+      Owner.Advisor = nullptr;
+  }
+
+  const MachineFunction &machineFunction() const { return MF; }
+  const LiveInterval &virtReg() const { return *VirtReg; }
+  CandidateColumns columns() const {
+    return CandidateColumns(*VirtReg, *VRM, RegClassInfo, *Matrix);
+  }
+  int64_t heuristicColumn() const;
+
+private:
+  MCRegister tryFindEvictionCandidate(
+      const LiveInterval &VirtReg, const AllocationOrder &Order,
+      uint8_t CostPerUseLimit,
+      const SmallVirtRegSet &FixedRegisters) const override;
+  bool canEvictHintInterference(
+      const LiveInterval &VirtReg, MCRegister PhysReg,
+      const SmallVirtRegSet &FixedRegisters) const override {
+    return Stock->canEvictHintInterference(VirtReg, PhysReg, FixedRegisters);
+  }
+
+  const std::unique_ptr<RegAllocEvictionAdvisor> Stock;
+  const DefaultEvictionAdvisor Heuristic;
+  RegAllocEviction &Owner;
+  mutable const LiveInterval *VirtReg = nullptr;
+  mutable const AllocationOrder *Order = nullptr;
+  mutable uint8_t CostPerUseLimit = 0;
+  mutable const SmallVirtRegSet *FixedRegisters = nullptr;
+};
+
+class AskingProvider : public RegAllocEvictionAdvisorProvider {
+public:
+  AskingProvider(LLVMContext &Context, RegAllocEviction &Owner)
+      : RegAllocEvictionAdvisorProvider(AdvisorMode::Release, Context),
+        Stock(createReleaseModeAdvisorProvider(Context)), Owner(Owner) {}
+
+  std::unique_ptr<RegAllocEvictionAdvisor>
+  getAdvisor(const MachineFunction &MF, const RAGreedy &RA,
+             MachineBlockFrequencyInfo *MBFI, MachineLoopInfo *Loops) override {
+    return std::make_unique<AskingAdvisor>(
+        MF, RA, Stock->getAdvisor(MF, RA, MBFI, Loops), Owner);
+  }
+
+private:
+  const std::unique_ptr<RegAllocEvictionAdvisorProvider> Stock;
+  RegAllocEviction &Owner;
+};
+
+/// Has the ID of LLVM's analysis, and is there before that would be made.
+class AskingAnalysis : public RegAllocEvictionAdvisorAnalysisLegacy {
+public:
+  explicit AskingAnalysis(RegAllocEviction &Owner)
+      : RegAllocEvictionAdvisorAnalysisLegacy(AdvisorMode::Release),
+        Owner(Owner) {}
+
+private:
+  bool doInitialization(Module &M) override {
+    Provider = std::make_unique<AskingProvider>(M.getContext(), Owner);
+    return false;
+  }
+
+  RegAllocEviction &Owner;
+};
+
+} // namespace
+
+static TaskRegistry::Add<RegAllocEviction> X(
+    "regalloc_eviction",
+    "Which physical register to take from the live ranges that hold it, for a "
+    "live range that the greedy register allocator finds none free for.");
+
+MCRegister AskingAdvisor::tryFindEvictionCandidate(
+    const LiveInterval &Asked, const AllocationOrder &AskedOrder, uint8_t Limit,
+    const SmallVirtRegSet &Fixed) const {
+  const TargetRegisterClass &Class = *MRI->getRegClass(Asked.reg());
+  if (RegClassInfo.getOrder(&Class).size() > EvictNothing)
+    DecisionPoint::Current->refuse(
+        fail(proto::INVALID_PROGRAM,
+             "function '" + MF.getName() + "' uses register class " +
+                 TRI->getRegClassName(&Class) + ", which has " +
+                 Twine(RegClassInfo.getOrder(&Class).size()) +
+                 " registers to choose from; LLVM's eviction features have "
+                 "room for " +
+                 Twine(EvictNothing) +
+                 ". Compile for a cpu without them, or leave this function "
+                 "out"));
+  VirtReg = &Asked;
+  Order = &AskedOrder;
+  CostPerUseLimit = Limit;
+  FixedRegisters = &Fixed;
+  Owner.Advisor = this;
+  return Stock->tryFindEvictionCandidate(Asked, AskedOrder, Limit, Fixed);
+}
+
+int64_t AskingAdvisor::heuristicColumn() const {
+  // Only the base class says that it may be called.
+  const RegAllocEvictionAdvisor &Advisor = Heuristic;
+  MCRegister Chosen = Advisor.tryFindEvictionCandidate(
+      *VirtReg, *Order, CostPerUseLimit, *FixedRegisters);
+  if (!Chosen)
+    return EvictNothing;
+  return columns().columnOf(Chosen);
+}
+
+namespace {
+
+struct FeatureDoc {
+  const char *Name;
+  bool IsFloat;
+  double High;
+  const char *Doc;
+};
+
+} // namespace
+
+/// LLVM's list (RA_EVICT_FEATURES_LIST) is in none of its headers. A session
+/// compares this one with what the advisor brings.
+static constexpr FeatureDoc Features[] = {
+    {"mask", false, 1, "1: this column may be chosen"},
+    {"is_free", false, 1, "1: nothing has to be evicted for this register"},
+    {"nr_urgent", true, 1,
+     "live ranges of a cascade as new as this one's, evicted all the same "
+     "because this one cannot be spilled; of the largest in the row"},
+    {"nr_broken_hints", true, 1,
+     "evicted live ranges that lose the register that they were hinted to; of "
+     "the largest in the row"},
+    {"is_hint", false, 1, "1: this register is a hint of the live range"},
+    {"is_local", false, 2147483647.0,
+     "evicted live ranges that, like this one, lie within one block and cannot "
+     "be given another register"},
+    {"nr_rematerializable", true, 1,
+     "evicted live ranges that can be computed anew instead of reloaded; of "
+     "the "
+     "largest in the row"},
+    {"nr_defs_and_uses", true, 1,
+     "instructions that define or use the evicted live ranges; of the largest "
+     "in the row"},
+    {"weighed_reads_by_max", true, 1,
+     "block-frequency-weighted reads; of the largest in the row"},
+    {"weighed_writes_by_max", true, 1,
+     "block-frequency-weighted writes; of the largest in the row"},
+    {"weighed_read_writes_by_max", true, 1,
+     "block-frequency-weighted reads that write, too; of the largest in the "
+     "row"},
+    {"weighed_indvars_by_max", true, 1,
+     "block-frequency-weighted updates of induction variables; of the largest "
+     "in the row"},
+    {"hint_weights_by_max", true, 1,
+     "block-frequency-weighted copies that a hint would remove; of the largest "
+     "in the row"},
+    {"start_bb_freq_by_max", true, 1,
+     "frequency of the block in which the live ranges begin; of the largest in "
+     "the row"},
+    {"end_bb_freq_by_max", true, 1,
+     "frequency of the block in which the live ranges end; of the largest in "
+     "the row"},
+    {"hottest_bb_freq_by_max", true, 1,
+     "frequency of the hottest block with a use; of the largest in the row"},
+    {"liverange_size", true, 1,
+     "slots from the first beginning to the last end; of the largest in the "
+     "row"},
+    {"use_def_density", true, 1,
+     "largest spill weight among the live ranges; of the largest in the row; 1 "
+     "where it must not be spilled"},
+    {"max_stage", false, 5,
+     "latest LiveRangeStage among the live ranges, 0 (new) to 5 (done)"},
+    {"min_stage", false, 5, "earliest LiveRangeStage among them"},
+};
+
+void RegAllocEviction::describe(proto::TaskSpec &Spec) const {
+  Spec.set_default_pipeline("default<O2>");
+  Spec.set_default_objective("regalloc_score");
+  proto::ActionSpec &Action = *Spec.mutable_action();
+  describeTensor(TensorSpec::createSpec<int64_t>("index_to_evict", {1}),
+                 *Action.mutable_tensor());
+  setBounds(*Action.mutable_tensor(), 0, EvictNothing);
+  Action.mutable_tensor()->set_doc(
+      "column of the register to take; 32: evict nothing");
+  Action.set_mask("mask");
+  for (int64_t Column = 0; Column != EvictNothing; ++Column)
+    Action.add_meanings("take the register of column " +
+                        std::to_string(Column));
+  Action.add_meanings("evict nothing");
+
+  for (const FeatureDoc &Feature : Features) {
+    proto::TensorSpec &Tensor = *Spec.add_features();
+    const std::vector<int64_t> Shape{1, Columns};
+    describeTensor(Feature.IsFloat
+                       ? TensorSpec::createSpec<float>(Feature.Name, Shape)
+                       : TensorSpec::createSpec<int64_t>(Feature.Name, Shape),
+                   Tensor);
+    setBounds(Tensor, 0, Feature.High);
+    Tensor.set_doc(Feature.Doc);
+  }
+  proto::TensorSpec &Progress = *Spec.add_features();
+  describeTensor(TensorSpec::createSpec<float>("progress", {1}), Progress);
+  constexpr double Largest = std::numeric_limits<float>::max();
+  setBounds(Progress, 0, Largest);
+  Progress.set_doc("live ranges still in the queue, of those at the beginning");
+
+  for (const TensorSpec &Extra :
+       {TensorSpec::createSpec<int64_t>(DefaultName, {1}),
+        TensorSpec::createSpec<float>(WeightsName, {Columns, Weights})}) {
+    proto::TensorSpec &Tensor = *Spec.add_features();
+    describeTensor(Extra, Tensor);
+    Tensor.set_option(Extra.name());
+    const bool IsDefault = Extra.name() == DefaultName;
+    setBounds(Tensor, 0, IsDefault ? double(EvictNothing) : Largest);
+    Tensor.set_doc(
+        IsDefault
+            ? "what LLVM's own heuristic would do; repeating it gives the very "
+              "object file of the heuristic compiler"
+            : "spill weights of the live ranges that each column evicts, the 8 "
+              "heaviest in descending order, then zeros; column 32: the live "
+              "range's own. The largest float: it cannot be spilled");
+    proto::OptionSpec *Option = Spec.add_options();
+    Option->set_name(Extra.name());
+    Option->set_default_value("false");
+    Option->set_doc("whether to send this feature: true or false");
+  }
+}
+
+void RegAllocEviction::install(legacy::PassManagerBase &PM) {
+  PM.add(new AskingAnalysis(*this));
+}
+
+Error RegAllocEviction::configure(const StringMap<std::string> &Options) {
+  for (auto [Name, Flag] : {std::pair(DefaultName, &IncludeDefault),
+                            std::pair(WeightsName, &IncludeWeights)}) {
+    auto Value = parseFlag(Name, Options.at(Name));
+    if (!Value)
+      return Value.takeError();
+    *Flag = *Value;
+  }
+  // Any name makes LLVM's advisor ask an InteractiveModelRunner.
+  return setOption("regalloc-evict-interactive-channel-base", "session");
+}
+
+std::vector<TensorSpec> RegAllocEviction::extraFeatures() const {
+  std::vector<TensorSpec> Extra;
+  if (IncludeDefault)
+    Extra.push_back(TensorSpec::createSpec<int64_t>(DefaultName, {1}));
+  if (IncludeWeights)
+    Extra.push_back(
+        TensorSpec::createSpec<float>(WeightsName, {Columns, Weights}));
+  return Extra;
+}
+
+void RegAllocEviction::computeExtraFeatures(char *To) {
+  if (IncludeDefault) {
+    int64_t Column = Advisor->heuristicColumn();
+    memcpy(To, &Column, sizeof(Column));
+    To += sizeof(Column);
+  }
+  if (!IncludeWeights)
+    return;
+  std::array<float, Columns * Weights> Values{};
+  CandidateColumns Candidates = Advisor->columns();
+  for (size_t C = 0; C != Candidates.registers().size(); ++C) {
+    size_t W = 0;
+    for (const LiveInterval *LI : Candidates.interfering(C))
+      if (W != Weights)
+        Values[C * Weights + W++] = finiteWeight(*LI);
+  }
+  Values[EvictNothing * Weights] = finiteWeight(Advisor->virtReg());
+  memcpy(To, Values.data(), sizeof(Values));
+}
+
+const MachineFunction *RegAllocEviction::machineFunction() const {
+  return Advisor ? &Advisor->machineFunction() : nullptr;
+}
+
+static json::Object describeRange(const LiveInterval &LI) {
+  return json::Object{{"virtual_register", nameOf(LI)},
+                      {"spill_weight", finiteWeight(LI)}};
+}
+
+json::Object RegAllocEviction::describeDecision() const {
+  const MachineFunction &MF = Advisor->machineFunction();
+  const TargetRegisterInfo &TRI = *MF.getSubtarget().getRegisterInfo();
+  const LiveInterval &LI = Advisor->virtReg();
+  json::Object Decision = describeRange(LI);
+  Decision["function"] = json::fixUTF8(MF.getName());
+  Decision["register_class"] =
+      TRI.getRegClassName(MF.getRegInfo().getRegClass(LI.reg()));
+  json::Array Described;
+  CandidateColumns Candidates = Advisor->columns();
+  for (size_t C = 0; C != Candidates.registers().size(); ++C) {
+    json::Array Evicted;
+    for (const LiveInterval *Other : Candidates.interfering(C))
+      Evicted.push_back(describeRange(*Other));
+    Described.push_back(
+        json::Object{{"register", TRI.getName(Candidates.registers()[C])},
+                     {"hint", Candidates.isHint(C)},
+                     {"evicts", std::move(Evicted)}});
+  }
+  Decision["columns"] = std::move(Described);
+  return Decision;
+}
+
+std::string RegAllocEviction::decisionLabel() const {
+  return (nameOf(Advisor->virtReg()) + " in " +
+          Advisor->machineFunction().getName())
+      .str();
+}

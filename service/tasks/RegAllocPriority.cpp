@@ -1,0 +1,214 @@
+//===- RegAllocPriority.cpp - In which order to allocate ------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+///
+/// \file
+/// Hands out the priorities by which LLVM's greedy register allocator takes
+/// live ranges from its queue. The features are LLVM's own ML advisor's, which
+/// is wrapped as that of evictions is.
+///
+//===----------------------------------------------------------------------===//
+
+#include "CandidateColumns.h"
+#include "Task.h"
+#include "llvm/CodeGen/LiveInterval.h"
+#include "llvm/CodeGen/MachineFunction.h"
+#include "llvm/CodeGen/MachineRegisterInfo.h"
+#include "llvm/CodeGen/RegAllocPriorityAdvisor.h"
+#include "llvm/CodeGen/TargetRegisterInfo.h"
+#include "llvm/IR/LegacyPassManager.h"
+#include "llvm/IR/Module.h"
+
+using namespace llvm;
+using namespace mlcompiler;
+
+namespace {
+
+constexpr const char *DefaultName = "priority_default";
+/// The largest number that is both a float and an unsigned.
+constexpr unsigned LargestPriority = 4294967040u;
+
+class AskingAdvisor;
+
+class RegAllocPriority : public Task {
+public:
+  void describe(proto::TaskSpec &Spec) const override;
+  Error configure(const StringMap<std::string> &Options) override;
+  bool decidesInCodegen() const override { return true; }
+  void install(legacy::PassManagerBase &PM) override;
+  std::vector<TensorSpec> extraFeatures() const override;
+  void computeExtraFeatures(char *To) override;
+  const MachineFunction *machineFunction() const override;
+  json::Object describeDecision() const override;
+  std::string decisionLabel() const override;
+
+  /// Belongs to LLVM, which keeps it until the function is done.
+  const AskingAdvisor *Advisor = nullptr;
+
+private:
+  bool IncludeDefault = false;
+};
+
+/// What LLVM asks about, remembered while its own advisor answers.
+class AskingAdvisor : public RegAllocPriorityAdvisor {
+public:
+  AskingAdvisor(const MachineFunction &MF, const RAGreedy &RA,
+                SlotIndexes &Indexes,
+                std::unique_ptr<RegAllocPriorityAdvisor> Stock,
+                RegAllocPriority &Owner)
+      : RegAllocPriorityAdvisor(MF, RA, &Indexes), MF(MF),
+        Stock(std::move(Stock)), Heuristic(MF, RA, &Indexes), Owner(Owner) {}
+  ~AskingAdvisor() override {
+    if (Owner.Advisor == this)
+      Owner.Advisor = nullptr;
+  }
+
+  const MachineFunction &machineFunction() const { return MF; }
+  const LiveInterval &virtReg() const { return *VirtReg; }
+  unsigned heuristicPriority() const {
+    // Only the base class says that it may be called.
+    const RegAllocPriorityAdvisor &Advisor = Heuristic;
+    return Advisor.getPriority(*VirtReg);
+  }
+
+private:
+  unsigned getPriority(const LiveInterval &LI) const override {
+    VirtReg = &LI;
+    Owner.Advisor = this;
+    const unsigned Answer = Stock->getPriority(LI);
+    // A float has 24 bits for the heuristic's 32. Whoever repeats as much of it
+    // as a float holds means the heuristic's own.
+    const unsigned Own = heuristicPriority();
+    const auto Shown = static_cast<float>(std::min(Own, LargestPriority));
+    return Answer == static_cast<unsigned>(Shown) ? Own : Answer;
+  }
+
+  const MachineFunction &MF;
+  const std::unique_ptr<RegAllocPriorityAdvisor> Stock;
+  const DefaultPriorityAdvisor Heuristic;
+  RegAllocPriority &Owner;
+  mutable const LiveInterval *VirtReg = nullptr;
+};
+
+class AskingProvider : public RegAllocPriorityAdvisorProvider {
+public:
+  explicit AskingProvider(RegAllocPriority &Owner)
+      : RegAllocPriorityAdvisorProvider(AdvisorMode::Release),
+        Stock(createReleaseModePriorityAdvisorProvider()), Owner(Owner) {}
+
+  std::unique_ptr<RegAllocPriorityAdvisor>
+  getAdvisor(const MachineFunction &MF, const RAGreedy &RA,
+             SlotIndexes &Indexes) override {
+    return std::make_unique<AskingAdvisor>(
+        MF, RA, Indexes, Stock->getAdvisor(MF, RA, Indexes), Owner);
+  }
+
+private:
+  const std::unique_ptr<RegAllocPriorityAdvisorProvider> Stock;
+  RegAllocPriority &Owner;
+};
+
+/// Has the ID of LLVM's analysis, and is there before that would be made.
+class AskingAnalysis : public RegAllocPriorityAdvisorAnalysisLegacy {
+public:
+  explicit AskingAnalysis(RegAllocPriority &Owner)
+      : RegAllocPriorityAdvisorAnalysisLegacy(AdvisorMode::Release),
+        Owner(Owner) {}
+
+private:
+  bool doInitialization(Module &M) override {
+    Provider = std::make_unique<AskingProvider>(Owner);
+    return false;
+  }
+
+  RegAllocPriority &Owner;
+};
+
+} // namespace
+
+static TaskRegistry::Add<RegAllocPriority>
+    X("regalloc_priority",
+      "The priority of a live range that the greedy register allocator puts "
+      "into its queue; the largest is taken out first.");
+
+void RegAllocPriority::describe(proto::TaskSpec &Spec) const {
+  Spec.set_default_pipeline("default<O2>");
+  Spec.set_default_objective("regalloc_score");
+  constexpr double LargestFloat = std::numeric_limits<float>::max();
+  proto::TensorSpec &Action = *Spec.mutable_action()->mutable_tensor();
+  describeTensor(TensorSpec::createSpec<float>("priority", {1}), Action);
+  setBounds(Action, 0, LargestPriority);
+  Action.set_doc("the priority; LLVM drops what is behind the point");
+
+  auto Add = [&](const TensorSpec &Feature, double High, const char *Doc) {
+    proto::TensorSpec &Tensor = *Spec.add_features();
+    describeTensor(Feature, Tensor);
+    setBounds(Tensor, 0, High);
+    Tensor.set_doc(Doc);
+    return &Tensor;
+  };
+  Add(TensorSpec::createSpec<int64_t>("li_size", {1}),
+      std::numeric_limits<uint32_t>::max(), "slots that the live range covers");
+  Add(TensorSpec::createSpec<int64_t>("stage", {1}), 5,
+      "LiveRangeStage, 0 (new) to 5 (done)");
+  Add(TensorSpec::createSpec<float>("weight", {1}), LargestFloat,
+      "spill weight; the largest float where it must not be spilled");
+  Add(TensorSpec::createSpec<int64_t>(DefaultName, {1}), LargestPriority,
+      "what LLVM's own heuristic would say; repeating it, rounded to a float, "
+      "gives the very object file of the heuristic compiler")
+      ->set_option(DefaultName);
+  proto::OptionSpec *Option = Spec.add_options();
+  Option->set_name(DefaultName);
+  Option->set_default_value("false");
+  Option->set_doc("whether to send this feature: true or false");
+}
+
+Error RegAllocPriority::configure(const StringMap<std::string> &Options) {
+  auto Value = parseFlag(DefaultName, Options.at(DefaultName));
+  if (!Value)
+    return Value.takeError();
+  IncludeDefault = *Value;
+  // Any name makes LLVM's advisor ask an InteractiveModelRunner.
+  return setOption("regalloc-priority-interactive-channel-base", "session");
+}
+
+void RegAllocPriority::install(legacy::PassManagerBase &PM) {
+  PM.add(new AskingAnalysis(*this));
+}
+
+std::vector<TensorSpec> RegAllocPriority::extraFeatures() const {
+  if (!IncludeDefault)
+    return {};
+  return {TensorSpec::createSpec<int64_t>(DefaultName, {1})};
+}
+
+void RegAllocPriority::computeExtraFeatures(char *To) {
+  const int64_t Priority =
+      std::min(Advisor->heuristicPriority(), LargestPriority);
+  memcpy(To, &Priority, sizeof(Priority));
+}
+
+const MachineFunction *RegAllocPriority::machineFunction() const {
+  return Advisor ? &Advisor->machineFunction() : nullptr;
+}
+
+json::Object RegAllocPriority::describeDecision() const {
+  const MachineFunction &MF = Advisor->machineFunction();
+  const LiveInterval &LI = Advisor->virtReg();
+  const TargetRegisterInfo &TRI = *MF.getSubtarget().getRegisterInfo();
+  return json::Object{
+      {"function", json::fixUTF8(MF.getName())},
+      {"virtual_register", nameOf(LI)},
+      {"register_class",
+       TRI.getRegClassName(MF.getRegInfo().getRegClass(LI.reg()))},
+      {"spill_weight", finiteWeight(LI)},
+      {"priority_default", int64_t(Advisor->heuristicPriority())}};
+}
+
+std::string RegAllocPriority::decisionLabel() const {
+  return (nameOf(Advisor->virtReg()) + " in " +
+          Advisor->machineFunction().getName())
+      .str();
+}
