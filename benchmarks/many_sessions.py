@@ -47,7 +47,7 @@ def run() -> None:
     env.close()
     service.close()
     print(
-        f"{SESSIONS} sessions on {len(env.setup.programs)} programs: first reset "
+        f"{SESSIONS} sessions on {env.setup.programs.size} programs: first reset "
         f"{first:.2f} s, reset from parked {parked:.2f} s "
         f"({parked / SESSIONS * 1e3:.2f} ms each); memory of a session's own "
         f"{statistics.median(memory):.1f} MiB median; nursery "

@@ -75,7 +75,7 @@ def _heuristic_compile(env: mlcompiler_gym.CompilerEnv, service: Service) -> flo
     return perf_counter() - began
 
 
-def _report(label: str, pairs: list[tuple[float, float]]) -> float:
+def report(label: str, pairs: list[tuple[float, float]]) -> float:
     ratios = [a / b for a, b in pairs]
     quartiles = statistics.quantiles(ratios, n=4)
     median = statistics.median(ratios)
@@ -125,8 +125,8 @@ def _measure(name: str) -> None:
             stock.append((elapsed, plain_compile(bitcode, path)))
     gc.enable()
     print(f"{name}, {decisions} decisions when nothing is inlined:")
-    _report("ours, constant policy / same decisions, one request", ours)
-    _report("ours, LLVM's decisions repeated / LLVM's own compile", ours_echo)
-    _report("stock interactive, LLVM's repeated / plain opt", stock)
+    report("ours, constant policy / same decisions, one request", ours)
+    report("ours, LLVM's decisions repeated / LLVM's own compile", ours_echo)
+    report("stock interactive, LLVM's repeated / plain opt", stock)
     for each in (env, echo):
         each.close()

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every example and the demo run, and do what they promise."""
 
+import json
 import os
 import re
 import subprocess
@@ -102,6 +103,95 @@ def test_greedy_fork(tmp_path: Path, budget: int) -> None:
         assert int(found[1]) < int(found[2])
     trajectory = Trajectory.load(tmp_path / "best.json")
     assert replay(trajectory).values == {"text_size": float(found[1])}
+
+
+#: A factor with three digits behind the point.
+FACTOR = r"\s+(\d+\.\d{3})"
+
+
+def check_baselines(folder: Path, *options: str) -> dict[str, list[float]]:
+    """The nine factors of each row: three policies for each of three objectives."""
+    script = EXAMPLES / "regalloc_baselines.py"
+    output = run(script, "--output", "plot.png", *options, cwd=folder)
+    assert (folder / "plot.png").read_bytes().startswith(b"\x89PNG")
+    rows = re.findall(rf"^ (\S.*?)\s+\d+{FACTOR * 9}\s*$", output, re.MULTILINE)
+    assert rows, output
+    return {row[0]: [float(factor) for factor in row[1:]] for row in rows}
+
+
+def test_regalloc_baselines(tmp_path: Path) -> None:
+    # More values at once than there are registers.
+    (tmp_path / "own.c").write_text(
+        "void own(volatile long *p) {\n"
+        + "".join(f"  long v{i} = *p;\n" for i in range(30))
+        + "".join(f"  *p = v{i} * v{i * 7 % 30};\n" for i in reversed(range(30)))
+        + "}\n"
+    )
+    options = ("--programs", "kernels/vm", "kernels/heaps", "own.c")
+    rows = check_baselines(tmp_path, *options)
+    assert list(rows) == ["kernels/vm", "kernels/heaps", "own.c", "geometric mean"]
+    for factors in rows.values():
+        assert factors[0::3] == [1, 1, 1]  # the heuristic's
+    vm, heaps, own, mean = rows.values()
+    assert vm[1] > vm[2] > 1
+    assert mean[1] == pytest.approx((vm[1] * heaps[1] * own[1]) ** (1 / 3), abs=2e-3)
+
+
+@pytest.mark.slow
+def test_regalloc_baselines_elsewhere(tmp_path: Path) -> None:
+    options = ("--target", "aarch64-linux-gnu", "--cpu", "neoverse-n1")
+    programs = ("--programs", "kernels/matrix", "kernels/lz")
+    first, again, other = (
+        check_baselines(tmp_path, *options, *programs, "--seed", seed)
+        for seed in ("1", "1", "2")
+    )
+    assert first == again
+    assert first["kernels/matrix"] != other["kernels/matrix"]
+    here = check_baselines(tmp_path, *programs, "--seed", "1")
+    assert first["kernels/matrix"] != here["kernels/matrix"]
+
+
+def maskable_ppo(folder: Path, *options: str) -> tuple[str, list[list[float]]]:
+    """Output, and the curve of seed 0, of a run on a few functions."""
+    output = run(
+        EXAMPLES / "maskable_ppo_regalloc.py",
+        *("--train", "kernels/vm", "--validation", "kernels/heaps"),
+        *("--test", "kernels/lrucache", "--num-envs", "2", *options),
+        cwd=folder,
+    )
+    for name in ("policy-0.zip", "checkpoint-0.zip"):
+        assert (folder / "regalloc_ppo" / name).stat().st_size > 1000
+    plot = folder / "regalloc_ppo/regalloc_ppo.png"
+    assert plot.read_bytes().startswith(b"\x89PNG")
+    curve = json.loads((folder / "regalloc_ppo/curve-0.json").read_text())
+    assert isinstance(curve, list)
+    return output, curve
+
+
+def test_maskable_ppo_regalloc(tmp_path: Path) -> None:
+    output, curve = maskable_ppo(tmp_path, "--steps", "64")
+    assert [steps for steps, _ in curve] == [0, 64]
+    row = re.search(r"│ 0 +│(?: +[+-]\d+\.\d\d% │){3}((?: +\d+% │){3})", output)
+    assert row is not None, output
+    assert sum(map(int, re.findall(r"\d+", row[1]))) == pytest.approx(100, abs=1)
+
+
+@pytest.mark.slow
+def test_maskable_ppo_regalloc_goes_on(tmp_path: Path) -> None:
+    options = ("--validate-every", "1")
+    _, first = maskable_ppo(tmp_path, "--steps", "256", *options)
+    # Another seed beside it; the first one is not there to be gone on with.
+    output, longer = maskable_ppo(
+        tmp_path, "--steps", "768", "--resume", "--seeds", "0", "1", *options
+    )
+    assert longer[: len(first)] == first
+    assert [steps for steps, _ in longer] == [0, 256, 512, 768]
+    assert re.search(r"│ mean +│.* [+-]\d+\.\d\d% ± \d+\.\d\d%", output)
+    # Not resumed, it begins anew and does the same.
+    _, again = maskable_ppo(tmp_path, "--steps", "256", *options)
+    assert again == first
+    _, blank = maskable_ppo(tmp_path, "--steps", "256", "--from-nothing", *options)
+    assert blank[0] != first[0]
 
 
 def test_first_steps(monkeypatch: pytest.MonkeyPatch) -> None:

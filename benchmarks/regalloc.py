@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Register allocation: what it costs to be observed, and episodes of one function.
+
+Code generation of a module with more than 5000 eviction decisions, answered by one
+fixed policy (the first legal column), compared pair by pair, interleaved:
+
+* ours: an episode answered one decision at a time from Python, against the same
+  compile with the same decisions sent in one request, both from a parked session;
+* LLVM's interactive mode (`llc`) with a minimal Python host, against `llc` alone.
+  The plain compile makes LLVM's own decisions, so that its code differs.
+
+Then episodes a second where an episode is one function.
+"""
+
+from __future__ import annotations
+
+import gc
+import statistics
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+import mlcompiler_gym
+from benchmarks.modules import module
+from benchmarks.observation_cost import report
+from benchmarks.stock import interactive_codegen, plain_codegen, write_bitcode
+from mlcompiler_gym.envs.choice import functions_with_decisions
+
+PAIRS = 5
+BATCHES = 20
+BATCH = 25
+
+_ONE = (1).to_bytes(8, "little")
+
+
+def _first_legal(features: bytes) -> int:
+    return next(c for c in range(33) if features[8 * c : 8 * c + 8] == _ONE)
+
+
+def _make(programs: Any, **settings: Any) -> mlcompiler_gym.CompilerEnv:
+    env = gymnasium.make(
+        "mlcompiler/RegAllocEviction-v0", programs=programs, **settings
+    ).unwrapped
+    assert isinstance(env, mlcompiler_gym.CompilerEnv)
+    return env
+
+
+def _episode(env: mlcompiler_gym.CompilerEnv, **options: str) -> float:
+    began = perf_counter()
+    _, info = env.reset(options=options)
+    done = False
+    while not done:
+        action = int(info["action_mask"].argmax())
+        _, _, terminated, truncated, info = env.step(action)
+        done = terminated or truncated
+    return perf_counter() - began
+
+
+def _one_request(env: mlcompiler_gym.CompilerEnv, actions: bytes) -> float:
+    setup = env.setup
+    began = perf_counter()
+    session = setup.service.open(setup.config.open_request(), setup.programs[0])
+    session.step(actions)
+    elapsed = perf_counter() - began
+    session.close()
+    return elapsed
+
+
+def run() -> None:
+    _observed()
+    _functions()
+
+
+def _observed() -> None:
+    env = _make(module("stb_both"))
+    env.reset()
+    assert env.baseline
+    _episode(env)
+    actions = np.array(env.trajectory.actions, "<i8").tobytes()
+    plain = env.setup.service.open(
+        env.setup.config.baseline_request(), env.setup.programs[0]
+    )
+    folder, bitcode = write_bitcode(plain.emit("bitcode"))
+    plain.close()
+    ours, stock = [], []
+    gc.disable()
+    with folder:
+        path = Path(folder.name)
+        for _ in range(PAIRS):
+            ours.append((_episode(env), _one_request(env, actions)))
+            elapsed, _ = interactive_codegen(bitcode, path, _first_legal)
+            stock.append((elapsed, plain_codegen(bitcode, path)))
+    gc.enable()
+    env.close()
+    print(f"stb_image + stb_truetype, {len(actions) // 8} decisions:")
+    report("ours, first legal / same decisions, one request", ours)
+    report("stock llc interactive, first legal / plain llc", stock)
+
+
+def _functions() -> None:
+    env = _make("kernels/lz")
+    for function in functions_with_decisions(env.setup, env.setup.programs[0]):
+        _episode(env, function=function)
+        actions = len(env.trajectory.actions)
+        rates = []
+        for _ in range(BATCHES):
+            began = perf_counter()
+            for _ in range(BATCH):
+                _episode(env, function=function)
+            rates.append(BATCH / (perf_counter() - began))
+        low, median, high = statistics.quantiles(rates, n=4)
+        print(
+            f"  kernels/lz {function}, {actions} decisions: {median:.0f} episodes a "
+            f"second (quartiles {low:.0f} to {high:.0f}; goal 500 under 200 "
+            "instructions)"
+        )
+    env.close()
