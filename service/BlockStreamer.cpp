@@ -5,11 +5,11 @@
 //===----------------------------------------------------------------------===//
 
 #include "BlockStreamer.h"
+#include "FrequencyPass.h"
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/CodeGen/AsmPrinter.h"
 #include "llvm/CodeGen/MachineBlockFrequencyInfo.h"
 #include "llvm/CodeGen/MachineFunction.h"
-#include "llvm/CodeGen/MachineFunctionPass.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/MC/MCInst.h"
 #include "llvm/MC/MCStreamer.h"
@@ -94,43 +94,18 @@ private:
   const MCSubtargetInfo *Subtarget = nullptr;
 };
 
-/// Runs on each function just before the printer does.
-class FunctionBeginning : public MachineFunctionPass {
-public:
-  explicit FunctionBeginning(BlockStreamer &Streamer)
-      : MachineFunctionPass(ID), Streamer(Streamer) {}
-
-  StringRef getPassName() const override { return "Block frequencies"; }
-
-  bool runOnMachineFunction(MachineFunction &MF) override {
-    Streamer.beginFunction(
-        MF, getAnalysis<MachineBlockFrequencyInfoWrapperPass>().getMBFI());
-    return false;
-  }
-
-  void getAnalysisUsage(AnalysisUsage &AU) const override {
-    AU.setPreservesAll();
-    AU.addRequired<MachineBlockFrequencyInfoWrapperPass>();
-    MachineFunctionPass::getAnalysisUsage(AU);
-  }
-
-  static char ID;
-
-private:
-  BlockStreamer &Streamer;
-};
-
 } // namespace
-
-char FunctionBeginning::ID = 0;
 
 bool mlcompiler::addBlockPrinter(TargetMachine &Target,
                                  legacy::PassManagerBase &PM,
                                  MCContext &Context, BlockConsumer Consumer) {
   auto Streamer = std::make_unique<BlockStreamer>(Context, Consumer);
   Target.getTarget().createNullTargetStreamer(*Streamer);
-  auto *Beginning = new FunctionBeginning(*Streamer);
-  PM.add(Beginning);
+  PM.add(createFrequencyPass(
+      [&Blocks = *Streamer](const MachineFunction &MF,
+                            const MachineBlockFrequencyInfo &Frequencies) {
+        Blocks.beginFunction(MF, Frequencies);
+      }));
   AsmPrinter *Printer =
       Target.getTarget().createAsmPrinter(Target, std::move(Streamer));
   if (!Printer)

@@ -6,14 +6,14 @@
 
 #include "CodeGeneration.h"
 #include "Failure.h"
+#include "FrequencyPass.h"
 #include "RegAllocScore.h"
 #include "mlcompiler_gym/v1/compiler_service.pb.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Analysis/RuntimeLibcallInfo.h"
 #include "llvm/Analysis/TargetLibraryInfo.h"
-#include "llvm/CodeGen/MachineBlockFrequencyInfo.h"
-#include "llvm/CodeGen/MachineFunctionPass.h"
+#include "llvm/CodeGen/MachineFunction.h"
 #include "llvm/CodeGen/MachineModuleInfo.h"
 #include "llvm/CodeGen/Passes.h"
 #include "llvm/CodeGen/TargetPassConfig.h"
@@ -24,42 +24,6 @@
 using namespace llvm;
 using namespace mlcompiler;
 namespace proto = mlcompiler_gym::v1;
-
-namespace {
-
-/// Stands where LLVM's own RegAllocScoring does, and needs what that needs, so
-/// that nothing is computed earlier or later than without it.
-class AllocationScoring : public MachineFunctionPass {
-public:
-  explicit AllocationScoring(CodegenListener &Listener)
-      : MachineFunctionPass(ID), Listener(Listener) {}
-
-  StringRef getPassName() const override { return "Register allocation score"; }
-
-  bool runOnMachineFunction(MachineFunction &MF) override {
-    const auto &Frequencies =
-        getAnalysis<MachineBlockFrequencyInfoWrapperPass>().getMBFI();
-    Listener.functionAllocated(
-        {MF.getName().str(),
-         calculateRegAllocScore(MF, Frequencies).getScore()});
-    return false;
-  }
-
-  void getAnalysisUsage(AnalysisUsage &AU) const override {
-    AU.setPreservesAll();
-    AU.addRequired<MachineBlockFrequencyInfoWrapperPass>();
-    MachineFunctionPass::getAnalysisUsage(AU);
-  }
-
-  static char ID;
-
-private:
-  CodegenListener &Listener;
-};
-
-} // namespace
-
-char AllocationScoring::ID = 0;
 
 Error mlcompiler::generateCode(Module &M, TargetMachine &Target,
                                CodegenListener &Listener,
@@ -77,7 +41,16 @@ Error mlcompiler::generateCode(Module &M, TargetMachine &Target,
   auto *MachineModule = new MachineModuleInfoWrapperPass(&Target);
   Config->setDisableVerify(true);
   Listener.addPasses(Passes);
-  Config->insertPass(&VirtRegRewriterID, new AllocationScoring(Listener));
+  // Stands where LLVM's own RegAllocScoring does, and needs what that needs, so
+  // that nothing is computed earlier or later than without it.
+  Config->insertPass(
+      &VirtRegRewriterID,
+      createFrequencyPass([&](const MachineFunction &MF,
+                              const MachineBlockFrequencyInfo &Frequencies) {
+        Listener.functionAllocated(
+            {MF.getName().str(),
+             calculateRegAllocScore(MF, Frequencies).getScore()});
+      }));
   Passes.add(Config);
   Passes.add(MachineModule);
   bool Failed = Config->addISelPasses();

@@ -10,6 +10,7 @@ from typing import Any
 import gymnasium
 import psutil
 import pytest
+from regalloc import MakeEnv, environments
 from vectors import SMALL
 
 import mlcompiler_gym
@@ -89,6 +90,13 @@ def make(
     yield make_env
     for env in made:
         env.close()
+
+
+@pytest.fixture
+def make_env(service: mlcompiler_gym.LocalService) -> Iterator[MakeEnv]:
+    """``make_env(id, programs=…, …)`` on a service of the test's own."""
+    with environments(service) as make:
+        yield make
 
 
 @pytest.fixture

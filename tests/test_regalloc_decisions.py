@@ -3,7 +3,6 @@
 
 import json
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -16,19 +15,10 @@ from regalloc import (
     TWO,
     X86,
     MakeEnv,
-    environments,
     legal_at_random,
     walk,
 )
 from toolchain import finish
-
-from mlcompiler_gym import LocalService
-
-
-@pytest.fixture
-def make_env(service: LocalService) -> Iterator[MakeEnv]:
-    with environments(service) as make:
-        yield make
 
 
 def check_weights(observation: dict[str, Any], decision: dict[str, Any]) -> None:

@@ -2,7 +2,6 @@
 """The eviction environment as an agent sees it, and what comes out of it."""
 
 import warnings
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,6 @@ from regalloc import (
     MakeEnv,
     check_repeating_the_heuristic,
     check_replay,
-    environments,
     legal_at_random,
     legal_from,
     two,
@@ -44,12 +42,6 @@ FEATURES = [
     *("liverange_size", "use_def_density", "max_stage", "min_stage", "progress"),
 ]
 EXTRA = {"eviction_default": 1, "interference_weights": 33 * 8}
-
-
-@pytest.fixture
-def make_env(service: LocalService) -> Iterator[MakeEnv]:
-    with environments(service) as make:
-        yield make
 
 
 def test_features_are_llvms_own(service: LocalService) -> None:

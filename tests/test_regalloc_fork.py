@@ -2,7 +2,6 @@
 """Allocations that are copied, parked and repeated."""
 
 import dataclasses
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,6 @@ from regalloc import (
     TWO,
     MakeEnv,
     check_ends_as_replayed,
-    environments,
     heuristic_feature,
     legal_at_random,
     legal_from,
@@ -28,13 +26,6 @@ from toolchain import finish, play
 
 from mlcompiler_gym import LocalService, Trajectory, replay
 from mlcompiler_gym.errors import TrajectoryError
-
-
-@pytest.fixture
-def make_env(service: LocalService) -> Iterator[MakeEnv]:
-    with environments(service) as make:
-        yield make
-
 
 NUMBERS = st.lists(st.integers(0, 10**6), min_size=1, max_size=20)
 

@@ -26,7 +26,6 @@ from regalloc import (
     TWO,
     X86,
     MakeEnv,
-    environments,
     heuristic_feature,
     legal_at_random,
     opening,
@@ -42,12 +41,6 @@ from mlcompiler_gym import (
 from mlcompiler_gym.envs import CompilerEnv
 
 DECISIONS = int(os.environ.get("MLCOMPILER_GYM_TEST_DECISIONS", "20000"))
-
-
-@pytest.fixture
-def make_env(service: LocalService) -> Iterator[MakeEnv]:
-    with environments(service) as make:
-        yield make
 
 
 def check_masks(env: CompilerEnv, observation: Any, info: dict[str, Any]) -> Any:

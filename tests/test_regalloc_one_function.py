@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Environments of which an episode is one function."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ from regalloc import (
     TWO,
     MakeEnv,
     code_of,
-    environments,
     heuristic_feature,
     legal_at_random,
     repeat_heuristic,
@@ -24,17 +22,10 @@ from samples import fails
 from toolchain import finish, play
 
 from mlcompiler_gym import (
-    LocalService,
     ServiceError,
     Trajectory,
     replay,
 )
-
-
-@pytest.fixture
-def make_env(service: LocalService) -> Iterator[MakeEnv]:
-    with environments(service) as make:
-        yield make
 
 
 @pytest.mark.parametrize("env_id", IDS)

@@ -4,7 +4,6 @@
 import json
 import re
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,6 @@ from regalloc import (
     MakeEnv,
     check_repeating_the_heuristic,
     check_replay,
-    environments,
     legal_at_random,
     legal_from,
     two,
@@ -31,17 +29,11 @@ from stable_baselines3.common.env_checker import check_env as sb3_check_env
 from strategies import examples
 from toolchain import KERNEL_NAMES, always, finish, heuristic_object, play
 
-from mlcompiler_gym import LocalService, load_programs
+from mlcompiler_gym import load_programs
 from mlcompiler_gym.envs import CompilerEnv
 
 #: The largest float below 2^32.
 HIGHEST = 4294967040.0
-
-
-@pytest.fixture
-def make_env(service: LocalService) -> Iterator[MakeEnv]:
-    with environments(service) as make:
-        yield make
 
 
 @pytest.mark.parametrize("priority_default", [False, True])

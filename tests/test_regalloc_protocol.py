@@ -5,7 +5,6 @@ import json
 import os
 import signal
 import struct
-from collections.abc import Iterator
 from contextlib import closing
 
 import numpy as np
@@ -18,7 +17,6 @@ from regalloc import (
     answer_all,
     by_features,
     check_ends_as_replayed,
-    environments,
     ir,
     legal_actions,
     legal_at_random,
@@ -33,12 +31,6 @@ from mlcompiler_gym.service import Service
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 
 TASKS = ["regalloc_eviction", "regalloc_priority"]
-
-
-@pytest.fixture
-def make_env(service: LocalService) -> Iterator[MakeEnv]:
-    with environments(service) as make:
-        yield make
 
 
 def pack(task: str, *actions: float) -> bytes:

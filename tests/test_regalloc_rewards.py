@@ -12,20 +12,13 @@ from regalloc import (
     NOTHING,
     TWO,
     MakeEnv,
-    environments,
     ir,
     legal_at_random,
     pressure,
 )
 from toolchain import always, finish, play
 
-from mlcompiler_gym import LocalService, Program
-
-
-@pytest.fixture
-def make_env(service: LocalService) -> Iterator[MakeEnv]:
-    with environments(service) as make:
-        yield make
+from mlcompiler_gym import Program
 
 
 @pytest.mark.parametrize("env_id", IDS)

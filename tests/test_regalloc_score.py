@@ -2,7 +2,6 @@
 """The score of an allocation: worked out by hand, and per function."""
 
 import re
-from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
@@ -14,7 +13,6 @@ from regalloc import (
     X86,
     MakeEnv,
     by_features,
-    environments,
     ir,
     legal_at_random,
     opening,
@@ -143,12 +141,6 @@ def measured(service: LocalService, program: Program) -> pb.Outcome:
     request = pb.Open(pipeline="no-op-module", objectives=["regalloc_score"])
     with closing(service.open(request, program)) as session:
         return session.opened.state.outcome
-
-
-@pytest.fixture
-def make_env(service: LocalService) -> Iterator[MakeEnv]:
-    with environments(service) as make:
-        yield make
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,6 @@ from regalloc import (
     PRIORITY,
     TWO,
     MakeEnv,
-    environments,
     ir,
     pressure,
     seldom_evict,
@@ -43,12 +42,6 @@ PROGRAMS = [
     ir(pressure("smaller", 15) + pressure("other", 17), "smaller"),
     TWO,
 ]
-
-
-@pytest.fixture
-def make_env(service: LocalService) -> Iterator[MakeEnv]:
-    with environments(service) as make:
-        yield make
 
 
 @pytest.fixture

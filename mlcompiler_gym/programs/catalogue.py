@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mlcompiler_gym.errors import ProgramError
 from mlcompiler_gym.files import write_file
 
 #: Architectures that programs are compiled for.
@@ -90,6 +91,14 @@ def write_catalogue(entries: Iterable[Entry]) -> None:
         )
     write_file(_PATH, text.getvalue().encode())
     read_catalogue.cache_clear()
+
+
+def check_split(set_name: str, split: str | None) -> None:
+    """Refuse what is not the name of a split; None stands for all of a set."""
+    if split is not None and split not in SPLITS:
+        raise ProgramError(
+            f"{set_name} has the splits {', '.join(SPLITS)}, not {split!r}"
+        )
 
 
 def entries_of(set_name: str, split: str | None = None) -> list[Entry]:

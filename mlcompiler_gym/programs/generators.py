@@ -18,7 +18,7 @@ import numpy as np
 from typing_extensions import override
 
 from mlcompiler_gym.errors import ProgramError
-from mlcompiler_gym.programs.catalogue import SPLITS
+from mlcompiler_gym.programs.catalogue import SPLITS, check_split
 from mlcompiler_gym.programs.clang import compile_source
 from mlcompiler_gym.programs.named_set import NamedSet
 from mlcompiler_gym.programs.program import Program, ProgramSource
@@ -52,10 +52,7 @@ class GeneratorSet(NamedSet):
         split: str | None = None,
         licences: Collection[str] | None = None,
     ) -> GeneratedPrograms:
-        if split is not None and split not in SPLITS:
-            raise ProgramError(
-                f"{self.name} has the splits {', '.join(SPLITS)}, not {split!r}"
-            )
+        check_split(self.name, split)
         self._check_licence(licences)
         return GeneratedPrograms(self, variant, split)
 

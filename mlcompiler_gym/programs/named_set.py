@@ -12,7 +12,7 @@ from typing import ClassVar
 from typing_extensions import override
 
 from mlcompiler_gym.errors import ProgramError
-from mlcompiler_gym.programs.catalogue import SPLITS, Entry, entries_of
+from mlcompiler_gym.programs.catalogue import Entry, check_split, entries_of
 from mlcompiler_gym.programs.program import Program, ProgramSet, ProgramSource
 from mlcompiler_gym.programs.variant import Variant
 
@@ -75,10 +75,7 @@ class CatalogueSet(NamedSet):
         licences: Collection[str] | None = None,
     ) -> list[Entry]:
         """Entries of the table that there is bitcode of."""
-        if split is not None and split not in SPLITS:
-            raise ProgramError(
-                f"{self.name} has the splits {', '.join(SPLITS)}, not {split!r}"
-            )
+        check_split(self.name, split)
         entries = [e for e in entries_of(self.name, split) if str(variant) in e.hashes]
         if licences is None:
             return entries

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where the native executable is."""
 
+import functools
 import os
 from importlib import metadata
 from pathlib import Path
@@ -21,12 +22,21 @@ def find_installed(relative: str) -> Path | None:
         candidate = Path(folder) / relative
         if candidate.exists():
             return candidate
+    installed = _distribution_folder()
+    if installed is None or not (installed / relative).exists():
+        return None
+    return installed / relative
+
+
+@functools.cache
+def _distribution_folder() -> Path | None:
+    # To look for a distribution's metadata takes longer than all the rest, and a
+    # set of programs asks for each of its files.
     try:
         distribution = metadata.distribution("mlcompiler_gym")
     except metadata.PackageNotFoundError:
         return None
-    candidate = Path(str(distribution.locate_file(f"mlcompiler_gym/{relative}")))
-    return candidate if candidate.exists() else None
+    return Path(str(distribution.locate_file("mlcompiler_gym")))
 
 
 def find_executable() -> Path:
