@@ -3,6 +3,9 @@
 
 from gymnasium.envs.registration import register, registry
 
+#: Steps of an episode where the task has no end of its own.
+MAX_EPISODE_STEPS = {"mlcompiler/PassOrdering-v0": 50}
+
 #: By name: the module, the class, and the function that makes a vector of them.
 _ENVS = {
     "mlcompiler/Inlining-v0": ("inlining", "InliningEnv", "make_vector"),
@@ -16,6 +19,7 @@ _ENVS = {
         "RegAllocPriorityEnv",
         "make_priority_vector",
     ),
+    "mlcompiler/PassOrdering-v0": ("pass_ordering", "PassOrderingEnv", "make_vector"),
 }
 
 
@@ -28,6 +32,7 @@ def register_envs() -> None:
             id=env_id,
             entry_point=f"mlcompiler_gym.envs.{module}:{name}",
             vector_entry_point=f"mlcompiler_gym.envs.{module}:{make_vector}",
+            max_episode_steps=MAX_EPISODE_STEPS.get(env_id),
             # The environment checks actions and the order of calls itself, with
             # better messages and at a fraction of the cost of the wrappers.
             disable_env_checker=True,

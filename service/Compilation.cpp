@@ -6,9 +6,6 @@
 
 #include "Compilation.h"
 #include "CrashReport.h"
-#include "llvm/Analysis/LazyCallGraph.h"
-#include "llvm/Analysis/LoopInfo.h"
-#include "llvm/Analysis/TargetLibraryInfo.h"
 #include "llvm/Bitcode/BitcodeReader.h"
 #include "llvm/Bitcode/BitcodeWriter.h"
 #include "llvm/CodeGen/CommandFlags.h"
@@ -19,9 +16,9 @@
 #include "llvm/IRReader/IRReader.h"
 #include "llvm/MC/MCSubtargetInfo.h"
 #include "llvm/MC/TargetRegistry.h"
-#include "llvm/Passes/StandardInstrumentations.h"
 #include "llvm/Support/SaveAndRestore.h"
 #include "llvm/Support/SourceMgr.h"
+#include "llvm/Support/xxhash.h"
 #include "llvm/TargetParser/Host.h"
 
 using namespace llvm;
@@ -139,40 +136,11 @@ Compilation::load(StringRef Program, const proto::Open &Request) {
   return C;
 }
 
-/// The name of what a pass works on, for a crash report.
-static StringRef unitName(const Any &IR) {
-  if (const auto *F = any_cast<const Function *>(&IR))
-    return (*F)->getName();
-  if (const auto *L = any_cast<const Loop *>(&IR))
-    return (*L)->getHeader()->getParent()->getName();
-  if (const auto *S = any_cast<const LazyCallGraph::SCC *>(&IR))
-    return (*S)->begin()->getFunction().getName();
-  return "";
-}
-
-namespace {
-
-/// Everything that `opt -passes=` sets up around a pipeline.
-struct PassPipeline {
-  PassInstrumentationCallbacks Callbacks;
-  StandardInstrumentations Standard;
-  LoopAnalysisManager Loops;
-  FunctionAnalysisManager Functions;
-  CGSCCAnalysisManager SCCs;
-  ModuleAnalysisManager Modules;
-  PassBuilder Builder;
-  ModulePassManager Passes;
-
-  PassPipeline(LLVMContext &Context, TargetMachine &Target)
-      : Standard(Context, /*DebugLogging=*/false),
-        Builder(&Target, PipelineTuningOptions(), std::nullopt, &Callbacks) {}
-};
-
-} // namespace
-
 Error Compilation::parsePipeline(StringRef Text) {
-  PassPipeline P(Context, *Target);
-  if (Error E = P.Builder.parsePassPipeline(P.Passes, Text))
+  // To parse a pipeline needs nothing that passes need when they run.
+  PassBuilder Builder(Target.get());
+  ModulePassManager Unused;
+  if (Error E = Builder.parsePassPipeline(Unused, Text))
     return fail(proto::INVALID_ARGUMENT,
                 "pipeline '" + Text + "': " + toString(std::move(E)));
   Pipeline = Text.str();
@@ -181,23 +149,78 @@ Error Compilation::parsePipeline(StringRef Text) {
 
 Error Compilation::optimize(
     function_ref<void(ModuleAnalysisManager &)> Prepare) {
-  PassPipeline P(Context, *Target);
-  P.Standard.registerCallbacks(P.Callbacks, &P.Modules);
-  P.Callbacks.registerBeforeNonSkippedPassCallback(
-      [](StringRef Pass, Any IR) { crash::enterPass(Pass, unitName(IR)); });
-  TargetLibraryInfoImpl Library(M->getTargetTriple());
-  P.Functions.registerPass([&] { return TargetLibraryAnalysis(Library); });
-  Prepare(P.Modules);
-  P.Builder.registerModuleAnalyses(P.Modules);
-  P.Builder.registerCGSCCAnalyses(P.SCCs);
-  P.Builder.registerFunctionAnalyses(P.Functions);
-  P.Builder.registerLoopAnalyses(P.Loops);
-  P.Builder.crossRegisterProxies(P.Loops, P.Functions, P.SCCs, P.Modules);
-  cantFail(P.Builder.parsePassPipeline(P.Passes, Pipeline));
-  crash::Activity Optimizing("the optimiser");
-  P.Passes.run(*M, P.Modules);
+  Passes = std::make_unique<PassPipeline>(*M, *Target, Prepare);
+  auto Result = run(Pipeline);
+  if (!Result)
+    return Result.takeError();
+  // A decision's changes are not always a pass's.
   changed();
-  return takeDiagnostics("the optimiser");
+  return Error::success();
+}
+
+Expected<bool> Compilation::run(StringRef Text) {
+  ModulePassManager Manager;
+  cantFail(Passes->parse(Text, Manager));
+  crash::Activity Optimizing("the optimiser");
+  Changes Made = Passes->run(Manager);
+  if (Error E = takeDiagnostics("the optimiser"))
+    return E;
+  if (!Made.any())
+    return false;
+  ++Clock;
+  if (Made.Everything)
+    AllSince = Clock;
+  for (const Function *F : Made.Functions)
+    FunctionVersions[F] = Clock;
+  if (Fingerprint && *Fingerprint == std::exchange(*Fingerprint, fingerprint()))
+    return false;
+  Version = Clock;
+  LastChanges = std::move(Made);
+  Object.clear();
+  return true;
+}
+
+void Compilation::changed() {
+  Object.clear();
+  AllSince = Version = ++Clock;
+}
+
+Compilation::Hash Compilation::fingerprint() const {
+  SmallVector<char, 0> Bitcode;
+  raw_svector_ostream Stream(Bitcode);
+  WriteBitcodeToFile(*M, Stream);
+  const XXH128_hash_t Hash = xxh3_128bits(arrayRefFromStringRef(Stream.str()));
+  return {Hash.low64, Hash.high64};
+}
+
+Error Compilation::verify(const Twine &What) const {
+  crash::Activity Verifying("LLVM's verifier");
+  std::string Broken;
+  raw_string_ostream OS(Broken);
+  if (LastChanges.Everything)
+    verifyModule(*M, &OS);
+  else
+    for (const Function *F : LastChanges.Functions)
+      verifyFunction(*F, &OS);
+  if (Broken.empty())
+    return Error::success();
+  return fail(proto::BROKEN_MODULE,
+              What + " left a module that does not pass LLVM's verifier: " +
+                  StringRef(Broken).trim());
+}
+
+Expected<std::string> Compilation::spellOut(StringRef Text) {
+  PassBuilder Builder(Target.get());
+  std::string Spelled = spellOutLevels(Builder, Text);
+  ModulePassManager Unused;
+  if (Error E = Builder.parsePassPipeline(Unused, Spelled))
+    return fail(proto::INVALID_ARGUMENT,
+                "action '" + Text + "': " + toString(std::move(E)));
+  return Spelled;
+}
+
+uint64_t Compilation::version(const Function &F) const {
+  return std::max(AllSince, FunctionVersions.lookup(&F));
 }
 
 Error Compilation::takeDiagnostics(StringRef What) {

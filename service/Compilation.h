@@ -9,12 +9,13 @@
 
 #include "CodeGeneration.h"
 #include "Failure.h"
+#include "PassPipeline.h"
 #include "mlcompiler_gym/v1/compiler_service.pb.h"
+#include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/IR/Module.h"
 #include "llvm/IR/PassManager.h"
-#include "llvm/Passes/PassBuilder.h"
 #include "llvm/Target/TargetMachine.h"
 #include <functional>
 #include <memory>
@@ -41,6 +42,32 @@ public:
   llvm::Error
   optimize(llvm::function_ref<void(llvm::ModuleAnalysisManager &)> Prepare);
 
+  /// Runs a pipeline that is known to parse, after optimize(), as though it
+  /// stood behind everything that has been run before. Returns whether passes
+  /// say that they have changed anything.
+  llvm::Expected<bool> run(llvm::StringRef Text);
+
+  /// From now on, a pass that says that it has changed the module is believed
+  /// only if the module's bitcode is another, the order of uses aside.
+  void compareExactly() { Fingerprint = fingerprint(); }
+
+  /// Fails if what was changed last does not pass LLVM's verifier. \p What has
+  /// changed it.
+  llvm::Error verify(const llvm::Twine &What) const;
+
+  /// \p Text with the level of each pass spelled out; see spellOutLevels().
+  /// Fails if it is no pipeline.
+  llvm::Expected<std::string> spellOut(llvm::StringRef Text);
+
+  /// What optimize() ran.
+  llvm::StringRef pipeline() const { return Pipeline; }
+
+  /// A number that is never 0 and differs from what it was before if the module
+  /// may have changed in between.
+  uint64_t version() const { return Version; }
+  /// The same of the body of one function.
+  uint64_t version(const llvm::Function &F) const;
+
   /// The module as it stands, written out. Leaves the module untouched.
   llvm::Expected<llvm::SmallVector<char, 0>> emit(proto::Emit::Format Format);
 
@@ -49,7 +76,7 @@ public:
 
   /// An object file of the module as it stands, kept until changed() is called.
   llvm::Expected<llvm::StringRef> object();
-  void changed() { Object.clear(); }
+  void changed();
 
   /// Fails if the module lacks a symbol that the program exported when it was
   /// loaded: its code is then not comparable with the program's.
@@ -104,6 +131,19 @@ private:
   std::vector<AllocatedFunction> Allocated;
   llvm::CodeGenOptLevel CodegenLevel = llvm::CodeGenOptLevel::Default;
   std::string Pipeline;
+  std::unique_ptr<PassPipeline> Passes;
+  using Hash = std::pair<uint64_t, uint64_t>;
+  Hash fingerprint() const;
+
+  /// The bitcode's, if that is to be compared.
+  std::optional<Hash> Fingerprint;
+  uint64_t Clock = 1;
+  /// When the module became what it is.
+  uint64_t Version = 1;
+  /// When something changed last that may concern all functions.
+  uint64_t AllSince = 1;
+  llvm::DenseMap<const llvm::Function *, uint64_t> FunctionVersions;
+  Changes LastChanges;
   std::string Diagnostics;
   std::vector<std::string> Exports;
   llvm::SmallVector<char, 0> Object;

@@ -110,7 +110,7 @@ bool Nursery::serveClient(Channel &Client) {
     proto::Reply Reply;
     switch (Request.request_case()) {
     case proto::Request::kDescribe:
-      *Reply.mutable_describe() = describe();
+      Reply = describe(Request.describe());
       break;
     case proto::Request::kUpload:
       Reply.mutable_upload()->set_sha256(
@@ -254,27 +254,30 @@ void Nursery::drop(std::list<ParkedSession>::iterator Session) {
   placeOrphans(nullptr);
 }
 
-proto::DescribeReply Nursery::describe() const {
-  proto::DescribeReply Reply;
+proto::Reply Nursery::describe(const proto::Describe &Request) const {
+  proto::Reply Result;
+  proto::DescribeReply &Reply = *Result.mutable_describe();
   Reply.set_version(MLCOMPILER_GYM_VERSION);
   Reply.set_llvm_version(LLVM_VERSION_STRING);
   for (const Target &T : TargetRegistry::targets())
     Reply.add_targets(T.getName());
   llvm::sort(*Reply.mutable_targets());
-  for (const auto *Entry : sortedEntries<TaskRegistry>())
-    *Reply.add_tasks() = describeTask(*Entry);
+  if (!Request.task().empty()) {
+    auto Spec = describeTask(Request.task(), Request.options());
+    if (!Spec)
+      return errorReply(Spec.takeError(), /*SessionEnded=*/false);
+    *Reply.add_tasks() = std::move(*Spec);
+  } else {
+    for (const auto *Entry : sortedEntries<TaskRegistry>())
+      *Reply.add_tasks() = describeTask(*Entry);
+  }
   for (const auto *Entry : sortedEntries<ObjectiveRegistry>()) {
     proto::ObjectiveSpec &Spec = *Reply.add_objectives();
     Spec.set_name(Entry->getName().str());
     Spec.set_doc(Entry->getDesc().str());
     Spec.set_deterministic(Entry->instantiate()->isDeterministic());
   }
-  for (const auto *Entry : sortedEntries<ObservationRegistry>()) {
-    proto::ObservationSpec &Spec = *Reply.add_observations();
-    Spec.set_name(Entry->getName().str());
-    Spec.set_doc(Entry->getDesc().str());
-    Spec.set_at_decision_only(Entry->instantiate()->needsDecision());
-    Spec.set_media(Entry->instantiate()->media().str());
-  }
-  return Reply;
+  for (const auto *Entry : sortedEntries<ObservationRegistry>())
+    *Reply.add_observations() = describeObservation(*Entry);
+  return Result;
 }

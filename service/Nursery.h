@@ -68,7 +68,7 @@ private:
              const std::string &Key);
   void serveParked(std::list<ParkedSession>::iterator Session);
   void drop(std::list<ParkedSession>::iterator Session);
-  proto::DescribeReply describe() const;
+  proto::Reply describe(const proto::Describe &Request) const;
 
   const int Control;
   const Limits Bounds;

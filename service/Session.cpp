@@ -72,15 +72,15 @@ Error Session::open(StringRef Program) {
   Compile = std::move(*Loaded);
   if (Error E = Compile->parsePipeline(Pipeline))
     return E;
-  google::protobuf::RepeatedPtrField<proto::Observation> Unused;
-  if (Error E = observe({*Compile, nullptr, {}}, Options.observations(),
-                        /*Strict=*/false, Unused))
+  if (Error E = Observations.check(Options.observations()))
     return E;
   if (Error E = Compile->optimize([&](ModuleAnalysisManager &MAM) {
         if (Decider)
           Decider->install(MAM);
       }))
     return E;
+  if (isOpenEnded())
+    return Decider->drive(*Compile);
   if (!Decider || !Decider->decidesInCodegen())
     return Error::success();
   Compile->setCodegenPasses([this](legacy::PassManagerBase &PM) {
@@ -108,8 +108,8 @@ void Session::finishWithAllocation() {
 Error Session::finish() {
   Features = StringRef();
   Finished = true;
-  if (Error E = measure(*Compile, Options.objectives(),
-                        *Outcome.mutable_measurements()))
+  if (Error E = Measured.measure(*Compile, Options.objectives(),
+                                 *Outcome.mutable_measurements()))
     return E;
   for (const AllocatedFunction &F : Compile->allocated()) {
     proto::FunctionOutcome Function;
@@ -154,7 +154,8 @@ StringRef Session::decide(StringRef NewFeatures) {
   if (Finished)
     return Taken[Repeated++].Action;
   Features = NewFeatures;
-  Compile->changed();
+  if (!isOpenEnded())
+    Compile->changed();
   StringRef Action = nextAction();
   Taken.push_back({Decider->decisionLabel(), Action.str()});
   Features = StringRef();
@@ -221,16 +222,7 @@ void Session::reply() {
 }
 
 void Session::replyError(Error E, bool SessionEnded) {
-  Answer.Clear();
-  handleAllErrors(
-      std::move(E),
-      [&](const Failure &F) {
-        Answer = errorReply(F.Code, F.Message, SessionEnded);
-      },
-      [&](const ErrorInfoBase &Other) {
-        Answer =
-            errorReply(proto::INVALID_PROGRAM, Other.message(), SessionEnded);
-      });
+  Answer = errorReply(std::move(E), SessionEnded);
   reply();
 }
 
@@ -258,13 +250,14 @@ void Session::dispatch(const proto::Request &Request) {
     E = fork();
     break;
   case proto::Request::kObserve:
-    E = observe({*Compile, Features.data() ? Decider.get() : nullptr, Taken},
-                Request.observe().names(), /*Strict=*/true,
-                *Answer.mutable_observe()->mutable_observations());
+    E = Observations.observe(
+        {*Compile, Features.data() ? Decider.get() : nullptr, Taken},
+        Request.observe().names(), /*Strict=*/true,
+        *Answer.mutable_observe()->mutable_observations());
     break;
   case proto::Request::kMeasure:
-    E = measure(*Compile, Request.measure().objectives(),
-                *Answer.mutable_measure()->mutable_measurements());
+    E = Measured.measure(*Compile, Request.measure().objectives(),
+                         *Answer.mutable_measure()->mutable_measurements());
     break;
   case proto::Request::kEmit: {
     if (!proto::Emit::Format_IsValid(Request.emit().format()) ||
@@ -331,14 +324,30 @@ Error Session::fillState(proto::State &State) {
       measureFunction(Compile->allocated()[Finishes], Options.objectives(),
                       *State.add_finished());
   }
-  return observe({*Compile, Finished ? nullptr : Decider.get(), Taken},
-                 Options.observations(), /*Strict=*/false,
-                 *State.mutable_observations());
+  if (isOpenEnded()) {
+    State.set_no_effect(Compile->version() == KnownVersion);
+    KnownVersion = Compile->version();
+  }
+  return fillComputed(State);
+}
+
+Error Session::fillComputed(proto::State &State) {
+  if (isOpenEnded())
+    if (Error E = Measured.measure(*Compile, Options.objectives(),
+                                   *State.mutable_measurements()))
+      return E;
+  return Observations.observe(
+      {*Compile, Finished ? nullptr : Decider.get(), Taken},
+      Options.observations(), /*Strict=*/false, *State.mutable_observations());
 }
 
 void Session::replyState() {
-  if (!Opened && Parking >= 0)
+  if (!Opened && Parking >= 0) {
+    // Computed once, and then known to every session that is forked from here.
+    proto::State Known;
+    consumeError(fillComputed(Known));
     park();
+  }
   proto::State &State =
       Opened ? *Answer.mutable_step() : *Answer.mutable_open()->mutable_state();
   if (Error E = fillState(State)) {

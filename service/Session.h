@@ -11,6 +11,7 @@
 #include "Compilation.h"
 #include "DecisionPoint.h"
 #include "Wire.h"
+#include "objectives/Objective.h"
 #include "observations/ObservationSource.h"
 #include "tasks/Task.h"
 
@@ -69,6 +70,9 @@ private:
   llvm::Error takeActions(const std::string &Bytes);
   llvm::Error fork();
   llvm::Error fillState(proto::State &State);
+  /// Fills in what is computed of the module as it stands.
+  llvm::Error fillComputed(proto::State &State);
+  bool isOpenEnded() const { return Decider && Decider->isOpenEnded(); }
   /// The reply of Open, and of every Step.
   void replyState();
   /// Turns this process into a parked one and its fork into the session.
@@ -89,6 +93,10 @@ private:
   std::unique_ptr<Task> Decider;
   proto::TaskSpec Spec;
   ActionChecker Checker;
+  ObservationSet Observations;
+  Measurements Measured;
+  /// What the module was when the client heard of it last.
+  uint64_t KnownVersion = 0;
   bool Opened = false;
   bool FromParked = false;
   bool Finished = false;

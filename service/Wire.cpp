@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Wire.h"
+#include "Failure.h"
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/Support/Endian.h"
 #include "llvm/Support/JSON.h"
@@ -227,5 +228,18 @@ proto::Reply mlcompiler::errorReply(proto::ErrorCode Code,
   // Names in a program can be any bytes, a string of the protocol cannot.
   R.mutable_error()->set_message(json::fixUTF8(Message));
   R.mutable_error()->set_session_ended(SessionEnded);
+  return R;
+}
+
+proto::Reply mlcompiler::errorReply(Error E, bool SessionEnded) {
+  proto::Reply R;
+  handleAllErrors(
+      std::move(E),
+      [&](const Failure &F) {
+        R = errorReply(F.Code, F.Message, SessionEnded);
+      },
+      [&](const ErrorInfoBase &Other) {
+        R = errorReply(proto::INVALID_PROGRAM, Other.message(), SessionEnded);
+      });
   return R;
 }

@@ -9,6 +9,7 @@
 
 #include "mlcompiler_gym/v1/compiler_service.pb.h"
 #include "llvm/ADT/StringRef.h"
+#include "llvm/Support/Error.h"
 #include <deque>
 #include <string>
 
@@ -99,6 +100,9 @@ bool receiveDescriptor(int Socket, int &Descriptor, std::string &Payload,
 /// An Error as a reply.
 proto::Reply errorReply(proto::ErrorCode Code, const std::string &Message,
                         bool SessionEnded);
+/// The same of whatever went wrong: what is not a Failure comes from LLVM and
+/// is about the program.
+proto::Reply errorReply(llvm::Error E, bool SessionEnded);
 
 } // namespace mlcompiler
 

@@ -12,8 +12,8 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 from typing_extensions import override
 
-from mlcompiler_gym.envs.spaces import DTYPES
 from mlcompiler_gym.errors import InvalidActionError
+from mlcompiler_gym.service.observation import DTYPES
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 
 #: A checked action.
@@ -44,6 +44,8 @@ class Actions(abc.ABC):
 
     #: As Gymnasium sees them.
     space: spaces.Space[Any]
+    #: What each stands for, if they are discrete.
+    meanings: Sequence[str] = ()
 
     @abc.abstractmethod
     def check(self, action: Any) -> Action:
@@ -95,12 +97,12 @@ class DiscreteActions(Actions):
     """
 
     def __init__(self, spec: pb.ActionSpec, features: Sequence[pb.TensorSpec]) -> None:
-        self._meanings = list(spec.meanings)
-        count = len(self._meanings)
+        self.meanings = list(spec.meanings)
+        count = len(self.meanings)
         self.space = LegalDiscrete(count) if spec.mask else spaces.Discrete(count)
         dtype = DTYPES[spec.tensor.dtype]
         self._bytes = [
-            np.array(action, dtype).tobytes() for action in range(len(self._meanings))
+            np.array(action, dtype).tobytes() for action in range(len(self.meanings))
         ]
         self._requests = [
             pb.Request(step=pb.Step(actions=data)).SerializeToString()
@@ -125,7 +127,7 @@ class DiscreteActions(Actions):
         if not 0 <= value < len(self._bytes):
             raise InvalidActionError(
                 f"action {value} is not in 0..{len(self._bytes) - 1} "
-                f"({', '.join(self._meanings)})"
+                f"({', '.join(self.meanings)})"
             )
         return value
 
@@ -139,7 +141,7 @@ class DiscreteActions(Actions):
 
     @override
     def meaning(self, action: Action) -> str:
-        return self._meanings[int(action)]
+        return self.meanings[int(action)]
 
     @override
     def mask(self, features: bytes | None) -> NDArray[np.int8] | None:

@@ -22,7 +22,10 @@ class CompileConfig:
         cpu: CPU as for ``llc -mcpu``; empty: the target's generic one.
         function: The one function to generate code for; empty: all.
         options: Options of the task.
-        objectives: Names of what is measured at the end.
+        objectives: Names of what is measured at the end, or after each step if
+            the task has no end.
+        observations: Names of what is observed of the program at each decision.
+        baseline_pipeline: What the heuristic compiler runs; empty: ``pipeline``.
         deadline_ms: Wall-clock milliseconds for each request; 0: no deadline.
         memory_bytes: Private memory that a session may have; 0: no limit.
     """
@@ -35,13 +38,17 @@ class CompileConfig:
     function: str = ""
     options: Mapping[str, str] = field(default_factory=dict)
     objectives: tuple[str, ...] = ()
+    observations: tuple[str, ...] = ()
+    baseline_pipeline: str = ""
     deadline_ms: int = 0
     memory_bytes: int = 0
 
     def open_request(self, *, park: bool = True) -> pb.Open:
         """The ``Open`` of an episode."""
         request = self.baseline_request()
+        request.pipeline = self.pipeline
         request.task = self.task
+        request.observations.extend(self.observations)
         request.park = park
         for name in sorted(self.options):
             request.options.add(name=name, value=self.options[name])
@@ -50,7 +57,7 @@ class CompileConfig:
     def baseline_request(self) -> pb.Open:
         """The ``Open`` of the same compile by LLVM's own heuristics."""
         return pb.Open(
-            pipeline=self.pipeline,
+            pipeline=self.baseline_pipeline or self.pipeline,
             target_triple=self.target,
             cpu=self.cpu,
             function=self.function,

@@ -14,9 +14,10 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcompiler_gym.envs.actions import LegalDiscrete
+from mlcompiler_gym.envs.actions import Action, LegalDiscrete
 from mlcompiler_gym.envs.choice import choose
 from mlcompiler_gym.envs.episode import Episode, Stats, StepResult
+from mlcompiler_gym.envs.open_ended import episode_class
 from mlcompiler_gym.envs.render import render_text
 from mlcompiler_gym.envs.scoring import baseline
 from mlcompiler_gym.envs.setup import Setup
@@ -24,7 +25,7 @@ from mlcompiler_gym.envs.trajectory import Trajectory
 from mlcompiler_gym.errors import ResetNeededError, ServiceError
 from mlcompiler_gym.files import write_file
 from mlcompiler_gym.programs import Program
-from mlcompiler_gym.service import Session
+from mlcompiler_gym.service import Observed, Session
 
 if TYPE_CHECKING:
     from mlcompiler_gym.validation import Validation
@@ -49,6 +50,9 @@ class CompilerEnv(gymnasium.Env[Any, Any]):
             of several. ``None``: the task's own.
         observation: ``"flat"``: one float32 array; ``"dict"``: one float32 array
             per feature, by LLVM's names.
+        observations: What to observe of the program besides, at each decision:
+            names of observations that have a fixed shape, as ``"autophase"``, or
+            (with ``"dict"``) are graphs.
         pipeline: Passes to run, as for ``opt -passes=``.
         level: What the programs' functions are marked for, ``"Oz"`` or ``"O2"``.
             ``None``: as the pipeline says.
@@ -104,8 +108,8 @@ class CompilerEnv(gymnasium.Env[Any, Any]):
         program, config = choose(self.setup, self.np_random, options)
         self.close()
         session = self.setup.service.open(config.open_request(), program)
-        self._episode = Episode(self.setup, program, config, session)
-        if self.setup.dense:
+        self._episode = episode_class(self.setup)(self.setup, program, config, session)
+        if self.setup.needs_baseline:
             self._episode.baseline = baseline(self.setup.service, config, program)
         self.stats.episodes += 1
         self.stats.parked += session.opened.from_parked
@@ -121,17 +125,21 @@ class CompilerEnv(gymnasium.Env[Any, Any]):
             InvalidActionError: The action is not legal; the episode goes on.
             ResetNeededError: There is no episode under way.
         """
-        episode = self._running("step")
-        if episode.done:
-            raise ResetNeededError("the episode is over; call reset()")
+        episode = self._unfinished("step")
         checked = self.setup.actions.check_legal(action, episode.mask)
         if episode.over:
             return episode.end_without_decision()
+        return self._answer(episode, [checked], self.setup.actions.request(checked))
+
+    def _answer(
+        self, episode: Episode, actions: Sequence[Action], request: bytes
+    ) -> StepResult:
+        """Send checked actions, and take what comes of them."""
         began = perf_counter()
         session = episode.session
         try:
-            session.send(self.setup.actions.request(checked))
-            result = episode.advance(checked, session.receive().step)
+            session.send(request)
+            result = episode.advance(actions, session.receive().step)
             if result is None:
                 measured = perf_counter()
                 result = episode.end(
@@ -147,7 +155,7 @@ class CompilerEnv(gymnasium.Env[Any, Any]):
             session.close()
             raise
         self._show_legal(episode)
-        self.stats.steps += 1
+        self.stats.steps += len(actions)
         self.stats.step_seconds += perf_counter() - began
         return result
 
@@ -210,8 +218,19 @@ class CompilerEnv(gymnasium.Env[Any, Any]):
         config = self._running("baseline").config
         return dict(baseline(self.setup.service, config, self.program).values)
 
-    def observe(self, *names: str) -> dict[str, str]:
-        """Compute observations on demand, for example ``observe("ir")``."""
+    def observe(self, *names: str) -> dict[str, Observed]:
+        """Compute observations on demand, for example ``observe("ir")``.
+
+        Args:
+            *names: ``"autophase"`` of the module; ``"autophase@function"`` of each
+                function, ``"@loop"`` and ``"@callsite"`` likewise where there is
+                such a thing. ``docs/observations.md`` lists them.
+
+        Returns:
+            By name: ``str``, ``bytes``, an array (of the module), a
+            :class:`~mlcompiler_gym.service.Rows` (of its pieces), or a dict of
+            arrays (of a graph).
+        """
         return self.session.observe(*names)
 
     def measure(self, *objectives: str) -> dict[str, float]:
@@ -276,6 +295,12 @@ class CompilerEnv(gymnasium.Env[Any, Any]):
     def _show_legal(self, episode: Episode) -> None:
         if isinstance(self.action_space, LegalDiscrete):
             self.action_space.legal = episode.mask
+
+    def _unfinished(self, what: str) -> Episode:
+        episode = self._running(what)
+        if episode.done:
+            raise ResetNeededError("the episode is over; call reset()")
+        return episode
 
     def _running(self, what: str) -> Episode:
         if self._episode is None:

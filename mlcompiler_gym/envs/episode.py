@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +23,7 @@ from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 #: ends truncated and the next one may well work.
 _OF_THE_COMPILE = frozenset(
     {
+        "BROKEN_MODULE",
         "CRASHED",
         "DEADLINE_EXCEEDED",
         "INVALID_PROGRAM",
@@ -96,7 +98,7 @@ class Episode:
     def _observe(self, state: pb.State) -> dict[str, Any]:
         """Take the features of a decision; what there is to say besides."""
         features = state.features  # made anew whenever it is asked for
-        self.observation = self.setup.features.decode(features)
+        self.observation = self.setup.features.decode(features, state.observations)
         info = self._legal(features)
         if state.function:
             info["function"] = state.function
@@ -106,9 +108,9 @@ class Episode:
         self.mask = self.setup.actions.mask(features)
         return {} if self.mask is None else {"action_mask": self.mask}
 
-    def advance(self, action: Action, state: pb.State) -> StepResult | None:
+    def advance(self, actions: Sequence[Action], state: pb.State) -> StepResult | None:
         """Take the reply of a step; None if the pipeline has reached its end."""
-        self.actions.append(action)
+        self.actions.extend(actions)
         if state.HasField("features"):
             reward = 0.0
             if self.baseline is not None and state.finished:

@@ -86,7 +86,7 @@ class Baseline:
     functions: dict[str, dict[str, float]]
 
 
-def values_of(outcome: pb.Outcome | pb.FunctionOutcome) -> dict[str, float]:
+def values_of(outcome: pb.Outcome | pb.FunctionOutcome | pb.State) -> dict[str, float]:
     """Measured values by objective."""
     return {m.objective: m.value for m in outcome.measurements}
 
@@ -95,7 +95,7 @@ def baseline_key(config: CompileConfig, program: Program) -> Hashable:
     """Everything that the heuristic compiler's values depend on."""
     return (
         program.sha256,
-        config.pipeline,
+        config.baseline_pipeline or config.pipeline,
         config.target,
         config.cpu,
         config.function,

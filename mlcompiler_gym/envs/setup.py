@@ -10,8 +10,9 @@ from typing import Literal, TypedDict
 
 from mlcompiler_gym.envs.actions import Actions, make_actions
 from mlcompiler_gym.envs.config import CompileConfig
+from mlcompiler_gym.envs.observer import Observer
 from mlcompiler_gym.envs.scoring import Scoring
-from mlcompiler_gym.envs.spaces import FeatureDecoder
+from mlcompiler_gym.envs.step_reward import StepReward
 from mlcompiler_gym.programs import ProgramsLike, ProgramSource, load_programs
 from mlcompiler_gym.service import LocalService, Service
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
@@ -23,6 +24,7 @@ class Settings(TypedDict, total=False):
     programs: ProgramsLike
     objective: str | Mapping[str, float] | None
     observation: Literal["flat", "dict"]
+    observations: Sequence[str]
     pipeline: str | None
     level: str | None
     target: str | None
@@ -41,21 +43,21 @@ class Setup:
     programs: ProgramSource
     config: CompileConfig
     scoring: Scoring
-    features: FeatureDecoder
+    features: Observer
     actions: Actions
     #: Pay what a function adds to the reward as soon as it is done.
     dense: bool = False
     #: An episode for each function that decisions come up in.
     each_function: bool = False
+    #: What each step pays, in tasks that have no end.
+    step_reward: StepReward | None = None
 
-
-def find_task(name: str, specs: Sequence[pb.TaskSpec]) -> pb.TaskSpec:
-    """What the service says of a task."""
-    for spec in specs:
-        if spec.name == name:
-            return spec
-    known = ", ".join(spec.name for spec in specs)
-    raise ValueError(f"unknown task {name!r}; known: {known}")
+    @property
+    def needs_baseline(self) -> bool:
+        """Whether the heuristic compiler's values are needed before the end."""
+        return self.dense or (
+            self.step_reward is not None and self.step_reward.scale == "baseline"
+        )
 
 
 def make_setup(
@@ -65,6 +67,7 @@ def make_setup(
     programs: ProgramsLike = "kernels",
     objective: str | Mapping[str, float] | None = None,
     observation: Literal["flat", "dict"] = "flat",
+    observations: Sequence[str] = (),
     pipeline: str | None = None,
     level: str | None = None,
     target: str | None = None,
@@ -75,6 +78,8 @@ def make_setup(
     service: Service | None = None,
     function: str | None = None,
     reward: Literal["final", "dense"] = "final",
+    step_reward: StepReward | None = None,
+    baseline_pipeline: str = "",
 ) -> Setup:
     """Check every argument and look up what the service says of the task."""
     if observation not in ("flat", "dict"):
@@ -86,14 +91,15 @@ def make_setup(
             raise ValueError(f"{name} must be positive or None, not {value!r}")
     service = service if service is not None else LocalService.shared()
     description = service.describe()
-    spec = find_task(task, description.tasks)
+    spec = service.describe_task(task, options)
     scoring = Scoring.parse(
         spec.default_objective if objective is None else objective,
         [o.name for o in description.objectives],
     )
     pipeline = pipeline or spec.default_pipeline
     if level is None:
-        level = "O2" if "<O2>" in pipeline or "<O3>" in pipeline else "Oz"
+        optimised = baseline_pipeline or pipeline
+        level = "O2" if "<O2>" in optimised or "<O3>" in optimised else "Oz"
     config = CompileConfig(
         task=task,
         pipeline=pipeline,
@@ -103,6 +109,8 @@ def make_setup(
         function="" if function is None or function == "each" else function,
         options=dict(options),
         objectives=tuple(scoring.weights),
+        observations=_check_observations(observations),
+        baseline_pipeline=baseline_pipeline,
         deadline_ms=0 if deadline is None else max(1, round(deadline * 1000)),
         memory_bytes=memory_limit or 0,
     )
@@ -113,11 +121,38 @@ def make_setup(
         ),
         config=config,
         scoring=scoring,
-        features=FeatureDecoder(
+        features=Observer(
             [f for f in spec.features if not f.option or options[f.option] == "true"],
+            find_observations(config.observations, description.observations),
             flat=observation == "flat",
         ),
         actions=make_actions(spec),
         dense=reward == "dense",
         each_function=function == "each",
+        step_reward=step_reward,
     )
+
+
+def _check_observations(names: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(names, str) or any(not isinstance(name, str) for name in names):
+        raise TypeError(f"observations is a list of names, not {names!r}")
+    if len(set(names)) < len(names):
+        raise ValueError(f"an observation is named twice in {list(names)}")
+    return tuple(names)
+
+
+def find_observations(
+    names: Sequence[str], specs: Sequence[pb.ObservationSpec]
+) -> list[pb.ObservationSpec]:
+    """What the service says of observations of the module.
+
+    Raises:
+        ValueError: There is none of such a name.
+    """
+    known = {spec.name: spec for spec in specs}
+    for name in names:
+        if name not in known:
+            raise ValueError(
+                f"unknown observation {name!r}; known: {', '.join(sorted(known))}"
+            )
+    return [known[name] for name in names]

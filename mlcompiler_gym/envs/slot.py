@@ -14,6 +14,7 @@ from mlcompiler_gym.envs.actions import Action
 from mlcompiler_gym.envs.choice import choose
 from mlcompiler_gym.envs.config import CompileConfig
 from mlcompiler_gym.envs.episode import Episode, Stats, StepResult
+from mlcompiler_gym.envs.open_ended import episode_class
 from mlcompiler_gym.envs.scoring import baseline, baseline_key, take_baseline
 from mlcompiler_gym.envs.setup import Setup
 from mlcompiler_gym.errors import ResetNeededError, ServiceError
@@ -29,10 +30,18 @@ class Slot:
     descriptor to poll; when it is None, ``result`` is there to be taken.
     """
 
-    def __init__(self, setup: Setup, stats: Stats, *, same_step: bool) -> None:
+    def __init__(
+        self,
+        setup: Setup,
+        stats: Stats,
+        *,
+        same_step: bool,
+        max_episode_steps: int | None = None,
+    ) -> None:
         self._setup = setup
         self._stats = stats
         self._same_step = same_step
+        self._max_episode_steps = max_episode_steps
         self._rng, _ = seeding.np_random(None)
         self._opening: Opening | None = None
         self._next: tuple[Program, CompileConfig] | None = None
@@ -92,11 +101,14 @@ class Slot:
         assert self.episode is not None
         try:
             reply = self.episode.session.receive()
-            result = self.episode.advance(self._action, reply.step)
+            result = self.episode.advance([self._action], reply.step)
         except ServiceError as error:
             self._fail(error)
             return
         if result is not None:
+            if len(self.episode.actions) == self._max_episode_steps and not result[2]:
+                self.episode.done = True
+                result = (*result[:3], True, result[4])
             self._finish(result)
             return
         episode = self.episode
@@ -153,8 +165,10 @@ class Slot:
             self._finish(self.episode.end(values))
             return
         assert self._next is not None
-        self.episode = Episode(self._setup, *self._next, opening.session)
-        if self._setup.dense:
+        self.episode = episode_class(self._setup)(
+            self._setup, *self._next, opening.session
+        )
+        if self._setup.needs_baseline:
             program, config = self._next
             self.episode.baseline = baseline(self._setup.service, config, program)
         self._stats.parked += opening.session.opened.from_parked

@@ -13,12 +13,8 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from mlcompiler_gym.service.observation import DTYPES
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
-
-DTYPES: dict[int, np.dtype[Any]] = {
-    pb.INT64: np.dtype("<i8"),
-    pb.FLOAT32: np.dtype("<f4"),
-}
 
 
 class FeatureDecoder:
@@ -38,7 +34,7 @@ class FeatureDecoder:
             [(spec.name, DTYPES[spec.dtype], _shape(spec)) for spec in specs]
         )
         self._runs = _runs(specs)
-        boxes = {spec.name: self._box(spec) for spec in specs}
+        boxes = {spec.name: box(spec) for spec in specs}
         self.space: spaces.Space[Any]
         if flat:
             self.space = spaces.Box(
@@ -48,15 +44,6 @@ class FeatureDecoder:
             )
         else:
             self.space = spaces.Dict({**boxes})
-
-    @staticmethod
-    def _box(spec: pb.TensorSpec) -> spaces.Box:
-        return spaces.Box(
-            np.float32(spec.low),
-            np.float32(spec.high),
-            shape=_shape(spec),
-            dtype=np.float32,
-        )
 
     def decode(self, data: bytes) -> Any:
         """The observation of one decision."""
@@ -102,6 +89,13 @@ class FeatureDecoder:
         return {
             name: np.zeros(self._packed[name].shape, np.float32) for name in self.names
         }
+
+
+def box(spec: pb.TensorSpec) -> spaces.Box:
+    """The space of a tensor, as float32."""
+    return spaces.Box(
+        np.float32(spec.low), np.float32(spec.high), _shape(spec), np.float32
+    )
 
 
 def _shape(spec: pb.TensorSpec) -> tuple[int, ...]:

@@ -13,7 +13,6 @@ from typing import Any
 from mlcompiler_gym.envs.actions import Action, make_actions
 from mlcompiler_gym.envs.config import CompileConfig
 from mlcompiler_gym.envs.scoring import values_of
-from mlcompiler_gym.envs.setup import find_task
 from mlcompiler_gym.errors import (
     InvalidActionError,
     ProgramError,
@@ -69,7 +68,8 @@ class Trajectory:
             if fields.pop("format") != _FORMAT:
                 raise ValueError(f"its format is not {_FORMAT!r}")
             config = fields.pop("config")
-            config["objectives"] = tuple(config["objectives"])
+            for name in ("objectives", "observations"):
+                config[name] = tuple(config.get(name, ()))
             return cls(
                 config=CompileConfig(**config),
                 actions=_check_actions(fields.pop("actions")),
@@ -150,13 +150,16 @@ def replay(
         state = session.opened.state
         if trajectory.actions and state.HasField("features"):
             state = _take(service, config, session, trajectory.actions)
-        if state.decisions != len(trajectory.actions) or not state.HasField("outcome"):
+        spec = service.describe_task(config.task, config.options)
+        ended = spec.open_ended or state.HasField("outcome")
+        if state.decisions != len(trajectory.actions) or not ended:
             raise TrajectoryError(
                 f"{len(trajectory.actions)} actions were recorded, and after "
                 f"{state.decisions} of them the compile is "
                 + ("finished" if state.HasField("outcome") else "not finished")
             )
-        return Replay(values_of(state.outcome), session.emit("object"))
+        measured = state if spec.open_ended else state.outcome
+        return Replay(values_of(measured), session.emit("object"))
     finally:
         session.close()
 
@@ -177,8 +180,7 @@ def _take(
     Raises:
         TrajectoryError: One of them is not legal.
     """
-    spec = find_task(config.task, service.describe().tasks)
-    codec = make_actions(spec)
+    codec = make_actions(service.describe_task(config.task, config.options))
     try:
         return session.step(codec.encode([codec.check(action) for action in actions]))
     except InvalidActionError as error:

@@ -58,6 +58,8 @@ class CompilerVectorEnv(VectorEnv[Any, Any, Any]):
         autoreset_mode: ``NEXT_STEP``, ``SAME_STEP`` or ``DISABLED``, as in
             Gymnasium.
         batch_size: How many environments :meth:`recv` waits for. ``None``: all.
+        max_episode_steps: Steps after which an episode is truncated, as by
+            Gymnasium's ``TimeLimit``. ``None``: it is not.
     """
 
     def __init__(
@@ -67,11 +69,16 @@ class CompilerVectorEnv(VectorEnv[Any, Any, Any]):
         *,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         batch_size: int | None = None,
+        max_episode_steps: int | None = None,
     ) -> None:
         if num_envs < 1:
             raise ValueError(f"num_envs must be at least 1, not {num_envs}")
         if batch_size is not None and not 1 <= batch_size <= num_envs:
             raise ValueError(f"batch_size must be in 1..{num_envs}, not {batch_size}")
+        if max_episode_steps is not None and max_episode_steps < 1:
+            raise ValueError(
+                f"max_episode_steps must be at least 1, not {max_episode_steps}"
+            )
         self.setup = setup
         self.num_envs = num_envs
         self.batch_size = batch_size or num_envs
@@ -87,6 +94,7 @@ class CompilerVectorEnv(VectorEnv[Any, Any, Any]):
                 setup,
                 self.stats,
                 same_step=self.autoreset_mode == AutoresetMode.SAME_STEP,
+                max_episode_steps=max_episode_steps,
             )
             for _ in range(num_envs)
         ]

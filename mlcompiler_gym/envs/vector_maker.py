@@ -12,11 +12,15 @@ from mlcompiler_gym.envs.setup import Setup
 from mlcompiler_gym.envs.vector import CompilerVectorEnv
 
 
-def vector_maker(make_setup: Callable[..., Setup]) -> Callable[..., CompilerVectorEnv]:
+def vector_maker(
+    make_setup: Callable[..., Setup], default_max_episode_steps: int | None = None
+) -> Callable[..., CompilerVectorEnv]:
     """What Gymnasium's ``make_vec`` calls for a task.
 
     Args:
         make_setup: Checks the arguments that the task's environment takes.
+        default_max_episode_steps: As registered; Gymnasium applies its
+            ``TimeLimit`` to single environments only.
     """
 
     def make_vector(
@@ -24,6 +28,7 @@ def vector_maker(make_setup: Callable[..., Setup]) -> Callable[..., CompilerVect
         *,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         batch_size: int | None = None,
+        max_episode_steps: int | None = default_max_episode_steps,
         render_mode: None = None,
         **settings: Any,
     ) -> CompilerVectorEnv:
@@ -32,6 +37,7 @@ def vector_maker(make_setup: Callable[..., Setup]) -> Callable[..., CompilerVect
             num_envs,
             autoreset_mode=autoreset_mode,
             batch_size=batch_size,
+            max_episode_steps=max_episode_steps,
         )
 
     return make_vector

@@ -2,6 +2,7 @@
 """The compiler service: sessions, and where they come from."""
 
 from mlcompiler_gym.service.local import LocalService, LocalSession
+from mlcompiler_gym.service.observation import Observed, Rows
 from mlcompiler_gym.service.session import Service, Session
 
-__all__ = ["LocalService", "LocalSession", "Service", "Session"]
+__all__ = ["LocalService", "LocalSession", "Observed", "Rows", "Service", "Session"]

@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mlcompiler_gym.errors import ServiceError
+from mlcompiler_gym.service.observation import Observed, decode
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 
 if TYPE_CHECKING:
@@ -101,10 +102,10 @@ class Session(abc.ABC):
         """Answer one or several decisions; actions as the action spec lays out."""
         return self.call(pb.Request(step=pb.Step(actions=actions))).step
 
-    def observe(self, *names: str) -> dict[str, str]:
+    def observe(self, *names: str) -> dict[str, Observed]:
         """Compute observations, by name."""
         reply = self.call(pb.Request(observe=pb.Observe(names=names)))
-        return {o.name: o.text for o in reply.observe.observations}
+        return {o.name: decode(o) for o in reply.observe.observations}
 
     def measure(self, objectives: Sequence[str]) -> dict[str, float]:
         """Measure the module as it stands, by objective."""
@@ -181,7 +182,7 @@ class Service(abc.ABC):
         self.baselines: dict[Hashable, Any] = {}
         #: Functions that decisions come up in, by what that depends on.
         self.functions: dict[Hashable, list[str]] = {}
-        self._description: pb.DescribeReply | None = None
+        self._descriptions: dict[Hashable, pb.DescribeReply] = {}
 
     @abc.abstractmethod
     def connect(self) -> Session:
@@ -193,13 +194,33 @@ class Service(abc.ABC):
 
     def describe(self) -> pb.DescribeReply:
         """Tasks, objectives, observations and versions."""
+        return self._describe(pb.Describe())
+
+    def describe_task(self, name: str, options: Mapping[str, str]) -> pb.TaskSpec:
+        """What a task is with some options.
+
+        Raises:
+            ValueError: There is no such task or option.
+        """
+        request = pb.Describe(task=name)
+        for option in sorted(options):
+            request.options.add(name=option, value=options[option])
+        try:
+            return self._describe(request).tasks[0]
+        except ServiceError as error:
+            if error.code != "INVALID_ARGUMENT":
+                raise
+            raise ValueError(error.message) from error
+
+    def _describe(self, request: pb.Describe) -> pb.DescribeReply:
+        key = request.SerializeToString(deterministic=True)
         for attempt in range(ATTEMPTS):
-            if self._description is not None:
+            if key in self._descriptions:
                 break
             stream = self.connect()
             try:
-                reply = stream.call(pb.Request(describe=pb.Describe()))
-                self._description = reply.describe
+                reply = stream.call(pb.Request(describe=request))
+                self._descriptions[key] = reply.describe
             except ServiceError as error:
                 if error.code != "SESSION_LOST":
                     raise
@@ -207,8 +228,7 @@ class Service(abc.ABC):
                     raise self.explain_loss(error) from error
             finally:
                 stream.close()
-        assert self._description is not None
-        return self._description
+        return self._descriptions[key]
 
     def explain_loss(self, error: ServiceError) -> Exception:
         """What to raise when streams are lost as soon as they are begun."""

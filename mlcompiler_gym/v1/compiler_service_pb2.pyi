@@ -4,6 +4,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Mapping, Optional as _Optional, Union as _Union
 
+BROKEN_MODULE: ErrorCode
 CRASHED: ErrorCode
 DEADLINE_EXCEEDED: ErrorCode
 DESCRIPTOR: _descriptor.FileDescriptor
@@ -39,8 +40,12 @@ class CloseReply(_message.Message):
     def __init__(self) -> None: ...
 
 class Describe(_message.Message):
-    __slots__ = []
-    def __init__(self) -> None: ...
+    __slots__ = ["options", "task"]
+    OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    TASK_FIELD_NUMBER: _ClassVar[int]
+    options: _containers.RepeatedCompositeFieldContainer[Option]
+    task: str
+    def __init__(self, task: _Optional[str] = ..., options: _Optional[_Iterable[_Union[Option, _Mapping]]] = ...) -> None: ...
 
 class DescribeReply(_message.Message):
     __slots__ = ["llvm_version", "objectives", "observations", "targets", "tasks", "version"]
@@ -146,24 +151,34 @@ class ObjectiveSpec(_message.Message):
     def __init__(self, name: _Optional[str] = ..., doc: _Optional[str] = ..., deterministic: bool = ...) -> None: ...
 
 class Observation(_message.Message):
-    __slots__ = ["name", "text"]
+    __slots__ = ["data", "name", "rows", "tensors", "text"]
+    DATA_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    TENSORS_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
+    data: bytes
     name: str
+    rows: _containers.RepeatedScalarFieldContainer[str]
+    tensors: _containers.RepeatedCompositeFieldContainer[Tensor]
     text: str
-    def __init__(self, name: _Optional[str] = ..., text: _Optional[str] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., text: _Optional[str] = ..., data: _Optional[bytes] = ..., tensors: _Optional[_Iterable[_Union[Tensor, _Mapping]]] = ..., rows: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ObservationSpec(_message.Message):
-    __slots__ = ["at_decision_only", "doc", "media", "name"]
+    __slots__ = ["at_decision_only", "doc", "media", "name", "scopes", "tensors"]
     AT_DECISION_ONLY_FIELD_NUMBER: _ClassVar[int]
     DOC_FIELD_NUMBER: _ClassVar[int]
     MEDIA_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
+    SCOPES_FIELD_NUMBER: _ClassVar[int]
+    TENSORS_FIELD_NUMBER: _ClassVar[int]
     at_decision_only: bool
     doc: str
     media: str
     name: str
-    def __init__(self, name: _Optional[str] = ..., doc: _Optional[str] = ..., at_decision_only: bool = ..., media: _Optional[str] = ...) -> None: ...
+    scopes: _containers.RepeatedScalarFieldContainer[str]
+    tensors: _containers.RepeatedCompositeFieldContainer[TensorSpec]
+    def __init__(self, name: _Optional[str] = ..., doc: _Optional[str] = ..., at_decision_only: bool = ..., media: _Optional[str] = ..., scopes: _Optional[_Iterable[str]] = ..., tensors: _Optional[_Iterable[_Union[TensorSpec, _Mapping]]] = ...) -> None: ...
 
 class Observe(_message.Message):
     __slots__ = ["names"]
@@ -290,20 +305,24 @@ class Request(_message.Message):
     def __init__(self, describe: _Optional[_Union[Describe, _Mapping]] = ..., upload: _Optional[_Union[Upload, _Mapping]] = ..., open: _Optional[_Union[Open, _Mapping]] = ..., step: _Optional[_Union[Step, _Mapping]] = ..., fork: _Optional[_Union[Fork, _Mapping]] = ..., observe: _Optional[_Union[Observe, _Mapping]] = ..., measure: _Optional[_Union[Measure, _Mapping]] = ..., emit: _Optional[_Union[Emit, _Mapping]] = ..., close: _Optional[_Union[Close, _Mapping]] = ..., deadline_ms: _Optional[int] = ...) -> None: ...
 
 class State(_message.Message):
-    __slots__ = ["decisions", "features", "finished", "function", "observations", "outcome"]
+    __slots__ = ["decisions", "features", "finished", "function", "measurements", "no_effect", "observations", "outcome"]
     DECISIONS_FIELD_NUMBER: _ClassVar[int]
     FEATURES_FIELD_NUMBER: _ClassVar[int]
     FINISHED_FIELD_NUMBER: _ClassVar[int]
     FUNCTION_FIELD_NUMBER: _ClassVar[int]
+    MEASUREMENTS_FIELD_NUMBER: _ClassVar[int]
+    NO_EFFECT_FIELD_NUMBER: _ClassVar[int]
     OBSERVATIONS_FIELD_NUMBER: _ClassVar[int]
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
     decisions: int
     features: bytes
     finished: _containers.RepeatedCompositeFieldContainer[FunctionOutcome]
     function: str
+    measurements: _containers.RepeatedCompositeFieldContainer[Measurement]
+    no_effect: bool
     observations: _containers.RepeatedCompositeFieldContainer[Observation]
     outcome: Outcome
-    def __init__(self, decisions: _Optional[int] = ..., features: _Optional[bytes] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ..., observations: _Optional[_Iterable[_Union[Observation, _Mapping]]] = ..., function: _Optional[str] = ..., finished: _Optional[_Iterable[_Union[FunctionOutcome, _Mapping]]] = ...) -> None: ...
+    def __init__(self, decisions: _Optional[int] = ..., features: _Optional[bytes] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ..., observations: _Optional[_Iterable[_Union[Observation, _Mapping]]] = ..., function: _Optional[str] = ..., finished: _Optional[_Iterable[_Union[FunctionOutcome, _Mapping]]] = ..., measurements: _Optional[_Iterable[_Union[Measurement, _Mapping]]] = ..., no_effect: bool = ...) -> None: ...
 
 class Step(_message.Message):
     __slots__ = ["actions"]
@@ -312,13 +331,14 @@ class Step(_message.Message):
     def __init__(self, actions: _Optional[bytes] = ...) -> None: ...
 
 class TaskSpec(_message.Message):
-    __slots__ = ["action", "default_objective", "default_pipeline", "doc", "features", "name", "options"]
+    __slots__ = ["action", "default_objective", "default_pipeline", "doc", "features", "name", "open_ended", "options"]
     ACTION_FIELD_NUMBER: _ClassVar[int]
     DEFAULT_OBJECTIVE_FIELD_NUMBER: _ClassVar[int]
     DEFAULT_PIPELINE_FIELD_NUMBER: _ClassVar[int]
     DOC_FIELD_NUMBER: _ClassVar[int]
     FEATURES_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
+    OPEN_ENDED_FIELD_NUMBER: _ClassVar[int]
     OPTIONS_FIELD_NUMBER: _ClassVar[int]
     action: ActionSpec
     default_objective: str
@@ -326,8 +346,21 @@ class TaskSpec(_message.Message):
     doc: str
     features: _containers.RepeatedCompositeFieldContainer[TensorSpec]
     name: str
+    open_ended: bool
     options: _containers.RepeatedCompositeFieldContainer[OptionSpec]
-    def __init__(self, name: _Optional[str] = ..., doc: _Optional[str] = ..., default_pipeline: _Optional[str] = ..., action: _Optional[_Union[ActionSpec, _Mapping]] = ..., features: _Optional[_Iterable[_Union[TensorSpec, _Mapping]]] = ..., options: _Optional[_Iterable[_Union[OptionSpec, _Mapping]]] = ..., default_objective: _Optional[str] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., doc: _Optional[str] = ..., default_pipeline: _Optional[str] = ..., action: _Optional[_Union[ActionSpec, _Mapping]] = ..., features: _Optional[_Iterable[_Union[TensorSpec, _Mapping]]] = ..., options: _Optional[_Iterable[_Union[OptionSpec, _Mapping]]] = ..., default_objective: _Optional[str] = ..., open_ended: bool = ...) -> None: ...
+
+class Tensor(_message.Message):
+    __slots__ = ["data", "dtype", "name", "shape"]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    DTYPE_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    SHAPE_FIELD_NUMBER: _ClassVar[int]
+    data: bytes
+    dtype: DType
+    name: str
+    shape: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, name: _Optional[str] = ..., dtype: _Optional[_Union[DType, str]] = ..., shape: _Optional[_Iterable[int]] = ..., data: _Optional[bytes] = ...) -> None: ...
 
 class TensorSpec(_message.Message):
     __slots__ = ["doc", "dtype", "high", "low", "name", "option", "shape"]

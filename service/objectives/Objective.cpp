@@ -12,20 +12,18 @@
 using namespace llvm;
 using namespace mlcompiler;
 
-Error mlcompiler::measure(
+Error Measurements::measure(
     Compilation &C,
     const google::protobuf::RepeatedPtrField<std::string> &Names,
     google::protobuf::RepeatedPtrField<proto::Measurement> &Out) {
   if (Names.empty())
     return Error::success();
-  if (Error E = C.checkExports())
-    return E;
+  if (Checked != C.version())
+    if (Error E = C.checkExports())
+      return E;
+  Checked = C.version();
   for (const std::string &Name : Names) {
-    auto Entry = lookUp<ObjectiveRegistry>("objective", Name);
-    if (!Entry)
-      return Entry.takeError();
-    crash::Activity Measuring(("measuring " + Name).c_str());
-    auto Value = (*Entry)->instantiate()->measure(C);
+    auto Value = measure(C, Name);
     if (!Value)
       return Value.takeError();
     proto::Measurement &Measurement = *Out.Add();
@@ -33,6 +31,23 @@ Error mlcompiler::measure(
     Measurement.set_value(*Value);
   }
   return Error::success();
+}
+
+Expected<double> Measurements::measure(Compilation &C, StringRef Name) {
+  Known &Value = Values[Name];
+  if (Value.Version == C.version())
+    return Value.Value;
+  auto Entry = lookUp<ObjectiveRegistry>("objective", Name);
+  if (!Entry)
+    return Entry.takeError();
+  crash::Activity Measuring(("measuring " + Name).str());
+  const std::unique_ptr<Objective> Measured = (*Entry)->instantiate();
+  auto Result = Measured->measure(C);
+  if (!Result)
+    return Result.takeError();
+  if (Measured->isDeterministic())
+    Value = {C.version(), *Result};
+  return *Result;
 }
 
 bool mlcompiler::areSumsOverFunctions(

@@ -8,6 +8,7 @@
 #define MLCOMPILER_GYM_SERVICE_OBJECTIVES_OBJECTIVE_H
 
 #include "Compilation.h"
+#include "llvm/ADT/StringMap.h"
 #include "llvm/Support/Registry.h"
 
 namespace mlcompiler {
@@ -31,11 +32,27 @@ public:
 
 using ObjectiveRegistry = llvm::Registry<Objective>;
 
-/// Measures each of \p Names in turn into \p Out.
-llvm::Error
-measure(Compilation &C,
-        const google::protobuf::RepeatedPtrField<std::string> &Names,
-        google::protobuf::RepeatedPtrField<proto::Measurement> &Out);
+/// What has been measured of one compile.
+class Measurements {
+public:
+  /// Measures each of \p Names in turn into \p Out, anew only if the module
+  /// has changed or the objective is not deterministic.
+  llvm::Error
+  measure(Compilation &C,
+          const google::protobuf::RepeatedPtrField<std::string> &Names,
+          google::protobuf::RepeatedPtrField<proto::Measurement> &Out);
+
+private:
+  llvm::Expected<double> measure(Compilation &C, llvm::StringRef Name);
+
+  struct Known {
+    uint64_t Version = 0;
+    double Value = 0;
+  };
+  llvm::StringMap<Known> Values;
+  /// The module whose exports are known to be complete.
+  uint64_t Checked = 0;
+};
 
 /// Whether all of \p Names are sums over functions.
 bool areSumsOverFunctions(

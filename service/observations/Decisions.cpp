@@ -13,22 +13,29 @@ using namespace mlcompiler;
 
 namespace {
 
-class CurrentDecision : public ObservationSource {
+class CurrentDecision : public TextSource {
   bool needsDecision() const override { return true; }
-  StringRef media() const override { return "json"; }
-  std::string observe(const ObservationContext &Context) const override {
+  bool isJSON() const override { return true; }
+  std::string text(const ObservationContext &Context) const override {
     return formatv("{0}", json::Value(Context.Stopped->describeDecision()));
   }
 };
 
-class TakenDecisions : public ObservationSource {
-  StringRef media() const override { return "json"; }
-  std::string observe(const ObservationContext &Context) const override {
+class TakenDecisions : public TextSource {
+  bool isJSON() const override { return true; }
+  std::string text(const ObservationContext &Context) const override {
     json::Array Decisions;
     for (const TakenDecision &D : Context.Taken)
       Decisions.push_back(json::Array{json::fixUTF8(D.Label),
                                       toHex(D.Action, /*LowerCase=*/true)});
     return formatv("{0}", json::Value(std::move(Decisions)));
+  }
+};
+
+class RunPipeline : public TextSource {
+  bool needsDecision() const override { return true; }
+  std::string text(const ObservationContext &Context) const override {
+    return Context.Stopped->pipeline();
   }
 };
 
@@ -40,3 +47,6 @@ static ObservationRegistry::Add<CurrentDecision>
 static ObservationRegistry::Add<TakenDecisions>
     Y("decisions", "The decisions taken so far, as a JSON array of pairs: what "
                    "was decided, and the bytes of the action in hexadecimal.");
+static ObservationRegistry::Add<RunPipeline>
+    Z("pipeline", "What has been run so far, in the syntax of `opt -passes=`; "
+                  "empty in tasks whose decisions are not passes.");

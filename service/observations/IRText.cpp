@@ -12,8 +12,8 @@ using namespace mlcompiler;
 
 namespace {
 
-class IRText : public ObservationSource {
-  std::string observe(const ObservationContext &Context) const override {
+class IRText : public TextSource {
+  std::string text(const ObservationContext &Context) const override {
     std::string Text;
     raw_string_ostream OS(Text);
     Context.Compile.module().print(OS, nullptr);

@@ -13,9 +13,9 @@ using namespace mlcompiler;
 
 namespace {
 
-class MIRText : public ObservationSource {
+class MIRText : public TextSource {
   bool needsDecision() const override { return true; }
-  std::string observe(const ObservationContext &Context) const override {
+  std::string text(const ObservationContext &Context) const override {
     const MachineFunction *MF = Context.Stopped->machineFunction();
     if (!MF)
       return "";

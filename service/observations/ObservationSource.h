@@ -9,6 +9,7 @@
 
 #include "Compilation.h"
 #include "tasks/Task.h"
+#include "llvm/ADT/StringMap.h"
 #include "llvm/Support/Registry.h"
 
 namespace mlcompiler {
@@ -19,37 +20,84 @@ struct TakenDecision {
   std::string Action;
 };
 
+/// What an observation is asked of.
+enum class Scope { Module, Function, Loop, CallSite };
+
 /// What an observation may look at.
 struct ObservationContext {
   Compilation &Compile;
   /// Null unless the compiler is stopped at a decision.
   const Task *Stopped;
   llvm::ArrayRef<TakenDecision> Taken;
+  Scope Of = Scope::Module;
 };
 
-/// A way to see the program, computed when asked for.
+/// A way to see the program, computed when asked for. One object serves one
+/// compile, and may keep what it has computed for as long as
+/// Compilation::version() says that it holds.
 class ObservationSource {
 public:
   virtual ~ObservationSource() = default;
 
-  virtual std::string observe(const ObservationContext &Context) const = 0;
+  /// Fills in everything but the name and the doc, which are the registry's.
+  virtual void describe(proto::ObservationSpec &Spec) const = 0;
 
+  /// Fills in everything but the name.
+  virtual llvm::Error observe(const ObservationContext &Context,
+                              proto::Observation &Out) = 0;
+};
+
+/// An observation of the module that is text.
+class TextSource : public ObservationSource {
+public:
+  void describe(proto::ObservationSpec &Spec) const override;
+  llvm::Error observe(const ObservationContext &Context,
+                      proto::Observation &Out) override;
+
+protected:
+  /// It need not be UTF-8.
+  virtual std::string text(const ObservationContext &Context) const = 0;
   /// Whether it exists only while the compiler is stopped at a decision.
   virtual bool needsDecision() const { return false; }
-
-  /// "text" or "json".
-  virtual llvm::StringRef media() const { return "text"; }
+  virtual bool isJSON() const { return false; }
 };
 
 using ObservationRegistry = llvm::Registry<ObservationSource>;
 
-/// Computes each of \p Names. Those that do not exist in this state are an
-/// error if \p Strict and left out otherwise.
-llvm::Error
-observe(const ObservationContext &Context,
-        const google::protobuf::RepeatedPtrField<std::string> &Names,
-        bool Strict,
-        google::protobuf::RepeatedPtrField<proto::Observation> &Out);
+/// The description of a registered observation, complete.
+proto::ObservationSpec
+describeObservation(const ObservationRegistry::entry &Entry);
+
+/// The observations of one compile by their names: "name" of the module or
+/// "name@scope".
+class ObservationSet {
+public:
+  using Names = google::protobuf::RepeatedPtrField<std::string>;
+
+  /// Fails if one of \p Names does not exist, naming those that do.
+  llvm::Error check(const Names &Names);
+
+  /// Computes each of \p Names. Those that do not exist in this state are an
+  /// error if \p Strict and left out otherwise.
+  llvm::Error
+  observe(ObservationContext Context, const Names &Names, bool Strict,
+          google::protobuf::RepeatedPtrField<proto::Observation> &Out);
+
+private:
+  struct Named {
+    std::unique_ptr<ObservationSource> Source;
+    proto::ObservationSpec Spec;
+  };
+  struct Wanted {
+    Named *Of;
+    Scope In;
+  };
+
+  llvm::Expected<Wanted> find(llvm::StringRef Name);
+
+  /// Those that have been asked for.
+  llvm::StringMap<Named> Known;
+};
 
 } // namespace mlcompiler
 

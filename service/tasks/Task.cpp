@@ -13,12 +13,26 @@
 using namespace llvm;
 using namespace mlcompiler;
 
-proto::TaskSpec mlcompiler::describeTask(const TaskRegistry::entry &Entry) {
+static proto::TaskSpec describe(const TaskRegistry::entry &Entry,
+                                const Task &T) {
   proto::TaskSpec Spec;
   Spec.set_name(Entry.getName().str());
   Spec.set_doc(Entry.getDesc().str());
-  Entry.instantiate()->describe(Spec);
+  T.describe(Spec);
   return Spec;
+}
+
+proto::TaskSpec mlcompiler::describeTask(const TaskRegistry::entry &Entry) {
+  return cantFail(describeTask(Entry.getName(), {}));
+}
+
+Expected<proto::TaskSpec> mlcompiler::describeTask(
+    StringRef Name,
+    const google::protobuf::RepeatedPtrField<proto::Option> &Options) {
+  auto T = createTask(Name, Options);
+  if (!T)
+    return T.takeError();
+  return describe(**lookUp<TaskRegistry>("task", Name), **T);
 }
 
 Expected<std::unique_ptr<Task>> mlcompiler::createTask(
@@ -29,7 +43,7 @@ Expected<std::unique_ptr<Task>> mlcompiler::createTask(
     return Entry.takeError();
   StringMap<std::string> Values;
   std::string Known;
-  const proto::TaskSpec Spec = describeTask(**Entry);
+  const proto::TaskSpec Spec = describe(**Entry, *(*Entry)->instantiate());
   for (const proto::OptionSpec &Option : Spec.options()) {
     Values[Option.name()] = Option.default_value();
     Known += " " + Option.name();

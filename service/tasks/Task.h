@@ -25,6 +25,8 @@ namespace mlcompiler {
 
 namespace proto = ::mlcompiler_gym::v1;
 
+class Compilation;
+
 /// A kind of decision: what it looks like to an agent, and how LLVM is made to
 /// stop at each.
 ///
@@ -43,6 +45,16 @@ public:
 
   /// Called before the pipeline is built; may register analyses.
   virtual void install(llvm::ModuleAnalysisManager &MAM) {}
+
+  /// Whether the agent goes on deciding after the pipeline, for as long as it
+  /// likes.
+  virtual bool isOpenEnded() const { return false; }
+  /// Called after the pipeline if so. Returns only with an error.
+  virtual llvm::Error drive(Compilation &C) { return llvm::Error::success(); }
+
+  /// What has been run so far, in the syntax of `opt -passes=`; empty if that
+  /// is not all there is to it.
+  virtual std::string pipeline() const { return ""; }
 
   /// Whether decisions come up when code is generated, and not in the pipeline.
   virtual bool decidesInCodegen() const { return false; }
@@ -68,8 +80,14 @@ public:
 
 using TaskRegistry = llvm::Registry<Task>;
 
-/// The description of a registered task, complete.
+/// The description of a registered task, complete, as it is with its default
+/// options.
 proto::TaskSpec describeTask(const TaskRegistry::entry &Entry);
+
+/// The description of the task called \p Name, configured with \p Options.
+llvm::Expected<proto::TaskSpec>
+describeTask(llvm::StringRef Name,
+             const google::protobuf::RepeatedPtrField<proto::Option> &Options);
 
 /// The task called \p Name, configured with \p Options. Fails if there is no
 /// such task or option, naming those that exist.

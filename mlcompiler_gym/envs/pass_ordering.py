@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pass ordering: which pass, or sequence of passes, runs next."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+from collections.abc import Sequence
+from typing import Any, Literal, Unpack
+
+from mlcompiler_gym.envs.core import CompilerEnv, RenderMode
+from mlcompiler_gym.envs.episode import StepResult
+from mlcompiler_gym.envs.scoring import baseline
+from mlcompiler_gym.envs.setup import Settings, Setup, make_setup
+from mlcompiler_gym.envs.step_reward import POSET_RL, StepReward
+from mlcompiler_gym.envs.vector_maker import vector_maker
+from mlcompiler_gym.registration import MAX_EPISODE_STEPS
+from mlcompiler_gym.v1 import compiler_service_pb2 as pb
+
+#: Optimisation levels that there are baselines of.
+LEVELS = ("O0", "O1", "O2", "O3", "Os", "Oz")
+
+
+def _setup(
+    *,
+    actions: str | Sequence[str] = "llvm22",
+    repeats: bool = True,
+    baseline: str = "Oz",
+    reward: Literal["gain", "poset-rl"] | StepReward = "gain",
+    **settings: Unpack[Settings],
+) -> Setup:
+    if baseline not in LEVELS:
+        raise ValueError(f"baseline is one of {', '.join(LEVELS)}, not {baseline!r}")
+    if not isinstance(actions, str):
+        actions = "\n".join(actions)
+    if reward == "poset-rl":
+        reward = POSET_RL
+    settings.setdefault("observations", ("autophase",))
+    if isinstance(reward, StepReward):
+        if settings.get("objective") is not None:
+            raise TypeError(
+                "a StepReward has the weights of its objectives; leave out objective"
+            )
+        settings["objective"] = dict(reward.weights)
+    elif reward != "gain":
+        raise ValueError(
+            f"reward is 'gain', 'poset-rl' or a StepReward, not {reward!r}"
+        )
+    setup = make_setup(
+        "pass_ordering",
+        {"actions": actions, "repeats": "true" if repeats else "false"},
+        step_reward=StepReward({}),
+        baseline_pipeline=f"default<{baseline}>",
+        **settings,
+    )
+    if not isinstance(reward, StepReward):
+        reward = StepReward(setup.scoring.weights)
+    return dataclasses.replace(setup, step_reward=reward)
+
+
+class PassOrderingEnv(CompilerEnv):
+    """``mlcompiler/PassOrdering-v0``: which pass runs next, on the whole module.
+
+    A decision is the next action; there is no last one. Episodes are truncated
+    after 50 steps unless ``max_episode_steps`` says otherwise. The program has
+    been through ``default<O0>`` when the first decision comes, since inlining that
+    is mandatory counts for every compiler.
+
+    Action: ``Discrete(n)``, an index into the chosen set of pipelines.
+
+    Observation: Autophase's 56 counts of the module unless ``observations`` says
+    otherwise (``docs/observations.md``).
+
+    Objective: ``ir_instructions`` unless told otherwise; any of them, and weighted
+    sums.
+
+    Reward: at each step ``(v_prev - v) / max(b0 - b, 1)``, where ``b0`` is the
+    value of the program as the episode finds it and ``b`` that of the baseline: a
+    sum of 1 is as good as ``-Oz``. ``reward="poset-rl"`` is POSET-RL's.
+
+    Info: beside :class:`~mlcompiler_gym.envs.core.CompilerEnv`'s, ``objective``, the
+    values after each step, and ``no_effect``, whether the step left the module as
+    it was. A pass that crashes, runs into the deadline or breaks the module ends
+    the episode, truncated, with ``error`` and ``error_code``.
+
+    Args:
+        actions: ``"llvm22"``, the transform passes of LLVM's registry;
+            ``"poset-odg34"`` or ``"poset-manual15"``, POSET-RL's sub-sequences; or
+            a list of pipelines, each as for ``opt -passes=``.
+        repeats: Whether an action may be taken again. If not, ``action_mask``
+            says which are left, and is observed as ``legal``.
+        baseline: The level that rewards are relative to.
+        reward: ``"gain"``, ``"poset-rl"`` or a :class:`StepReward`.
+        **settings: See :class:`~mlcompiler_gym.envs.core.CompilerEnv`.
+    """
+
+    def __init__(
+        self,
+        *,
+        actions: str | Sequence[str] = "llvm22",
+        repeats: bool = True,
+        baseline: str = "Oz",
+        reward: Literal["gain", "poset-rl"] | StepReward = "gain",
+        render_mode: RenderMode | None = None,
+        **settings: Unpack[Settings],
+    ) -> None:
+        setup = _setup(
+            actions=actions,
+            repeats=repeats,
+            baseline=baseline,
+            reward=reward,
+            **settings,
+        )
+        super().__init__(setup, render_mode=render_mode)
+
+    @property
+    def action_names(self) -> list[str]:
+        """What each action runs, as for ``opt -passes=``."""
+        return list(self.setup.actions.meanings)
+
+    def multistep(self, actions: Sequence[Any]) -> StepResult:
+        """Take several actions in one request; what the last of them leads to.
+
+        The reward is that of getting from the state before the first to the one
+        behind the last. Steps taken so are not counted by ``TimeLimit``.
+
+        Raises:
+            InvalidActionError: One of them is no action.
+        """
+        episode = self._unfinished("multistep")
+        codec = self.setup.actions
+        checked = [codec.check(action) for action in actions]
+        step = pb.Step(actions=codec.encode(checked))
+        request = pb.Request(step=step).SerializeToString()
+        return self._answer(episode, checked, request)
+
+    def commandline(self, source: str = "input.bc", output: str = "output.bc") -> str:
+        """The ``opt-22`` call that gives :meth:`emit` ``("bitcode")``, to the byte.
+
+        Args:
+            source: Name of a file that holds ``program.bitcode``.
+            output: Name of the file to write.
+        """
+        config = self._running("commandline").config
+        command = ["opt-22", f"-passes={self.observe('pipeline')['pipeline']}"]
+        if config.target:
+            command.append(f"-mtriple={config.target}")
+        if config.cpu:
+            command.append(f"-mcpu={config.cpu}")
+        return shlex.join([*command, source, "-o", output])
+
+    def baselines(self, *levels: str) -> dict[str, dict[str, float]]:
+        """What LLVM's own levels reach on this program.
+
+        Args:
+            *levels: Of O0, O1, O2, O3, Os, Oz; all by default. The program is the
+                same for each, functions marked as it has them.
+
+        Returns:
+            Values by level and objective.
+        """
+        config = self._running("baselines").config
+        return {
+            level: dict(
+                baseline(
+                    self.setup.service,
+                    dataclasses.replace(config, baseline_pipeline=f"default<{level}>"),
+                    self.program,
+                ).values
+            )
+            for level in levels or LEVELS
+        }
+
+
+#: ``gymnasium.make_vec("mlcompiler/PassOrdering-v0", num_envs, ...)``.
+make_vector = vector_maker(_setup, MAX_EPISODE_STEPS["mlcompiler/PassOrdering-v0"])

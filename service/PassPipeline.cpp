@@ -1,0 +1,142 @@
+//===- PassPipeline.cpp - Passes over one module --------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "PassPipeline.h"
+#include "CrashReport.h"
+#include "llvm/Analysis/LazyCallGraph.h"
+#include "llvm/Analysis/LoopInfo.h"
+#include "llvm/Analysis/TargetLibraryInfo.h"
+#include "llvm/IR/Module.h"
+#include "llvm/Target/TargetMachine.h"
+
+using namespace llvm;
+using namespace mlcompiler;
+
+/// The function that a pass works on or in, if it is one.
+static const Function *unit(const Any &IR) {
+  if (const auto *F = any_cast<const Function *>(&IR))
+    return *F;
+  if (const auto *L = any_cast<const Loop *>(&IR))
+    return (*L)->getHeader()->getParent();
+  return nullptr;
+}
+
+/// The name of what a pass works on, for a crash report.
+static StringRef unitName(const Any &IR) {
+  if (const Function *F = unit(IR))
+    return F->getName();
+  if (const auto *S = any_cast<const LazyCallGraph::SCC *>(&IR))
+    return (*S)->begin()->getFunction().getName();
+  return "";
+}
+
+PassPipeline::PassPipeline(Module &M, TargetMachine &Target,
+                           function_ref<void(ModuleAnalysisManager &)> Prepare)
+    : M(M), Standard(M.getContext(), /*DebugLogging=*/false),
+      Builder(&Target, PipelineTuningOptions(), std::nullopt, &Callbacks) {
+  Standard.registerCallbacks(Callbacks, &Modules);
+  Callbacks.registerBeforeNonSkippedPassCallback(
+      [](StringRef Pass, Any IR) { crash::enterPass(Pass, unitName(IR)); });
+  Callbacks.registerAfterPassCallback(
+      [this](StringRef Pass, Any IR, const PreservedAnalyses &Preserved) {
+        noteChange(Pass, IR, Preserved);
+      });
+  Callbacks.registerAfterPassInvalidatedCallback(
+      [this](StringRef, const PreservedAnalyses &) {
+        Noted.Everything = true;
+      });
+  TargetLibraryInfoImpl Library(M.getTargetTriple());
+  Functions.registerPass([Library] { return TargetLibraryAnalysis(Library); });
+  Prepare(Modules);
+  Builder.registerModuleAnalyses(Modules);
+  Builder.registerCGSCCAnalyses(SCCs);
+  Builder.registerFunctionAnalyses(Functions);
+  Builder.registerLoopAnalyses(Loops);
+  Builder.crossRegisterProxies(Loops, Functions, SCCs, Modules);
+}
+
+void PassPipeline::noteChange(StringRef Pass, const Any &IR,
+                              const PreservedAnalyses &Preserved) {
+  // Managers and adaptors repeat what the passes within have said.
+  if (Preserved.areAllPreserved() ||
+      isSpecialPass(Pass,
+                    {"PassManager", "PassAdaptor", "DevirtSCCRepeatedPass",
+                     "ModuleInlinerWrapperPass"}))
+    return;
+  if (const Function *F = unit(IR))
+    Noted.Functions.insert(F);
+  else
+    Noted.Everything = true;
+}
+
+Error PassPipeline::parse(StringRef Text, ModulePassManager &Passes) {
+  return Builder.parsePassPipeline(Passes, Text);
+}
+
+Changes PassPipeline::run(ModulePassManager &Passes) {
+  Noted = Changes();
+  Passes.run(M, Modules);
+  return std::move(Noted);
+}
+
+/// The parts of a pipeline between its outermost commas.
+static SmallVector<StringRef> splitPipeline(StringRef Text) {
+  SmallVector<StringRef> Parts;
+  size_t Begin = 0;
+  int Depth = 0;
+  for (size_t I = 0; I != Text.size(); ++I) {
+    if (Text[I] == '(' || Text[I] == '<')
+      ++Depth;
+    else if (Text[I] == ')' || Text[I] == '>')
+      --Depth;
+    else if (Text[I] == ',' && Depth == 0) {
+      Parts.push_back(Text.slice(Begin, I).trim());
+      Begin = I + 1;
+    }
+  }
+  Parts.push_back(Text.substr(Begin).trim());
+  return Parts;
+}
+
+std::string mlcompiler::spellOutLevels(PassBuilder &Builder, StringRef Text) {
+  // A level is taken to be that of the innermost manager that knows the pass;
+  // managers of a call graph take functions' passes too.
+  static constexpr StringLiteral Levels[] = {"function(", "function(loop-mssa(",
+                                             "function(loop(", "cgscc("};
+  std::string Result;
+  StringRef Open;
+  auto Close = [&] { Result.append(Open.count('('), ')'); };
+  for (StringRef Part : splitPipeline(Text)) {
+    StringRef Level;
+    for (StringRef Candidate : Levels) {
+      // LICM is the one that is a fatal error without MemorySSA.
+      if (Candidate.contains("mssa") && !Part.starts_with("licm") &&
+          !Part.starts_with("lnicm"))
+        continue;
+      ModulePassManager Unused;
+      std::string Closing(Candidate.count('('), ')');
+      if (Error E = Builder.parsePassPipeline(
+              Unused, (Candidate + Part + Closing).str())) {
+        consumeError(std::move(E));
+        continue;
+      }
+      Level = Candidate;
+      break;
+    }
+    if (!Result.empty() && Level == Open && !Open.empty()) {
+      Result += ",";
+    } else {
+      Close();
+      if (!Result.empty())
+        Result += ",";
+      Result += Level;
+      Open = Level;
+    }
+    Result += Part;
+  }
+  Close();
+  return Result;
+}

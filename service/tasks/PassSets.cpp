@@ -1,0 +1,255 @@
+//===- PassSets.cpp - Passes to choose among -----------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "PassSets.h"
+
+using namespace llvm;
+using namespace mlcompiler;
+
+static constexpr StringLiteral LLVM22[] = {
+    "always-inline",
+    "annotation2metadata",
+    "attributor",
+    "attributor-light",
+    "called-value-propagation",
+    "canonicalize-aliases",
+    "constmerge",
+    "deadargelim",
+    "elim-avail-extern",
+    "expand-variadics",
+    "forceattrs",
+    "globaldce",
+    "global-merge",
+    "globalopt",
+    "globalsplit",
+    "hotcoldsplit",
+    "inferattrs",
+    "inliner-wrapper",
+    "iroutliner",
+    "ipsccp",
+    "lower-global-dtors",
+    "mergefunc",
+    "module-inline",
+    "openmp-opt",
+    "partial-inliner",
+    "pre-isel-intrinsic-lowering",
+    "recompute-globalsaa",
+    "rel-lookup-table-converter",
+    "rpo-function-attrs",
+    "scc-oz-module-inliner",
+    "strip-dead-prototypes",
+    "argpromotion",
+    "attributor-cgscc",
+    "attributor-light-cgscc",
+    "function-attrs",
+    "inline",
+    "inline<only-mandatory>",
+    "openmp-opt-cgscc",
+    "adce",
+    "aggressive-instcombine",
+    "alignment-from-assumptions",
+    "assume-builder",
+    "assume-simplify",
+    "bdce",
+    "break-crit-edges",
+    "callsite-splitting",
+    "chr",
+    "consthoist",
+    "constraint-elimination",
+    "correlated-propagation",
+    "dce",
+    "dfa-jump-threading",
+    "div-rem-pairs",
+    "drop-unnecessary-assumes",
+    "dse",
+    "early-cse",
+    "early-cse<memssa>",
+    "fix-irreducible",
+    "flatten-cfg",
+    "float2int",
+    "gvn",
+    "gvn-hoist",
+    "gvn-sink",
+    "infer-address-spaces",
+    "infer-alignment",
+    "instcombine<no-verify-fixpoint>",
+    "instsimplify",
+    "interleaved-load-combine",
+    "irce",
+    "jump-table-to-switch",
+    "jump-threading",
+    "lcssa",
+    "libcalls-shrinkwrap",
+    "load-store-vectorizer",
+    "loop-data-prefetch",
+    "loop-distribute",
+    "loop-fusion",
+    "loop-load-elim",
+    "loop-simplify",
+    "loop-sink",
+    "loop-unroll",
+    "loop-unroll<O3>",
+    "loop-vectorize",
+    "loop-versioning",
+    "lower-constant-intrinsics",
+    "lower-expect",
+    "lower-switch",
+    "mem2reg",
+    "memcpyopt",
+    "mergeicmps",
+    "mergereturn",
+    "mldst-motion",
+    "move-auto-init",
+    "nary-reassociate",
+    "newgvn",
+    "partially-inline-libcalls",
+    "reassociate",
+    "reg2mem",
+    "scalarizer",
+    "sccp",
+    "select-optimize",
+    "separate-const-offset-from-gep",
+    "simplifycfg",
+    "simplifycfg<bonus-inst-threshold=1;forward-switch-cond;switch-range-to-"
+    "icmp;switch-to-lookup;no-keep-loops;hoist-common-insts;sink-common-insts>",
+    "sink",
+    "slp-vectorizer",
+    "slsr",
+    "speculative-execution",
+    "sroa",
+    "sroa<modify-cfg>",
+    "structurizecfg",
+    "tailcallelim",
+    "typepromotion",
+    "unify-loop-exits",
+    "unreachableblockelim",
+    "vector-combine",
+    "canon-freeze",
+    "indvars",
+    "loop-bound-split",
+    "loop-deletion",
+    "loop-flatten",
+    "loop-idiom",
+    "loop-idiom-vectorize",
+    "loop-instsimplify",
+    "loop-interchange",
+    "loop-predication",
+    "loop-reduce",
+    "loop-rotate",
+    "loop-simplifycfg",
+    "loop-term-fold",
+    "loop-unroll-and-jam",
+    "loop-unroll-full",
+    "loop-versioning-licm",
+    "loop-mssa(licm)",
+    "loop-mssa(lnicm)",
+    "simple-loop-unswitch",
+    "simple-loop-unswitch<nontrivial;trivial>",
+};
+
+static constexpr StringLiteral POSETODG34[] = {
+    "instcombine<no-verify-fixpoint>,elim-avail-extern,rpo-function-attrs,"
+    "globalopt,globaldce,constmerge",
+    "instcombine<no-verify-fixpoint>,elim-avail-extern,rpo-function-attrs,"
+    "globalopt,globaldce,float2int,lower-constant-intrinsics",
+    "instcombine<no-verify-fixpoint>,elim-avail-extern,rpo-function-attrs,"
+    "globalopt,mem2reg,deadargelim",
+    "instcombine<no-verify-fixpoint>,jump-threading,correlated-propagation,dse",
+    "instcombine<no-verify-fixpoint>,jump-threading,correlated-propagation",
+    "instcombine<no-verify-fixpoint>",
+    "instcombine<no-verify-fixpoint>,tailcallelim",
+    "indvars,loop-idiom,loop-deletion,loop-unroll",
+    "indvars,loop-idiom,loop-deletion,loop-unroll,mldst-motion,gvn,memcpyopt,"
+    "sccp,bdce",
+    "function(loop-mssa(licm)),adce",
+    "function(loop-mssa(licm)),alignment-from-assumptions,strip-dead-"
+    "prototypes,globaldce,constmerge",
+    "function(loop-mssa(licm)),alignment-from-assumptions,strip-dead-"
+    "prototypes,globaldce,float2int,lower-constant-intrinsics",
+    "function(loop-mssa(licm)),simple-loop-unswitch<nontrivial;trivial>",
+    "loop-rotate,function(loop-mssa(licm)),adce",
+    "loop-rotate,function(loop-mssa(licm)),alignment-from-assumptions,strip-"
+    "dead-prototypes,globaldce,constmerge",
+    "loop-rotate,function(loop-mssa(licm)),alignment-from-assumptions,strip-"
+    "dead-prototypes,globaldce,float2int,lower-constant-intrinsics",
+    "loop-rotate,function(loop-mssa(licm)),simple-loop-unswitch<nontrivial;"
+    "trivial>",
+    "loop-rotate,loop-distribute,loop-vectorize",
+    "loop-sink,instsimplify,div-rem-pairs,simplifycfg",
+    "loop-unroll",
+    "loop-unroll,mldst-motion,gvn,memcpyopt,sccp,bdce",
+    "loop-load-elim",
+    "simplifycfg",
+    "simplifycfg,inline,function-attrs,sroa,early-cse,lower-expect,forceattrs,"
+    "inferattrs,ipsccp,called-value-propagation,attributor,globalopt,globaldce,"
+    "constmerge",
+    "simplifycfg,inline,function-attrs,sroa,early-cse,lower-expect,forceattrs,"
+    "inferattrs,ipsccp,called-value-propagation,attributor,globalopt,globaldce,"
+    "float2int,lower-constant-intrinsics",
+    "simplifycfg,inline,function-attrs,sroa,early-cse,lower-expect,forceattrs,"
+    "inferattrs,ipsccp,called-value-propagation,attributor,globalopt,mem2reg,"
+    "deadargelim",
+    "simplifycfg,inline,function-attrs,sroa,early-cse<memssa>,speculative-"
+    "execution,jump-threading,correlated-propagation,dse",
+    "simplifycfg,inline,function-attrs,sroa,early-cse<memssa>,speculative-"
+    "execution,jump-threading,correlated-propagation",
+    "simplifycfg,reassociate",
+    "simplifycfg,sroa,early-cse,lower-expect,forceattrs,inferattrs,ipsccp,"
+    "called-value-propagation,attributor,globalopt,globaldce,constmerge",
+    "simplifycfg,sroa,early-cse,lower-expect,forceattrs,inferattrs,ipsccp,"
+    "called-value-propagation,attributor,globalopt,globaldce,float2int,lower-"
+    "constant-intrinsics",
+    "simplifycfg,sroa,early-cse,lower-expect,forceattrs,inferattrs,ipsccp,"
+    "called-value-propagation,attributor,globalopt,mem2reg,deadargelim",
+    "simplifycfg,sroa,early-cse<memssa>,speculative-execution,jump-threading,"
+    "correlated-propagation,dse",
+    "simplifycfg,sroa,early-cse<memssa>,speculative-execution,jump-threading,"
+    "correlated-propagation",
+};
+
+static constexpr StringLiteral POSETManual15[] = {
+    "simplifycfg,sroa,early-cse,lower-expect,forceattrs,inferattrs,mem2reg",
+    "ipsccp,called-value-propagation,attributor,globalopt",
+    "deadargelim,instcombine<no-verify-fixpoint>,simplifycfg",
+    "inline,function-attrs",
+    "sroa,early-cse<memssa>,speculative-execution,jump-threading,correlated-"
+    "propagation",
+    "simplifycfg,instcombine<no-verify-fixpoint>,tailcallelim,simplifycfg,"
+    "reassociate",
+    "loop-rotate,function(loop-mssa(licm)),simple-loop-unswitch<nontrivial;"
+    "trivial>,simplifycfg,instcombine<no-verify-fixpoint>",
+    "indvars,loop-idiom,loop-deletion,loop-unroll",
+    "mldst-motion,gvn,memcpyopt,sccp,bdce,instcombine<no-verify-fixpoint>,jump-"
+    "threading,correlated-propagation,dse",
+    "function(loop-mssa(licm)),adce,simplifycfg,instcombine<no-verify-"
+    "fixpoint>",
+    "elim-avail-extern,rpo-function-attrs,globalopt,globaldce,float2int,lower-"
+    "constant-intrinsics",
+    "loop-rotate,loop-distribute,loop-vectorize",
+    "loop-load-elim,instcombine<no-verify-fixpoint>,simplifycfg,instcombine<no-"
+    "verify-fixpoint>",
+    "loop-unroll,instcombine<no-verify-fixpoint>,function(loop-mssa(licm)),"
+    "alignment-from-assumptions",
+    "strip-dead-prototypes,globaldce,constmerge,loop-sink,instsimplify,div-rem-"
+    "pairs,simplifycfg",
+};
+
+static constexpr PassSet Sets[] = {
+    {"llvm22",
+     "The transform passes of LLVM 22's registry that need no parameter, and "
+     "some useful parameterised forms.",
+     LLVM22},
+    {"poset-odg34",
+     "The 34 sub-sequences of POSET-RL (ISPASS 2022) that are walks in the "
+     "graph of -Oz's consecutive passes.",
+     POSETODG34},
+    {"poset-manual15",
+     "The 15 sub-sequences of POSET-RL (ISPASS 2022) that were grouped by "
+     "hand.",
+     POSETManual15},
+};
+
+ArrayRef<PassSet> mlcompiler::passSets() { return Sets; }
