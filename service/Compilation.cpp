@@ -209,6 +209,15 @@ Error Compilation::verify(const Twine &What) const {
                   StringRef(Broken).trim());
 }
 
+std::vector<std::string> Compilation::optArguments() const {
+  std::vector<std::string> Arguments{"-mtriple=" + M->getTargetTriple().str()};
+  if (!CPU.empty())
+    Arguments.push_back("-mcpu=" + CPU);
+  if (M->getPICLevel() != PICLevel::NotPIC)
+    Arguments.push_back("-relocation-model=pic");
+  return Arguments;
+}
+
 Expected<std::string> Compilation::spellOut(StringRef Text) {
   PassBuilder Builder(Target.get());
   std::string Spelled = spellOutLevels(Builder, Text);
@@ -263,11 +272,8 @@ SmallVector<char, 0> Compilation::bitcode() {
   return Bitcode;
 }
 
-Error Compilation::generate(PrinterAdder AddPrinter) {
-  if (Generating)
-    return fail(proto::FAILED_PRECONDITION,
-                "the code is being generated; answer the remaining decisions "
-                "first");
+Error Compilation::withCopy(
+    function_ref<Error(Module &, TargetMachine &)> Generate) {
   // Code is generated from the bitcode, as `llc` does it, since generating code
   // changes a module, and this one goes on being optimised or observed.
   SmallVector<char, 0> Bitcode = bitcode();
@@ -286,12 +292,28 @@ Error Compilation::generate(PrinterAdder AddPrinter) {
   if (!OnlyFunction.empty())
     if (Error E = keepOnly(**Copy, OnlyFunction))
       return E;
-  Allocated.clear();
   crash::Activity Activity("code generation");
-  SaveAndRestore Guard(Generating, true);
-  if (Error E = generateCode(**Copy, **CodegenTarget, *this, AddPrinter))
+  if (Error E = Generate(**Copy, **CodegenTarget))
     return E;
   return takeDiagnostics("the code generator");
+}
+
+Error Compilation::generate(PrinterAdder AddPrinter) {
+  if (Generating)
+    return fail(proto::FAILED_PRECONDITION,
+                "the code is being generated; answer the remaining decisions "
+                "first");
+  return withCopy([&](Module &Copy, TargetMachine &CodegenTarget) {
+    Allocated.clear();
+    SaveAndRestore Guard(Generating, true);
+    return generateCode(Copy, CodegenTarget, *this, AddPrinter);
+  });
+}
+
+Error Compilation::select(MachineFunctionVisitor Visit) {
+  return withCopy([&](Module &Copy, TargetMachine &CodegenTarget) {
+    return selectInstructions(Copy, CodegenTarget, Visit);
+  });
 }
 
 void Compilation::addPasses(legacy::PassManagerBase &PM) {

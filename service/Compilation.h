@@ -59,6 +59,9 @@ public:
   /// Fails if it is no pipeline.
   llvm::Expected<std::string> spellOut(llvm::StringRef Text);
 
+  /// What `opt` must be told, apart from the pipeline, to compile likewise.
+  std::vector<std::string> optArguments() const;
+
   /// What optimize() ran.
   llvm::StringRef pipeline() const { return Pipeline; }
 
@@ -73,6 +76,10 @@ public:
 
   /// Runs the code generator on a copy of the module as it stands.
   llvm::Error generate(PrinterAdder AddPrinter);
+
+  /// Calls \p Visit with each function of the module as it stands once its
+  /// instructions are selected; see selectInstructions().
+  llvm::Error select(MachineFunctionVisitor Visit);
 
   /// An object file of the module as it stands, kept until changed() is called.
   llvm::Expected<llvm::StringRef> object();
@@ -114,6 +121,10 @@ private:
   Compilation() = default;
 
   llvm::SmallVector<char, 0> bitcode();
+  /// Calls \p Generate with a copy of the module that it may use up.
+  llvm::Error withCopy(
+      llvm::function_ref<llvm::Error(llvm::Module &, llvm::TargetMachine &)>
+          Generate);
   void addPasses(llvm::legacy::PassManagerBase &PM) override;
   void functionAllocated(const AllocatedFunction &F) override;
 

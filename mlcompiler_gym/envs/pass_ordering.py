@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import shlex
 from collections.abc import Sequence
 from typing import Any, Literal, Unpack
@@ -141,13 +142,8 @@ class PassOrderingEnv(CompilerEnv):
             source: Name of a file that holds ``program.bitcode``.
             output: Name of the file to write.
         """
-        config = self._running("commandline").config
-        command = ["opt-22", f"-passes={self.observe('pipeline')['pipeline']}"]
-        if config.target:
-            command.append(f"-mtriple={config.target}")
-        if config.cpu:
-            command.append(f"-mcpu={config.cpu}")
-        return shlex.join([*command, source, "-o", output])
+        arguments = json.loads(self.observe("opt_arguments")["opt_arguments"])
+        return shlex.join(["opt-22", *arguments, source, "-o", output])
 
     def baselines(self, *levels: str) -> dict[str, dict[str, float]]:
         """What LLVM's own levels reach on this program.

@@ -32,10 +32,18 @@ class TakenDecisions : public TextSource {
   }
 };
 
-class RunPipeline : public TextSource {
+class OptArguments : public TextSource {
   bool needsDecision() const override { return true; }
+  bool isJSON() const override { return true; }
   std::string text(const ObservationContext &Context) const override {
-    return Context.Stopped->pipeline();
+    json::Array Arguments;
+    const std::string Pipeline = Context.Stopped->pipeline();
+    if (!Pipeline.empty()) {
+      Arguments.push_back("-passes=" + Pipeline);
+      for (std::string &Argument : Context.Compile.optArguments())
+        Arguments.push_back(std::move(Argument));
+    }
+    return formatv("{0}", json::Value(std::move(Arguments)));
   }
 };
 
@@ -47,6 +55,7 @@ static ObservationRegistry::Add<CurrentDecision>
 static ObservationRegistry::Add<TakenDecisions>
     Y("decisions", "The decisions taken so far, as a JSON array of pairs: what "
                    "was decided, and the bytes of the action in hexadecimal.");
-static ObservationRegistry::Add<RunPipeline>
-    Z("pipeline", "What has been run so far, in the syntax of `opt -passes=`; "
-                  "empty in tasks whose decisions are not passes.");
+static ObservationRegistry::Add<OptArguments> Z(
+    "opt_arguments",
+    "What `opt` must be told to get from the program to the module as it "
+    "stands, as a JSON array; empty in tasks whose decisions are not passes.");
