@@ -14,6 +14,7 @@
 #include "llvm/Analysis/RuntimeLibcallInfo.h"
 #include "llvm/Analysis/TargetLibraryInfo.h"
 #include "llvm/CodeGen/MachineFunction.h"
+#include "llvm/CodeGen/MachineFunctionPass.h"
 #include "llvm/CodeGen/MachineModuleInfo.h"
 #include "llvm/CodeGen/Passes.h"
 #include "llvm/CodeGen/TargetPassConfig.h"
@@ -25,21 +26,29 @@ using namespace llvm;
 using namespace mlcompiler;
 namespace proto = mlcompiler_gym::v1;
 
-Error mlcompiler::generateCode(Module &M, TargetMachine &Target,
-                               CodegenListener &Listener,
-                               PrinterAdder AddPrinter) {
-  const Triple &TheTriple = M.getTargetTriple();
+/// Adds what machine passes look at, as `llc` does.
+static TargetPassConfig *createConfig(const Triple &TheTriple,
+                                      TargetMachine &Target,
+                                      legacy::PassManager &Passes) {
   const TargetOptions &Options = Target.Options;
-  legacy::PassManager Passes;
   Passes.add(
       new TargetLibraryInfoWrapperPass(TargetLibraryInfoImpl(TheTriple)));
   Passes.add(new RuntimeLibraryInfoWrapper(
       TheTriple, Options.ExceptionModel, Options.FloatABIType,
       Options.EABIVersion, Options.MCOptions.ABIName, Options.VecLib));
-  // The rest is TargetMachine::addPassesToEmitFile, which lets nobody in.
   TargetPassConfig *Config = Target.createPassConfig(Passes);
-  auto *MachineModule = new MachineModuleInfoWrapperPass(&Target);
   Config->setDisableVerify(true);
+  return Config;
+}
+
+Error mlcompiler::generateCode(Module &M, TargetMachine &Target,
+                               CodegenListener &Listener,
+                               PrinterAdder AddPrinter) {
+  const Triple &TheTriple = M.getTargetTriple();
+  legacy::PassManager Passes;
+  // This is TargetMachine::addPassesToEmitFile, which lets nobody in.
+  TargetPassConfig *Config = createConfig(TheTriple, Target, Passes);
+  auto *MachineModule = new MachineModuleInfoWrapperPass(&Target);
   Listener.addPasses(Passes);
   // Stands where LLVM's own RegAllocScoring does, and needs what that needs, so
   // that nothing is computed earlier or later than without it.
@@ -62,6 +71,53 @@ Error mlcompiler::generateCode(Module &M, TargetMachine &Target,
   if (Failed)
     return fail(proto::INVALID_ARGUMENT,
                 "target '" + TheTriple.str() + "' cannot write this format");
+  Passes.add(createFreeMachineFunctionPass());
+  Passes.run(M);
+  return Error::success();
+}
+
+namespace {
+
+/// Shows each machine function as it comes by.
+class VisitPass : public MachineFunctionPass {
+public:
+  explicit VisitPass(MachineFunctionVisitor Visit)
+      : MachineFunctionPass(ID), Visit(Visit) {}
+
+  StringRef getPassName() const override { return "Visit machine functions"; }
+
+  bool runOnMachineFunction(MachineFunction &MF) override {
+    Visit(MF);
+    return false;
+  }
+
+  void getAnalysisUsage(AnalysisUsage &AU) const override {
+    AU.setPreservesAll();
+    MachineFunctionPass::getAnalysisUsage(AU);
+  }
+
+  static char ID;
+
+private:
+  const MachineFunctionVisitor Visit;
+};
+
+} // namespace
+
+char VisitPass::ID = 0;
+
+Error mlcompiler::selectInstructions(Module &M, TargetMachine &Target,
+                                     MachineFunctionVisitor Visit) {
+  const Triple &TheTriple = M.getTargetTriple();
+  legacy::PassManager Passes;
+  TargetPassConfig *Config = createConfig(TheTriple, Target, Passes);
+  Passes.add(Config);
+  Passes.add(new MachineModuleInfoWrapperPass(&Target));
+  if (Config->addISelPasses())
+    return fail(proto::INVALID_ARGUMENT,
+                "target '" + TheTriple.str() + "' cannot select instructions");
+  Config->setInitialized();
+  Passes.add(new VisitPass(Visit));
   Passes.add(createFreeMachineFunctionPass());
   Passes.run(M);
   return Error::success();

@@ -14,6 +14,7 @@
 #include <vector>
 
 namespace llvm {
+class MachineFunction;
 class MCContext;
 class Module;
 class TargetMachine;
@@ -53,6 +54,14 @@ using PrinterAdder = llvm::function_ref<bool(
 /// context.
 llvm::Error generateCode(llvm::Module &M, llvm::TargetMachine &Target,
                          CodegenListener &Listener, PrinterAdder AddPrinter);
+
+using MachineFunctionVisitor =
+    llvm::function_ref<void(const llvm::MachineFunction &)>;
+
+/// Generates code as far as `llc -stop-after=finalize-isel` does, and calls \p
+/// Visit with each function. \p M is used up. Diagnostics go to its context.
+llvm::Error selectInstructions(llvm::Module &M, llvm::TargetMachine &Target,
+                               MachineFunctionVisitor Visit);
 
 /// Turns every function but \p Name into a declaration, so that only that one
 /// is compiled, to the code that it would have been compiled to among the

@@ -112,9 +112,11 @@ std::string mlcompiler::spellOutLevels(PassBuilder &Builder, StringRef Text) {
   for (StringRef Part : splitPipeline(Text)) {
     StringRef Level;
     for (StringRef Candidate : Levels) {
-      // LICM is the one that is a fatal error without MemorySSA.
-      if (Candidate.contains("mssa") && !Part.starts_with("licm") &&
-          !Part.starts_with("lnicm"))
+      // These are a fatal error without MemorySSA, which a function's manager
+      // does not see.
+      const bool NeedsMemorySSA =
+          Part.starts_with("licm") || Part.starts_with("lnicm");
+      if (Candidate.contains("mssa") != NeedsMemorySSA)
         continue;
       ModulePassManager Unused;
       std::string Closing(Candidate.count('('), ')');

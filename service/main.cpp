@@ -6,6 +6,7 @@
 
 #include "EmbeddedBitcode.h"
 #include "Nursery.h"
+#include "observations/Vocabularies.h"
 #include "llvm/CodeGen/CommandFlags.h"
 #include "llvm/InitializePasses.h"
 #include "llvm/PassRegistry.h"
@@ -36,6 +37,11 @@ static cl::opt<size_t>
                    cl::init(Nursery::Limits().Parked), cl::value_desc("n"),
                    cl::desc("Keep at most n sessions parked at their first "
                             "decision"));
+static cl::opt<std::string>
+    Vocabularies("vocabularies", cl::cat(ServiceOptions),
+                 cl::value_desc("folder"),
+                 cl::desc("Folder that has the vocabularies of IR2Vec and "
+                          "MIR2Vec"));
 static cl::opt<std::string> ExtractFrom(
     "extract-bitcode", cl::cat(ServiceOptions), cl::value_desc("file"),
     cl::desc("Write the modules that a bitcode file, object, executable or "
@@ -97,6 +103,7 @@ int main(int argc, char **argv) {
   fcntl(ControlSocket, F_SETFD, FD_CLOEXEC);
   redirectStandardStreams();
   initializeLLVM();
+  setVocabularyFolder(Vocabularies);
   Nursery::Limits Bounds;
   Bounds.ProgramBytes = ProgramBytes;
   Bounds.Parked = ParkedSessions;

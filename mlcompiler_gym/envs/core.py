@@ -228,8 +228,8 @@ class CompilerEnv(gymnasium.Env[Any, Any]):
 
         Returns:
             By name: ``str``, ``bytes``, an array (of the module), a
-            :class:`~mlcompiler_gym.service.Rows` (of its pieces), or a dict of
-            arrays (of a graph).
+            :class:`~mlcompiler_gym.service.Rows` (of its pieces), or a
+            :class:`~mlcompiler_gym.service.Graph`.
         """
         return self.session.observe(*names)
 

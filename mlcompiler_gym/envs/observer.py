@@ -12,11 +12,8 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from mlcompiler_gym.envs.spaces import FeatureDecoder, box
-from mlcompiler_gym.service.observation import array
+from mlcompiler_gym.service.observation import DTYPES, GRAPH, array
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
-
-#: The tensors of a graph, in the order of Gymnasium's ``GraphInstance``.
-GRAPH = ("nodes", "edges", "edge_links")
 
 
 class Observer:
@@ -46,6 +43,9 @@ class Observer:
         self.names = [spec.name for spec in features]
         self.names += [extra.name for extra in self._extras]
         self.space = self._space()
+        #: The one thing that is observed, if it need not be put together.
+        alone = flat and self._features is None and len(self._extras) == 1
+        self._alone = self._extras[0] if alone else None
 
     def _space(self) -> spaces.Space[Any]:
         parts = [] if self._features is None else [self._features.space]
@@ -71,6 +71,8 @@ class Observer:
         if not self._extras:
             assert self._features is not None
             return self._features.decode(data)
+        if self._alone is not None:
+            return self._alone.decode(observed[0])
         pieces = [
             extra.decode(observation)
             for extra, observation in zip(self._extras, observed, strict=True)
@@ -139,11 +141,15 @@ class _Extra:
                 )
             )
         self.size = math.prod(spec.tensors[0].shape)
+        self._dtype = DTYPES[spec.tensors[0].dtype]
         self.space = box(spec.tensors[0])
+        self._vector = len(self.space.shape) == 1
 
     def decode(self, observation: pb.Observation) -> Any:
         if not self._graph:
-            return array(observation.tensors[0]).astype(np.float32)
+            data = observation.tensors[0].data
+            values = np.frombuffer(data, self._dtype).astype(np.float32)
+            return values if self._vector else values.reshape(self.space.shape)
         found = {tensor.name: array(tensor) for tensor in observation.tensors}
         nodes, edges, links = (found[name] for name in GRAPH)
         return spaces.GraphInstance(

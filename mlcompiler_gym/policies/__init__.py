@@ -8,5 +8,16 @@ from mlcompiler_gym.policies.baselines import (
     random_legal,
 )
 from mlcompiler_gym.policies.play import Played, play
+from mlcompiler_gym.policies.search import SearchResult, greedy_search, random_search
 
-__all__ = ["Played", "Policy", "evict_nothing", "heuristic", "play", "random_legal"]
+__all__ = [
+    "Played",
+    "Policy",
+    "SearchResult",
+    "evict_nothing",
+    "greedy_search",
+    "heuristic",
+    "play",
+    "random_legal",
+    "random_search",
+]

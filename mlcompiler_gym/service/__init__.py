@@ -2,7 +2,15 @@
 """The compiler service: sessions, and where they come from."""
 
 from mlcompiler_gym.service.local import LocalService, LocalSession
-from mlcompiler_gym.service.observation import Observed, Rows
+from mlcompiler_gym.service.observation import Graph, Observed, Rows
 from mlcompiler_gym.service.session import Service, Session
 
-__all__ = ["LocalService", "LocalSession", "Observed", "Rows", "Service", "Session"]
+__all__ = [
+    "Graph",
+    "LocalService",
+    "LocalSession",
+    "Observed",
+    "Rows",
+    "Service",
+    "Session",
+]

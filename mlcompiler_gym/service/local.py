@@ -16,7 +16,7 @@ from typing import ClassVar
 from typing_extensions import override
 
 from mlcompiler_gym.errors import ServiceError, ServiceUnavailableError
-from mlcompiler_gym.service.executable import find_executable
+from mlcompiler_gym.service.executable import find_executable, find_installed
 from mlcompiler_gym.service.session import Service, Session, raise_for_error
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 
@@ -220,11 +220,17 @@ class LocalService(Service):
 
     def _start(self) -> None:
         executable = find_executable()
+        options = [f"--vocabularies={find_installed('vocabularies') or ''}"]
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             try:
                 self._process = subprocess.Popen(
-                    [executable, f"--control-fd={theirs.fileno()}", *self._arguments],
+                    [
+                        executable,
+                        f"--control-fd={theirs.fileno()}",
+                        *options,
+                        *self._arguments,
+                    ],
                     pass_fds=[theirs.fileno()],
                     # Ctrl-C is for the agent, not for compiles under way.
                     start_new_session=True,

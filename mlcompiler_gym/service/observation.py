@@ -28,8 +28,47 @@ class Rows(NamedTuple):
     values: NDArray[Any]
 
 
-#: Text and JSON are ``str``; a vector of the module is an array, of its pieces
-#: :class:`Rows`; several tensors are a dict of arrays by name.
+#: The tensors of a graph, in the order of Gymnasium's ``GraphInstance``.
+GRAPH = ("nodes", "edges", "edge_links")
+
+
+class Graph(NamedTuple):
+    """A graph of a module; ``docs/observations.md`` lists the columns.
+
+    Attributes:
+        nodes: int64 array of shape ``(nodes, columns)``.
+        edges: int64 array of shape ``(edges, columns)``.
+        edge_links: int64 array of shape ``(edges, 2)``: source and target of each
+            edge, as indices of nodes.
+        names: What each node is called; empty if nodes have no names.
+    """
+
+    nodes: NDArray[np.int64]
+    edges: NDArray[np.int64]
+    edge_links: NDArray[np.int64]
+    names: list[str]
+
+    def geometric(self) -> dict[str, NDArray[Any]]:
+        """The arrays of a ``torch_geometric.data.Data``, by argument.
+
+        ``Data(**{k: torch.from_numpy(v) for k, v in graph.geometric().items()})``
+        is the graph in PyTorch Geometric.
+
+        Returns:
+            ``x``, float32 of shape ``(nodes, columns)``; ``edge_index``, int64 of
+            shape ``(2, edges)``; ``edge_attr``, float32 of shape ``(edges,
+            columns)``. All are contiguous copies.
+        """
+        return {
+            "x": self.nodes.astype(np.float32),
+            "edge_index": self.edge_links.T.copy(),
+            "edge_attr": self.edges.astype(np.float32),
+        }
+
+
+#: Text and JSON are ``str``, bitcode is ``bytes``; a vector of the module is an
+#: array, of its pieces :class:`Rows`; nodes and edges are a :class:`Graph`, other
+#: tensors if there are several a dict of arrays by name.
 Observed: TypeAlias = Any
 
 
@@ -39,7 +78,11 @@ def decode(observation: pb.Observation) -> Observed:
     if not tensors:
         return observation.data or observation.text
     if len(tensors) > 1:
-        return {tensor.name: array(tensor) for tensor in tensors}
+        found = {tensor.name: array(tensor) for tensor in tensors}
+        if set(found) != set(GRAPH):
+            return found
+        nodes, edges, links = (found[name] for name in GRAPH)
+        return Graph(nodes, edges, links, list(observation.rows))
     values = array(tensors[0])
     if len(values.shape) == 1:
         return values

@@ -15,6 +15,16 @@
 using namespace llvm;
 using namespace mlcompiler;
 
+/// Unique within the module even if the function has no name.
+static std::string nameOf(const Function &F) {
+  if (F.hasName())
+    return F.getName().str();
+  std::string Name;
+  raw_string_ostream OS(Name);
+  F.printAsOperand(OS, /*PrintType=*/false);
+  return Name;
+}
+
 static constexpr char VectorName[] = "vector";
 
 void VectorSource::describe(proto::ObservationSpec &Spec) const {
@@ -100,7 +110,7 @@ Error VectorSource::observe(const ObservationContext &Context,
   case Scope::Function:
     for (Function &F : C.module())
       if (!F.isDeclaration())
-        append(functionRow(C, F), Out, F.getName().str());
+        append(functionRow(C, F), Out, nameOf(F));
     break;
   case Scope::Loop:
     addLoopRows(C, Out);
@@ -127,7 +137,7 @@ void VectorSource::addLoopRows(Compilation &C, proto::Observation &Out) {
       Row.assign(Size, 0);
       addLoop(*L, Row);
       append(Row, Out,
-             (F.getName() + ":loop" + Twine(Number++) + ":depth" +
+             (Twine(nameOf(F)) + ":loop" + Twine(Number++) + ":depth" +
               Twine(L->getLoopDepth()))
                  .str());
     }
@@ -146,7 +156,7 @@ void VectorSource::addCallSiteRows(Compilation &C, proto::Observation &Out) {
       addCallSite(*Call, Row);
       const Function *Callee = Call->getCalledFunction();
       append(Row, Out,
-             (F.getName() + ":call" + Twine(Number++) + ":" +
+             (Twine(nameOf(F)) + ":call" + Twine(Number++) + ":" +
               (Callee ? Callee->getName() : "indirect"))
                  .str());
     }

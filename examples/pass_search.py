@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Search for pass orderings that beat -Oz, forking the compile at each step.
+
+    python examples/pass_search.py --programs kernels:test --seconds 60
+
+Every program is searched for the given time on one processor. Results are written
+to a file as they come, and a run that was cut off goes on where it stopped. What is
+found is replayed in a fresh compile, and where the program can be run, checked
+to compute the same as the unoptimised one.
+"""
+
+import argparse
+import json
+import math
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+import mlcompiler_gym
+from mlcompiler_gym import PassOrderingEnv, ProgramError, load_programs, replay
+from mlcompiler_gym.policies import greedy_search, random_search
+
+#: The first of them is LLVM's own pipeline: a search may go on from there.
+OZ = "default<Oz>"
+Row = dict[str, Any]
+
+
+def make(program: str, objective: str, actions: list[str] | str) -> PassOrderingEnv:
+    gym.register_envs(mlcompiler_gym)
+    env = gym.make(
+        "mlcompiler/PassOrdering-v0",
+        programs=program,
+        objective=objective,
+        actions=actions,
+        deadline=20.0,
+    ).unwrapped
+    if not isinstance(env, PassOrderingEnv):
+        raise TypeError(f"{env} is not a PassOrderingEnv")
+    return env
+
+
+def action_names(name: str) -> list[str]:
+    env = make("kernels", "ir_instructions", name)
+    return list(env.setup.actions.meanings)
+
+
+def search(
+    program: str, objective: str, method: str, actions: str, seconds: float, seed: int
+) -> Row:
+    """One program's row of the table."""
+    env = make(program, objective, [OZ, *action_names(actions)])
+    try:
+        if method == "random":
+            found = random_search(env, seconds=seconds, seed=seed)
+        else:
+            # One half from the unoptimised program, one behind -Oz.
+            found = greedy_search(env, seconds=seconds / 2, seed=seed)
+            behind = greedy_search(env, seconds=seconds / 2, seed=seed, first=[0])
+            behind.tried += found.tried
+            found = min(behind, found, key=lambda each: each.value)
+        env.reset(seed=seed)
+        for action in found.actions:
+            env.step(action)
+        value = replay(env.trajectory, env.program).values[objective]
+        if value != found.values[objective]:
+            raise RuntimeError(f"{program} replays to {value}, not {found.values}")
+        try:
+            checked = "yes" if env.validate().ok else "NO"
+        except ProgramError:
+            checked = "-"
+        return {
+            "program": program,
+            "objective": objective,
+            "method": method,
+            "seconds": seconds,
+            "value": value,
+            "Oz": env.baseline[objective],
+            "tried": found.tried,
+            "same": checked,
+            "commandline": env.commandline(),
+        }
+    finally:
+        env.close()
+
+
+def show(rows: list[Row], console: Console) -> None:
+    table = Table("program", box=SIMPLE)
+    for column in ("-Oz", "found", "gain", "tried", "computes the same"):
+        table.add_column(column, justify="right")
+    for row in sorted(rows, key=lambda each: str(each["program"])):
+        gain = 1 - row["value"] / row["Oz"]
+        cells = (f"{row['Oz']:.0f}", f"{row['value']:.0f}", f"{gain:+.1%}")
+        table.add_row(row["program"], *cells, str(row["tried"]), row["same"])
+    console.print(table)
+    # What computes something else is no gain.
+    right = [row for row in rows if row["same"] != "NO"]
+    if right:
+        logs = [math.log(row["value"] / row["Oz"]) for row in right]
+        total = sum(r["value"] for r in right) / sum(r["Oz"] for r in right)
+        console.print(
+            f"{len(right)} programs: geometric mean "
+            f"{math.exp(sum(logs) / len(logs)) - 1:+.2%}, total {total - 1:+.2%}; "
+            f"{len(rows) - len(right)} left out because they compute something else"
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--programs", default="kernels:test", help="a set or program")
+    parser.add_argument("--limit", type=int, help="only the first so many of them")
+    parser.add_argument("--objective", default="ir_instructions")
+    parser.add_argument("--method", choices=("greedy", "random"), default="greedy")
+    parser.add_argument("--actions", default="llvm22", help="a set of actions")
+    parser.add_argument("--seconds", type=float, default=60.0, help="for each program")
+    parser.add_argument("--jobs", type=int, default=2, help="programs at a time")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--output", type=Path, default=Path("search.jsonl"))
+    args = parser.parse_args()
+
+    names = list(load_programs(args.programs).names)[: args.limit]
+    settings = (args.objective, args.method, args.actions, args.seconds, args.seed)
+    rows: list[Row] = []
+    if args.output.exists():
+        rows = [json.loads(line) for line in args.output.read_text().splitlines()]
+        rows = [
+            row
+            for row in rows
+            if (row["objective"], row["method"], row["seconds"])
+            == (args.objective, args.method, args.seconds)
+        ]
+    missing = [name for name in names if name not in {r["program"] for r in rows}]
+    console = Console()
+    with ProcessPoolExecutor(args.jobs) as pool, Progress(console=console) as progress:
+        task = progress.add_task("Programs", total=len(names))
+        progress.advance(task, len(names) - len(missing))
+        running = [pool.submit(search, name, *settings) for name in missing]
+        with args.output.open("a") as file:
+            for done in as_completed(running):
+                rows.append(done.result())
+                file.write(json.dumps(rows[-1]) + "\n")
+                file.flush()
+                progress.advance(task)
+    show([row for row in rows if row["program"] in names], console)
+
+
+if __name__ == "__main__":
+    main()

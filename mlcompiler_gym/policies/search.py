@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Search over pass orderings, by forking the compile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any
+
+import numpy as np
+
+from mlcompiler_gym.envs.core import CompilerEnv
+
+#: Actions that change nothing for the better and are taken all the same, to see
+#: what they make possible.
+_PATIENCE = 4
+
+
+@dataclass
+class SearchResult:
+    """The best that a search has found.
+
+    Attributes:
+        actions: They lead there from the episode's beginning.
+        value: Weighted sum of the objectives, each relative to its value at the
+            beginning; lower is better.
+        values: Of the objectives.
+        tried: Actions taken in all.
+    """
+
+    actions: list[int] = field(default_factory=list)
+    value: float = float("inf")
+    values: dict[str, float] = field(default_factory=dict)
+    tried: int = 0
+
+
+class _Search:
+    """What is shared by searches: time, randomness, and the best so far."""
+
+    def __init__(
+        self, env: CompilerEnv, info: dict[str, Any], seconds: float, seed: int | None
+    ) -> None:
+        self.env = env
+        self.rng = np.random.default_rng(seed)
+        self._until = monotonic() + seconds
+        self._initial: dict[str, float] = info["objective"]
+        self._weights = env.setup.scoring.weights
+        self.best = SearchResult()
+        self.better(env, info)
+
+    @property
+    def over(self) -> bool:
+        return monotonic() >= self._until
+
+    def value(self, info: dict[str, Any]) -> float:
+        values: dict[str, float] = info["objective"]
+        return sum(
+            weight * values[name] / (self._initial[name] or 1.0)
+            for name, weight in self._weights.items()
+        )
+
+    def better(self, env: CompilerEnv, info: dict[str, Any]) -> bool:
+        """Remember where an environment stands, if nothing was better."""
+        value = self.value(info)
+        if value >= self.best.value:
+            return False
+        self.best.value = value
+        self.best.actions = [int(action) for action in env.trajectory.actions]
+        self.best.values = dict(info["objective"])
+        return True
+
+    def take(self, env: CompilerEnv, action: int) -> dict[str, Any] | None:
+        """The info of a step; None if the compiler did not survive it."""
+        self.best.tried += 1
+        info = env.step(action)[4]
+        return None if "error" in info else info
+
+    def legal(self, env: CompilerEnv) -> list[int]:
+        return [int(action) for action in np.flatnonzero(env.action_masks())]
+
+
+def random_search(
+    env: CompilerEnv,
+    *,
+    seconds: float,
+    seed: int | None = None,
+    length: int = 30,
+    options: dict[str, Any] | None = None,
+) -> SearchResult:
+    """Sequences of random actions, each from the beginning.
+
+    Args:
+        env: A pass-ordering environment. It is reset.
+        seconds: Wall-clock time to search for.
+        seed: Of the search and of ``reset``.
+        length: Actions in a sequence.
+        options: For ``reset``.
+    """
+    _, info = env.reset(seed=seed, options=options)
+    search = _Search(env, info, seconds, seed)
+    while not search.over:
+        with env.fork() as twin:
+            for _ in range(length):
+                legal = search.legal(twin)
+                if search.over or not legal:
+                    break
+                step = search.take(twin, int(search.rng.choice(legal)))
+                if step is None:
+                    break
+                search.better(twin, step)
+    return search.best
+
+
+def greedy_search(
+    env: CompilerEnv,
+    *,
+    seconds: float,
+    seed: int | None = None,
+    first: Sequence[int] = (),
+    options: dict[str, Any] | None = None,
+) -> SearchResult:
+    """Try every action in a fork, take the best; start again from elsewhere.
+
+    Where no action is of use, some random ones are taken; where that has led
+    nowhere, the search begins anew behind a part of the best sequence known.
+
+    Args:
+        env: A pass-ordering environment. It is reset.
+        seconds: Wall-clock time to search for.
+        seed: Of the search and of ``reset``.
+        first: Actions that every sequence begins with.
+        options: For ``reset``.
+    """
+    _, info = env.reset(seed=seed, options=options)
+    search = _Search(env, info, seconds, seed)
+    for action in first:
+        step = search.take(env, action)
+        if step is None:
+            return search.best
+        search.better(env, step)
+        info = step
+    prefix: list[int] = []
+    while not search.over:
+        with env.fork() as start:
+            at = _follow(search, start, prefix, info)
+            if at is not None:
+                _climb(search, start, at)
+        known = search.best.actions[len(first) :]
+        prefix = known[: int(search.rng.integers(len(known) + 1))]
+    return search.best
+
+
+def _follow(
+    search: _Search, env: CompilerEnv, actions: Sequence[int], info: dict[str, Any]
+) -> dict[str, Any] | None:
+    """Take known actions, and a random one if there are any."""
+    for action in actions:
+        step = search.take(env, action)
+        if step is None:
+            return None
+        info = step
+    if actions and (legal := search.legal(env)):
+        return search.take(env, int(search.rng.choice(legal)))
+    return info
+
+
+def _climb(search: _Search, env: CompilerEnv, info: dict[str, Any]) -> None:
+    value = search.value(info)
+    idle = 0
+    while not search.over and idle < _PATIENCE:
+        best: tuple[float, int] | None = None
+        neutral = []
+        for action, step in _children(search, env):
+            reached = search.value(step)
+            if reached < value and (best is None or reached < best[0]):
+                best = reached, action
+            elif reached == value and not step["no_effect"]:
+                neutral.append(action)
+        if best is not None:
+            action, idle = best[1], 0
+        elif neutral:
+            action, idle = int(search.rng.choice(neutral)), idle + 1
+        else:
+            return
+        taken = search.take(env, action)
+        if taken is None:
+            return
+        value = search.value(taken)
+
+
+def _children(
+    search: _Search, env: CompilerEnv
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """What each action leads to, in random order, as long as there is time."""
+    for action in search.rng.permutation(search.legal(env)):
+        if search.over:
+            return
+        with env.fork() as twin:
+            step = search.take(twin, int(action))
+            if step is not None:
+                search.better(twin, step)
+                yield int(action), step

@@ -1,0 +1,391 @@
+//===- IR2Vec.cpp - IR2Vec embeddings -------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+///
+/// \file
+/// What LLVM's ir2vec::Embedder computes, to the rounding. LLVM makes a vector
+/// for each instruction; but all of it is linear in the seed embeddings, so
+/// here it is counted how often each entity enters, and multiplied once.
+///
+//===----------------------------------------------------------------------===//
+
+#include "llvm/Analysis/IR2Vec.h"
+#include "VectorSource.h"
+#include "Vocabularies.h"
+#include "llvm/ADT/BitVector.h"
+#include "llvm/ADT/DepthFirstIterator.h"
+#include "llvm/Analysis/LoopInfo.h"
+#include "llvm/IR/CFG.h"
+#include "llvm/IR/InstrTypes.h"
+#include "llvm/IR/IntrinsicInst.h"
+#include <limits>
+
+using namespace llvm;
+using namespace mlcompiler;
+
+namespace {
+
+/// The seed embeddings of all entities, weighted, in ir2vec::Vocabulary's
+/// order.
+class Seeds {
+public:
+  Error load(size_t Dimension);
+  bool isLoaded() const { return !Elements.empty(); }
+  void add(unsigned Entity, double Times, VectorSource::Row To) const;
+
+private:
+  std::vector<double> Elements;
+};
+
+/// How often entities enter a vector, by what LLVM's vocabulary maps to
+/// entities: to look that up for each instruction would take longer.
+template <typename Number> class Counts {
+public:
+  /// Everything but the operands.
+  void add(const Instruction &I, Number Times) {
+    Opcodes[I.getOpcode()] += Times;
+    Types[I.getType()->getTypeID()] += Times;
+    if (const auto *Compare = dyn_cast<CmpInst>(&I))
+      Predicates[Compare->getPredicate()] += Times;
+  }
+
+  void addOperand(const Value &Operand, Number Times) {
+    Operands[static_cast<unsigned>(kind(Operand))] += Times;
+  }
+
+  void multiply(const Seeds &By, VectorSource::Row To) const;
+
+private:
+  using Vocab = ir2vec::Vocabulary;
+
+  /// Vocabulary::getOperandKind, inline.
+  static Vocab::OperandKind kind(const Value &Operand) {
+    if (isa<Function>(Operand))
+      return Vocab::OperandKind::FunctionID;
+    if (Operand.getType()->isPointerTy())
+      return Vocab::OperandKind::PointerID;
+    if (isa<Constant>(Operand))
+      return Vocab::OperandKind::ConstantID;
+    return Vocab::OperandKind::VariableID;
+  }
+
+  Number Opcodes[Vocab::MaxOpcodes + 1] = {};
+  Number Types[Vocab::MaxTypeIDs] = {};
+  Number Operands[Vocab::MaxOperandKinds] = {};
+  Number Predicates[CmpInst::LAST_ICMP_PREDICATE + 1] = {};
+};
+
+/// Blocks that a walk has come to, by their numbers.
+class BlockSet {
+public:
+  explicit BlockSet(const Function &F) : Seen(F.getMaxBlockNumber()) {}
+
+  std::pair<unsigned, bool> insert(const BasicBlock *BB) {
+    const unsigned Number = BB->getNumber();
+    if (Seen.test(Number))
+      return {Number, false};
+    Seen.set(Number);
+    return {Number, true};
+  }
+  void completed(const BasicBlock *) {}
+
+private:
+  BitVector Seen;
+};
+
+class IR2Vec : public VectorSource {
+protected:
+  explicit IR2Vec(size_t Dimension) : Dimension(Dimension) {}
+
+  void describeVector(proto::TensorSpec &Spec) const final;
+  Error prepare(Compilation &C) final {
+    return Seed.isLoaded() ? Error::success() : Seed.load(Dimension);
+  }
+  bool hasLoops() const final { return true; }
+  bool hasCallSites() const final { return true; }
+
+  const size_t Dimension;
+  Seeds Seed;
+};
+
+class Symbolic : public IR2Vec {
+protected:
+  using IR2Vec::IR2Vec;
+
+  void addFunction(Function &F, Row To) final;
+  void addLoop(Loop &L, Row To) final;
+  void addCallSite(CallBase &Call, Row To) final;
+};
+
+class FlowAware : public IR2Vec {
+protected:
+  using IR2Vec::IR2Vec;
+
+  void addFunction(Function &F, Row To) final;
+  void addLoop(Loop &L, Row To) final;
+  void addCallSite(CallBase &Call, Row To) final;
+};
+
+template <typename Kind, size_t Dimension> class Sized final : public Kind {
+public:
+  Sized() : Kind(Dimension) {}
+};
+
+} // namespace
+
+static ObservationRegistry::Add<Sized<Symbolic, 75>>
+    X75("ir2vec",
+        "IR2Vec's symbolic embedding: the sum of the seed embeddings of the "
+        "opcode, type, operands and predicate of each instruction that can be "
+        "reached, weighted 1, 0.5, 0.2 and 0.2. Source: VenkataKeerthy et al., "
+        "TACO 2020; llvm/Analysis/IR2Vec.h.");
+static ObservationRegistry::Add<Sized<Symbolic, 300>>
+    X300("ir2vec-300d", "As ir2vec, with seed embeddings of 300 dimensions.");
+static ObservationRegistry::Add<Sized<FlowAware, 75>>
+    F75("ir2vec-flow-aware",
+        "IR2Vec's flow-aware embedding as LLVM simplifies it: as ir2vec, but "
+        "an operand that an earlier instruction computes counts with that "
+        "instruction's vector. It may be huge, or infinite, where much is "
+        "computed from little. Source: VenkataKeerthy et al., TACO 2020; "
+        "llvm/Analysis/IR2Vec.h.");
+static ObservationRegistry::Add<Sized<FlowAware, 300>>
+    F300("ir2vec-flow-aware-300d",
+         "As ir2vec-flow-aware, with seed embeddings of 300 dimensions.");
+
+//===----------------------------------------------------------------------===//
+// Seeds and counts
+//===----------------------------------------------------------------------===//
+
+Error Seeds::load(size_t Dimension) {
+  using Vocab = ir2vec::Vocabulary;
+  auto Loaded = mlcompiler::Vocabulary::load(
+      ("ir2vec-" + Twine(Dimension) + "d").str(),
+      {"Opcodes", "Types", "Arguments"}, Dimension);
+  if (!Loaded)
+    return Loaded.takeError();
+  std::vector<double> Read(Vocab::getCanonicalSize() * Dimension);
+  for (unsigned Entity = 0; Entity != Vocab::getCanonicalSize(); ++Entity) {
+    const bool IsOpcode = Entity < Vocab::MaxOpcodes;
+    const bool IsType =
+        !IsOpcode && Entity < Vocab::MaxOpcodes + Vocab::MaxCanonicalTypeIDs;
+    const double Weight = IsOpcode ? ir2vec::OpcWeight
+                          : IsType ? ir2vec::TypeWeight
+                                   : ir2vec::ArgWeight;
+    ArrayRef<double> Vector = (*Loaded)->find(IsOpcode ? "Opcodes"
+                                              : IsType ? "Types"
+                                                       : "Arguments",
+                                              Vocab::getStringKey(Entity));
+    for (size_t I = 0; I != Vector.size(); ++I)
+      Read[Entity * Dimension + I] = Weight * Vector[I];
+  }
+  Elements = std::move(Read);
+  return Error::success();
+}
+
+void Seeds::add(unsigned Entity, double Times, VectorSource::Row To) const {
+  if (!Times)
+    return;
+  const double *From = Elements.data() + Entity * To.size();
+  for (double &Element : To)
+    Element += Times * *From++;
+}
+
+template <typename Number>
+void Counts<Number>::multiply(const Seeds &By, VectorSource::Row To) const {
+  for (unsigned I = 1; I != std::size(Opcodes); ++I)
+    By.add(Vocab::getIndex(I), Opcodes[I], To);
+  for (unsigned I = 0; I != std::size(Types); ++I)
+    By.add(Vocab::getIndex(static_cast<Type::TypeID>(I)), Types[I], To);
+  for (unsigned I = 0; I != std::size(Operands); ++I)
+    By.add(Vocab::MaxOpcodes + Vocab::MaxCanonicalTypeIDs + I, Operands[I], To);
+  for (unsigned I = 0; I != std::size(Predicates); ++I)
+    if (Predicates[I])
+      By.add(Vocab::getIndex(static_cast<CmpInst::Predicate>(I)), Predicates[I],
+             To);
+}
+
+void IR2Vec::describeVector(proto::TensorSpec &Spec) const {
+  Spec.set_dtype(proto::FLOAT32);
+  Spec.add_shape(static_cast<int64_t>(Dimension));
+  setBounds(Spec, -std::numeric_limits<double>::infinity(),
+            std::numeric_limits<double>::infinity());
+  Spec.set_doc("the embedding, of no unit and not normalised");
+}
+
+/// Whether LLVM leaves it out.
+static bool isSkipped(const Instruction &I) {
+  return isa<DbgInfoIntrinsic, PseudoProbeInst>(I);
+}
+
+//===----------------------------------------------------------------------===//
+// Symbolic
+//===----------------------------------------------------------------------===//
+
+static void countInstruction(const Instruction &I, Counts<unsigned> &To) {
+  To.add(I, 1);
+  for (const Use &Operand : I.operands())
+    To.addOperand(*Operand, 1);
+}
+
+static void countBlock(const BasicBlock &BB, Counts<unsigned> &To) {
+  for (const Instruction &I : BB)
+    if (!isSkipped(I))
+      countInstruction(I, To);
+}
+
+void Symbolic::addFunction(Function &F, Row To) {
+  Counts<unsigned> Found;
+  BlockSet Reached(F);
+  for (const BasicBlock *BB : depth_first_ext(&F, Reached))
+    countBlock(*BB, Found);
+  Found.multiply(Seed, To);
+}
+
+void Symbolic::addLoop(Loop &L, Row To) {
+  Counts<unsigned> Found;
+  for (const BasicBlock *BB : L.blocks())
+    countBlock(*BB, Found);
+  Found.multiply(Seed, To);
+}
+
+void Symbolic::addCallSite(CallBase &Call, Row To) {
+  Counts<unsigned> Found;
+  countInstruction(Call, Found);
+  Found.multiply(Seed, To);
+}
+
+//===----------------------------------------------------------------------===//
+// Flow-aware
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+/// Counts how often entities enter the vectors of instructions when these are
+/// computed block by block. Goes through them backwards: how often an
+/// instruction counts is known once all that use it have been seen.
+class Flow {
+public:
+  explicit Flow(const Function &F) : Positions(F.getMaxBlockNumber()) {}
+
+  void append(const BasicBlock &BB) {
+    Blocks.push_back(&BB);
+    Positions[BB.getNumber()] = Blocks.size();
+  }
+
+  /// The instruction's vector is to be counted.
+  void want(const Instruction &I) { Times[&I] += 1; }
+  /// Those of all instructions in a block.
+  void want(const BasicBlock &BB) {
+    for (const Instruction &I : BB)
+      if (!isSkipped(I))
+        want(I);
+  }
+
+  void countWanted(Counts<double> &To);
+  /// Counts all there are. The blocks are those that can be reached, in the
+  /// order of a depth-first walk.
+  void countAll(Counts<double> &To);
+
+private:
+  /// Whether it has a vector when \p I's is computed. If not, LLVM takes it as
+  /// any other operand.
+  bool isBefore(const Instruction &Operand, const Instruction &I) const;
+  template <typename Before>
+  void count(const Instruction &I, double Often, Before IsBefore,
+             Counts<double> &To);
+
+  SmallVector<const BasicBlock *, 32> Blocks;
+  /// 1 for the first, 0 for those that are none of them.
+  SmallVector<unsigned, 32> Positions;
+  DenseMap<const Instruction *, double> Times;
+};
+
+} // namespace
+
+bool Flow::isBefore(const Instruction &Operand, const Instruction &I) const {
+  const BasicBlock *Of = Operand.getParent();
+  if (Of == I.getParent())
+    return Operand.comesBefore(&I);
+  const unsigned Position = Positions[Of->getNumber()];
+  return Position && Position < Positions[I.getParent()->getNumber()];
+}
+
+template <typename Before>
+void Flow::count(const Instruction &I, double Often, Before IsBefore,
+                 Counts<double> &To) {
+  To.add(I, Often);
+  for (const Use &Use : I.operands()) {
+    const auto *Operand = dyn_cast<Instruction>(Use);
+    if (Operand && IsBefore(*Operand, I))
+      Times[Operand] += Often;
+    else
+      To.addOperand(*Use, Often);
+  }
+}
+
+void Flow::countWanted(Counts<double> &To) {
+  for (const BasicBlock *BB : reverse(Blocks))
+    for (const Instruction &I : reverse(*BB))
+      if (auto Found = Times.find(&I); Found != Times.end())
+        count(
+            I, double(Found->second),
+            [this](const Instruction &Operand, const Instruction &I) {
+              return isBefore(Operand, I);
+            },
+            To);
+}
+
+void Flow::countAll(Counts<double> &To) {
+  for (const BasicBlock *BB : reverse(Blocks))
+    for (const Instruction &I : reverse(*BB)) {
+      if (isSkipped(I))
+        continue;
+      count(
+          I, 1 + (I.use_empty() ? 0 : Times.lookup(&I)),
+          [this](const Instruction &Operand, const Instruction &I) {
+            // What dominates another is come to before it.
+            return !isa<PHINode>(I) || isBefore(Operand, I);
+          },
+          To);
+    }
+}
+
+void FlowAware::addFunction(Function &F, Row To) {
+  Flow All(F);
+  BlockSet Reached(F);
+  for (const BasicBlock *BB : depth_first_ext(&F, Reached))
+    All.append(*BB);
+  Counts<double> Found;
+  All.countAll(Found);
+  Found.multiply(Seed, To);
+}
+
+/// In the order in which they stand in the function, as llvm-ir2vec goes
+/// through blocks and instructions.
+void FlowAware::addLoop(Loop &L, Row To) {
+  const Function &F = *L.getHeader()->getParent();
+  Flow All(F);
+  for (const BasicBlock &BB : F) {
+    All.append(BB);
+    if (L.contains(&BB))
+      All.want(BB);
+  }
+  Counts<double> Found;
+  All.countWanted(Found);
+  Found.multiply(Seed, To);
+}
+
+void FlowAware::addCallSite(CallBase &Call, Row To) {
+  Flow All(*Call.getFunction());
+  for (const BasicBlock &BB : *Call.getFunction()) {
+    All.append(BB);
+    if (&BB == Call.getParent())
+      break;
+  }
+  All.want(Call);
+  Counts<double> Found;
+  All.countWanted(Found);
+  Found.multiply(Seed, To);
+}

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Searches over pass orderings find what they say that they have found."""
+
+from collections.abc import Callable
+from typing import Any
+
+import gymnasium as gym
+import pytest
+
+import mlcompiler_gym  # noqa: F401
+from mlcompiler_gym import PassOrderingEnv, replay
+from mlcompiler_gym.policies import SearchResult, greedy_search, random_search
+
+
+def make(**settings: Any) -> PassOrderingEnv:
+    env = gym.make(
+        "mlcompiler/PassOrdering-v0", programs="kernels/lz", **settings
+    ).unwrapped
+    assert isinstance(env, PassOrderingEnv)
+    return env
+
+
+def check_replays(env: PassOrderingEnv, found: SearchResult) -> None:
+    _, info = env.reset()
+    for action in found.actions:
+        *_, info = env.step(action)
+    assert info["objective"] == found.values
+    assert replay(env.trajectory).values == found.values
+
+
+def test_greedy_gets_most_of_what_oz_gets() -> None:
+    env = make(actions="poset-odg34")
+    _, info = env.reset()
+    before = info["objective"]["ir_instructions"]
+    oz = env.baseline["ir_instructions"]
+    found = greedy_search(env, seconds=4, seed=0)
+    assert before - found.values["ir_instructions"] > 0.5 * (before - oz)
+    assert found.value == found.values["ir_instructions"] / before
+    check_replays(env, found)
+
+
+def test_random_search_never_ends_worse_than_it_began() -> None:
+    env = make()
+    _, info = env.reset()
+    found = random_search(env, seconds=2, seed=0)
+    assert found.tried > 0
+    assert found.values["ir_instructions"] <= info["objective"]["ir_instructions"]
+    check_replays(env, found)
+
+
+def test_a_search_may_begin_behind_given_actions() -> None:
+    env = make(actions=["default<Oz>", "sroa", "dce"])
+    found = greedy_search(env, seconds=1, seed=0, first=[0])
+    assert found.actions[0] == 0
+    assert found.values["ir_instructions"] <= env.baseline["ir_instructions"]
+
+
+def test_actions_that_crash_the_compiler_are_passed_over() -> None:
+    env = make(actions=["trigger-crash-function", "sroa", "instcombine"])
+    found = greedy_search(env, seconds=2, seed=0)
+    assert found.actions
+    assert 0 not in found.actions
+
+
+@pytest.mark.parametrize("search", [greedy_search, random_search])
+def test_no_action_is_taken_twice_where_that_is_illegal(
+    search: Callable[..., SearchResult],
+) -> None:
+    env = make(actions="poset-manual15", repeats=False)
+    found = search(env, seconds=2, seed=0)
+    assert len(set(found.actions)) == len(found.actions)
