@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
+import zipfile
 from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -124,20 +126,23 @@ def train_transe(
             ),
             negative_sampler_kwargs={"num_negs_per_pos": settings.negatives},
         )
-        checkpoints = work / "checkpoints"
-        checkpoints.mkdir(parents=True, exist_ok=True)
-        losses = loop.train(
-            factory,
-            num_epochs=settings.epochs,
-            batch_size=settings.batch,
-            use_tqdm=show,
-            use_tqdm_batch=False,
-            drop_last=False,
-            checkpoint_directory=checkpoints,
-            checkpoint_name=f"{fingerprint.hexdigest()[:32]}.pt",
-            checkpoint_frequency=1,
-            checkpoint_on_failure=True,
-        )
+        checkpoint = work / "checkpoints" / f"{fingerprint.hexdigest()[:32]}.pt"
+        checkpoint.parent.mkdir(parents=True, exist_ok=True)
+        _drop_if_broken(checkpoint)
+        with warnings.catch_warnings():
+            # PyKEEN asks for pinned memory whatever the device is.
+            warnings.filterwarnings("ignore", "'pin_memory' argument is set as true")
+            losses = loop.train(
+                factory,
+                num_epochs=settings.epochs,
+                batch_size=settings.batch,
+                use_tqdm=show,
+                use_tqdm_batch=False,
+                drop_last=False,
+                checkpoint_directory=checkpoint.parent,
+                checkpoint_name=checkpoint.name,
+                checkpoint_frequency=0,
+            )
         (weights,) = (
             representation(indices=None).detach().numpy()
             for representation in model.entity_representations
@@ -147,3 +152,9 @@ def train_transe(
     lengths = np.linalg.norm(weights, axis=1, keepdims=True)
     vectors = dict(zip(entities, weights / lengths, strict=True))
     return Trained(vectors, [float(loss) for loss in losses or []], len(rows))
+
+
+def _drop_if_broken(checkpoint: Path) -> None:
+    """PyKEEN does not write checkpoints atomically: half of one is none."""
+    if not zipfile.is_zipfile(checkpoint):
+        checkpoint.unlink(missing_ok=True)
