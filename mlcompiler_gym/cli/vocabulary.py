@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from statistics import fmean, stdev
 from typing import Annotated
 
 import typer
@@ -48,6 +49,9 @@ def train(
     per_package: Annotated[
         int | None, typer.Option(min=1, help="Programs of each package at most [all].")
     ] = None,
+    max_bytes: Annotated[
+        int | None, typer.Option(min=1, help="Leave out larger bitcode.")
+    ] = None,
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the triplets.")] = 20,
     samples: Annotated[int, typer.Option(min=1, help="Triplets per epoch.")] = 50_000,
     seed: Annotated[int, typer.Option(min=0, help="Of everything drawn.")] = 0,
@@ -76,6 +80,7 @@ def train(
         output=output,
         work=work or cache_root() / "vocabularies",
         per_package=per_package,
+        max_bytes=max_bytes,
         jobs=jobs,
     )
     typer.echo(f"written: {path}, and its card {path.parent / 'cards' / path.name}")
@@ -117,6 +122,9 @@ def probe(
     per_package: Annotated[
         int | None, typer.Option(min=1, help="Programs of each package at most [all].")
     ] = None,
+    max_bytes: Annotated[
+        int | None, typer.Option(min=1, help="Leave out larger bitcode.")
+    ] = None,
     seeds: Annotated[int, typer.Option(min=2, help="Random vocabularies.")] = 10,
     work: Annotated[
         Path | None,
@@ -128,7 +136,12 @@ def probe(
     from mlcompiler_gym.programs.progress import progress_bar
     from mlcompiler_gym.programs.pypi.cache import cache_root
     from mlcompiler_gym.vocabularies.modules import gather_modules
-    from mlcompiler_gym.vocabularies.probe import run_probes, table
+    from mlcompiler_gym.vocabularies.probe import (
+        class_of_neighbour,
+        random_like,
+        run_probes,
+        table,
+    )
     from mlcompiler_gym.vocabularies.reading import read_vectors
 
     path = Path(name) if name.endswith(".json") else vocabularies.path(name)
@@ -144,3 +157,14 @@ def probe(
         rows = run_probes(vectors, *modules, seeds=seeds, progress=bar.update)
     typer.echo(f"{len(modules[0])} modules to learn from, {len(modules[1])} to be told")
     typer.echo(table(rows))
+    if not kind.is_machine and path == vocabularies.path(path.stem):
+        seen = vocabularies.card(path.stem)["seen"].split()
+        random = [
+            class_of_neighbour(random_like(vectors, seed), seen)
+            for seed in range(seeds)
+        ]
+        typer.echo(
+            "nearest opcode or predicate is of the same class: "
+            f"{class_of_neighbour(vectors, seen):.3f} trained, "
+            f"{fmean(random):.3f} ± {stdev(random):.3f} random"
+        )

@@ -42,11 +42,16 @@ class Corpus:
 
 
 def choose(
-    names: Sequence[str], kind: Kind, level: Level, per_package: int | None
+    names: Sequence[str],
+    kind: Kind,
+    level: Level,
+    per_package: int | None,
+    max_bytes: int | None = None,
 ) -> list[Program]:
     """Programs of the named sets, the same number at most of each package.
 
-    Of a package's programs, sorted by name, evenly spaced ones are taken.
+    Of a package's programs that are small enough, sorted by name, evenly spaced ones
+    are taken.
     """
     source = load_programs(list(names), target=kind.architecture, level=level.front_end)
     if source.size is None:
@@ -55,6 +60,8 @@ def choose(
         )
     packages: dict[str, list[Program]] = {}
     for program in sorted(source, key=lambda program: program.name):
+        if max_bytes is not None and len(program.bitcode) > max_bytes:
+            continue
         # A kernel is a package of its own, and there are few of each.
         packages.setdefault(package_of(program.name), []).append(program)
     return [
@@ -76,6 +83,7 @@ def gather(
     *,
     work: Path,
     per_package: int | None,
+    max_bytes: int | None = None,
     jobs: int,
     show: bool = True,
 ) -> Corpus:
@@ -86,6 +94,7 @@ def gather(
         kind: What for.
         work: Folder for what is done so far.
         per_package: Programs of each package at most.
+        max_bytes: Larger bitcode is left out.
         jobs: Tools at once.
         show: Whether to draw a progress bar.
 
@@ -98,7 +107,7 @@ def gather(
     tasks = [
         (program, level)
         for level in kind.levels
-        for program in choose(names, kind, level, per_package)
+        for program in choose(names, kind, level, per_package, max_bytes)
     ]
     corpus = Corpus(programs=sorted({program.name for program, _ in tasks}))
 

@@ -17,12 +17,16 @@ from mlcompiler_gym.programs import Program
 from mlcompiler_gym.programs.named_set import package_of
 from mlcompiler_gym.programs.progress import progress_bar
 from mlcompiler_gym.vocabularies.corpus import choose, counts_of
+from mlcompiler_gym.vocabularies.errors import VocabularyError
 from mlcompiler_gym.vocabularies.kinds import Kind, Level
 from mlcompiler_gym.vocabularies.tools import run_tool
 from mlcompiler_gym.vocabularies.triplets import Triplet, compile_triplet_tool, optimise
 
 #: LLVM's weights of types and of operands, if the opcode's is 1.
 _IR_WEIGHTS = {"Type": 0.5, "Arg": 0.2}
+
+#: Every kind has it.
+_MEASURED = Level("Oz", "Oz")
 
 #: Mangled names of C++ functions that are defined, in llvm-dis's words.
 _CXX = re.compile(r"^define [^@]*@_Z", re.MULTILINE)
@@ -38,7 +42,8 @@ class Module:
         level: At which it was compiled.
         weights: Of each entity in the module's vector, all instructions together.
         instructions: Their number.
-        text_size: Bytes of ``.text`` that ``llc -O2`` makes of it.
+        text_size: Bytes of ``.text`` that ``llc -O2`` makes of it; measured at Oz
+            only, and 0 at all other levels.
         is_cxx: Whether it defines functions with C++'s names.
     """
 
@@ -81,6 +86,7 @@ def gather_modules(
     *,
     work: Path,
     per_package: int | None,
+    max_bytes: int | None = None,
     jobs: int,
     show: bool = True,
 ) -> list[Module]:
@@ -93,27 +99,37 @@ def gather_modules(
     tasks = [
         (program, level)
         for level in kind.levels
-        for program in choose(names, kind, level, per_package)
+        for program in choose(names, kind, level, per_package, max_bytes)
     ]
+
+    def measure(program: Program) -> tuple[int, bool]:
+        try:
+            return _measured(program, kind, work)
+        except VocabularyError:
+            return 0, False
 
     def make(task: tuple[Program, Level]) -> Module | None:
         program, level = task
         counts = counts_of(program, level, kind, tool, work)
         if isinstance(counts, str):
             return None
-        size, is_cxx = _measured(program, level, kind, work)
         weights, instructions = entity_weights(counts, kind)
-        if not size or not instructions:
+        text_size, is_cxx = measured.get(program.name, (0, False))
+        if not instructions or not text_size:
             return None
+        size = text_size if level.pipeline == _MEASURED.pipeline else 0
         package = package_of(program.name)
         return Module(
             program.name, package, level.pipeline, weights, instructions, size, is_cxx
         )
 
+    smallest = [p for p, level in tasks if level.pipeline == _MEASURED.pipeline]
     bar = progress_bar(len(tasks), "modules", unit="module", enabled=show)
     pool = ThreadPoolExecutor(jobs)
     modules = []
     try:
+        sizes = pool.map(measure, smallest)
+        measured = dict(zip((p.name for p in smallest), sizes, strict=True))
         for module in pool.map(make, tasks):
             bar.update()
             if module is not None:
@@ -124,14 +140,12 @@ def gather_modules(
     return modules
 
 
-def _measured(
-    program: Program, level: Level, kind: Kind, work: Path
-) -> tuple[int, bool]:
-    """Bytes of ``.text``, and whether it is C++."""
-    folder = f"{kind.architecture}-{level.front_end}-{level.pipeline}"
+def _measured(program: Program, kind: Kind, work: Path) -> tuple[int, bool]:
+    """Bytes of ``.text`` at Oz, and whether it is C++."""
+    folder = f"{kind.architecture}-{_MEASURED.front_end}-{_MEASURED.pipeline}"
     file = work / "sizes" / folder / program.sha256.hex()
     if not file.is_file():
-        optimised = optimise(program.bitcode, level)
+        optimised = optimise(program.bitcode, _MEASURED)
         code = run_tool(["llc-22", "-O2", "-filetype=obj", "-o", "-"], optimised)
         with tempfile.NamedTemporaryFile() as object_file:
             object_file.write(code)

@@ -34,6 +34,7 @@ def train(
     output: Path,
     work: Path,
     per_package: int | None = None,
+    max_bytes: int | None = None,
     jobs: int = 1,
     show: bool = True,
 ) -> Path:
@@ -49,6 +50,7 @@ def train(
         output: Folder for the file; the card goes to ``cards`` in it.
         work: Folder for counted triplets and checkpoints.
         per_package: Programs of each package at most.
+        max_bytes: Larger bitcode is left out.
         jobs: Tools of LLVM at once.
         show: Whether to draw progress bars.
 
@@ -61,7 +63,13 @@ def train(
     """
     kind = kind_named(kind_name)
     corpus = gather(
-        programs, kind, work=work, per_package=per_package, jobs=jobs, show=show
+        programs,
+        kind,
+        work=work,
+        per_package=per_package,
+        max_bytes=max_bytes,
+        jobs=jobs,
+        show=show,
     )
     entities = list_entities(kind)
     known = set(entities)
@@ -79,7 +87,12 @@ def train(
     path = output / f"{kind.name}-{settings.dimension}d.json"
     (output / "cards").mkdir(parents=True, exist_ok=True)
     write_file(path, content)
-    card = _card(kind, programs, per_package, settings, corpus, trained, entities)
+    card = {
+        "programs": list(programs),
+        "programs_per_package": per_package,
+        "bitcode_bytes_at_most": max_bytes,
+        **_card(kind, settings, corpus, trained, entities),
+    }
     card["bytes"] = len(content)
     card["sha256"] = hashlib.sha256(content).hexdigest()
     write_file(
@@ -110,8 +123,6 @@ def _number(value: float, digits: int) -> str:
 
 def _card(
     kind: Kind,
-    programs: Sequence[str],
-    per_package: int | None,
     settings: Settings,
     corpus: Corpus,
     trained: Trained,
@@ -125,8 +136,6 @@ def _card(
         "entities": len(entities),
         "entities_seen": len(trained.vectors),
         "seen": " ".join(name for name in entities if name in trained.vectors),
-        "programs": list(programs),
-        "programs_per_package": per_package,
         "modules": len(corpus.programs),
         "packages": dict(Counter(names)),
         "levels": [str(level) for level in kind.levels],
