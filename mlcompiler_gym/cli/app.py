@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 import mlcompiler_gym
 from mlcompiler_gym.cli.programs import programs
+from mlcompiler_gym.cli.serve import serve, serve_credentials
 from mlcompiler_gym.errors import MLCompilerGymError
 
 
@@ -35,6 +36,8 @@ app = typer.Typer(
     help="LLVM's decisions as Gymnasium environments.",
 )
 app.add_typer(programs, name="programs")
+app.command()(serve)
+app.command()(serve_credentials)
 
 
 def _print_version(wanted: bool) -> None:

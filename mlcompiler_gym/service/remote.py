@@ -7,7 +7,7 @@ import atexit
 import os
 import threading
 import weakref
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import grpc
 from typing_extensions import override
@@ -101,6 +101,10 @@ class GrpcService(Service):
         # Gymnasium copies the arguments of make(); a service is not data.
         return self
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        settings = (self.reconnect, self._stream_per_session)
+        return (_restore, (self.address, *settings))
+
     def stream(self) -> Stream:
         """The stream that the next session shall use."""
         with self._lock:
@@ -181,6 +185,15 @@ class GrpcService(Service):
         self._abandoned = (self._channel, self._stream)
         self._lock = threading.Lock()
         self._channel = self._stream = None
+
+
+def _restore(
+    address: Address, reconnect: float, stream_per_session: bool
+) -> GrpcService:
+    """A pickled service, in the process that it has come to."""
+    return GrpcService(
+        address, reconnect=reconnect, stream_per_session=stream_per_session
+    )
 
 
 def _after_fork_in_child() -> None:

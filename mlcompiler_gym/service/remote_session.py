@@ -93,6 +93,9 @@ class GrpcSession(Session):
         self._awaiting: deque[bytes] = deque()
         self._deadline_ms = 0
         self._closed_because = ""
+        #: Streams that have broken since the latest reply.
+        self._breaks = 0
+        self._look_until = 0.0
         self.opened = pb.OpenReply()
         #: Guards what the thread of the stream touches: the three below.
         self._lock = threading.Lock()
@@ -200,6 +203,7 @@ class GrpcSession(Session):
             event = self._inbox.popleft()
         if isinstance(event, bytes):
             self._service.reached = True
+            self._breaks = 0
             return pb.Reply.FromString(event)
         if isinstance(event, Broken):
             raise _StreamBrokenError(event)
@@ -212,21 +216,21 @@ class GrpcSession(Session):
 
     def _come_back(self, broken: Broken) -> None:
         """Do all again on another stream, and ask again what is awaited."""
-        until = time.monotonic() + self._service.reconnect
-        attempt = 0
+        if not self._breaks:
+            self._look_until = time.monotonic() + self._service.reconnect
         while True:
             error = self._service.explain(broken)
             if not (broken.passing and self._service.reached):
                 self.close()
                 raise error
-            if time.monotonic() > until:
+            if time.monotonic() > self._look_until:
                 self._closed_because = str(error)
                 self.close()
                 # What has been decided is lost; what has not may be begun again.
                 raise lost(str(error)) if self._record.requests else error
-            if attempt:
-                time.sleep(_PAUSES[min(attempt, len(_PAUSES)) - 1])
-            attempt += 1
+            if self._breaks:
+                time.sleep(_PAUSES[min(self._breaks, len(_PAUSES)) - 1])
+            self._breaks += 1
             try:
                 self._replay()
                 return

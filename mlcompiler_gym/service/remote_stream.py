@@ -47,6 +47,10 @@ class Broken:
 Event: TypeAlias = bytes | Ended | Broken
 
 
+_PASSED_ON = b"passed on"
+_NOT_UNDERSTOOD = b"not understood"
+
+
 class Receiver(Protocol):
     """A session, as its stream sees it."""
 
@@ -65,8 +69,10 @@ class Stream(abc.ABC):
         self._receivers: dict[int, Receiver] = {}
         self._numbered = 0
         self.broken: Broken | None = None
-        # No serialisers: what is sent is bytes already.
-        self._call = channel.stream_stream(method)(
+        # No serialiser: what is sent is bytes already. To pass replies on in the
+        # deserialiser, which gRPC calls as soon as they are there, saves waking
+        # the thread that takes them from the call.
+        self._call = channel.stream_stream(method, response_deserializer=self._pass_on)(
             self._outgoing(), metadata=tuple(metadata)
         )
         threading.Thread(target=self._read, name="mlcompiler-gym", daemon=True).start()
@@ -119,24 +125,31 @@ class Stream(abc.ABC):
     def _unpack(self, data: bytes) -> Iterable[frames.Item]:
         """What a message of the call carries."""
 
+    def _pass_on(self, data: bytes) -> bytes:
+        try:
+            items = self._unpack(data)
+        except DecodeError:
+            self.broken = Broken("UNIMPLEMENTED", "it does not speak this protocol")
+            return _NOT_UNDERSTOOD
+        for number, message in items:
+            with self._lock:
+                receiver = self._receivers.get(number)
+                if message is None:
+                    self._receivers.pop(number, None)
+            if receiver is not None:
+                receiver.deliver(self, Ended() if message is None else message)
+        return _PASSED_ON
+
     def _read(self) -> None:
         broken = Broken("OK", "the server has ended the stream")
         try:
-            for data in self._call:
-                for number, message in self._unpack(data):
-                    with self._lock:
-                        receiver = self._receivers.get(number)
-                        if message is None:
-                            self._receivers.pop(number, None)
-                    if receiver is not None:
-                        receiver.deliver(self, Ended() if message is None else message)
+            for taken in self._call:
+                if taken is _NOT_UNDERSTOOD:
+                    self._call.cancel()
         except grpc.RpcError as error:
             broken = Broken(error.code().name, error.details() or "")
-        except DecodeError:
-            self._call.cancel()
-            broken = Broken("UNIMPLEMENTED", "it does not speak this protocol")
         with self._lock:
-            self.broken = broken
+            broken = self.broken = self.broken or broken
             receivers = list(self._receivers.values())
             self._receivers.clear()
         self._queue.put(None)

@@ -14,10 +14,11 @@ from mlcompiler_gym.errors import MLCompilerGymError
 from mlcompiler_gym.service.frames import TOO_LARGE
 from mlcompiler_gym.service.server.hub import Hub
 from mlcompiler_gym.service.server.limits import Account
+from mlcompiler_gym.service.server.process import Process
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 
-_PREFIX = 4
-_CHUNK = 1 << 18
+#: Bytes of requests that a client may send ahead, beside a program.
+_AHEAD = 1 << 18
 #: First byte of a serialised Reply that is an error.
 _ERROR = b"\x7a"
 #: Codes of errors that are the compiler's, and no mistake of the client's.
@@ -55,7 +56,7 @@ class Channel:
         self._account = account
         #: Whether this is one of the account's sessions.
         self._entered = False
-        self.socket: socket.socket | None = None
+        self.process: Process | None = None
         self.replies: list[bytes] = []
         self.over = False
         self._pid = 0
@@ -65,19 +66,12 @@ class Channel:
         self._opening = False
         self._finishing = False
         self._ending = False
-        self._received = bytearray()
-        self._unsent: deque[tuple[memoryview, socket.socket | None]] = deque()
-
-    @property
-    def has_unsent(self) -> bool:
-        """Whether to wait until the process reads."""
-        return bool(self._unsent)
 
     def take(self, message: bytes) -> None:
         """A request of the client's."""
         if self.over or self._ending:
             return
-        if self._backlog() > self._account.limits.upload_bytes + _CHUNK:
+        if self._backlog() > self._account.limits.upload_bytes + _AHEAD:
             self._refuse("the requests are more than can be held back", ended=True)
         elif self._opening:
             self._held.append(message)
@@ -86,7 +80,7 @@ class Channel:
 
     def _backlog(self) -> int:
         held = sum(map(len, self._held)) if self._held else 0
-        return held + (sum(len(d) for d, _ in self._unsent) if self._unsent else 0)
+        return held + (self.process.unsent if self.process is not None else 0)
 
     def _serve(self, message: bytes) -> None:
         if message == TOO_LARGE:
@@ -145,7 +139,7 @@ class Channel:
         self._forward("fork", message, ours, theirs)
 
     def _attach(self, token: bytes) -> None:
-        if self.socket is not None:
+        if self.process is not None:
             self._answer(
                 error_reply(
                     pb.FAILED_PRECONDITION,
@@ -159,7 +153,7 @@ class Channel:
             self._answer(reply)
             return
         self._entered = True  # as the copy was
-        self._connect(copy.socket)
+        self.process = Process(copy.socket)
         self._set_pid(copy.pid)
         self._answer(pb.Reply(attach=pb.AttachReply()).SerializeToString())
 
@@ -183,90 +177,35 @@ class Channel:
             self._end()
 
     def _idle_at_end(self) -> bool:
-        return self._finishing and self.socket is None
-
-    def _connect(self, sock: socket.socket) -> None:
-        sock.setblocking(False)
-        self.socket = sock
+        return self._finishing and self.process is None
 
     def _forward(
         self,
         kind: str,
         message: bytes,
         copy: socket.socket | None = None,
-        descriptor: socket.socket | None = None,
+        theirs: socket.socket | None = None,
     ) -> None:
-        if self.socket is None:
+        if self.process is None:
             try:
-                self._connect(self._hub.service.connect_socket())
+                self.process = Process(self._hub.service.connect_socket())
             except (MLCompilerGymError, OSError) as error:
                 self._refuse(f"no session can be made: {error}", ended=True)
                 return
         self._asked.append(_Asked(kind, perf_counter(), copy=copy, message=message))
-        self._send(message, descriptor)
-
-    def _send(self, message: bytes, descriptor: socket.socket | None = None) -> None:
-        data = len(message).to_bytes(_PREFIX, "little") + message
-        self._unsent.append((memoryview(data), descriptor))
-        self.flush()
-
-    def flush(self) -> None:
-        """Send as much as the process has room for."""
-        assert self.socket is not None
-        while self._unsent:
-            data, descriptor = self._unsent[0]
-            try:
-                if descriptor is None:
-                    sent = self.socket.send(data)
-                else:
-                    sent = socket.send_fds(self.socket, [data], [descriptor.fileno()])
-                    descriptor.close()
-            except BlockingIOError:
-                return
-            except OSError:
-                # It has ended; what it said last is still to be read.
-                self._drop_unsent()
-                return
-            if sent == len(data):
-                self._unsent.popleft()
-            else:
-                self._unsent[0] = (data[sent:], None)
-        if self._finishing:
-            self._shut()
-
-    def _drop_unsent(self) -> None:
-        for _, descriptor in self._unsent:
-            if descriptor is not None:
-                descriptor.close()
-        self._unsent.clear()
+        self.process.send(message, theirs)
 
     def receive(self) -> None:
         """Take what the process has sent."""
-        if self.socket is None:
+        if self.process is None:
             return
-        try:
-            data = self.socket.recv(_CHUNK)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
-        if not data:
+        replies = self.process.receive()
+        if replies is None:
             self._lost()
             return
-        received = self._received
-        if not received and int.from_bytes(data[:_PREFIX], "little") == (
-            len(data) - _PREFIX
-        ):
-            self._reply(data[_PREFIX:])  # one whole reply, as mostly
-            return
-        received += data
-        while not self.over and len(received) >= _PREFIX:
-            end = _PREFIX + int.from_bytes(received[:_PREFIX], "little")
-            if len(received) < end:
-                break
-            reply = bytes(received[_PREFIX:end])
-            del received[:end]
-            self._reply(reply)
+        for reply in replies:
+            if not self.over:
+                self._reply(reply)
 
     def _reply(self, reply: bytes) -> None:
         if not self._asked:
@@ -317,8 +256,9 @@ class Channel:
         # Not to be repeated should it not be found again.
         again = asked._replace(kind="open", message=b"")
         self._asked.extendleft([again, _Asked("stored")])
-        self._send(upload.SerializeToString())
-        self._send(asked.message)
+        assert self.process is not None
+        self.process.send(upload.SerializeToString())
+        self.process.send(asked.message)
         return True
 
     def _keep_copy(self, reply: pb.Reply, asked: _Asked) -> bytes:
@@ -361,17 +301,10 @@ class Channel:
         self._finishing = True
         if self._held or self._opening:
             return
-        if self.socket is None:
+        if self.process is None:
             self._settle()
-        elif not self._unsent:
-            self._shut()
-
-    def _shut(self) -> None:
-        assert self.socket is not None
-        try:
-            self.socket.shutdown(socket.SHUT_WR)
-        except OSError:
-            self._end()
+        else:
+            self.process.finish()
 
     def close(self) -> None:
         """End the session now."""
@@ -381,15 +314,14 @@ class Channel:
         if self.over:
             return
         self.over = True
-        self._drop_unsent()
         for asked in self._asked:
             if asked.copy is not None:
                 asked.copy.close()
                 self._account.leave()
         self._asked.clear()
         self._held.clear()
-        if self.socket is not None:
-            self.socket.close()
+        if self.process is not None:
+            self.process.close()
         self._hub.pids.discard(self._pid)
         if self._entered:
             self._entered = False

@@ -18,6 +18,10 @@ from mlcompiler_gym.service.server.channel import Channel
 from mlcompiler_gym.service.server.hub import Hub
 from mlcompiler_gym.service.server.limits import Account
 
+#: Bytes of requests that are passed on at once, by a thread of all streams.
+_SMALL = 1 << 16
+_TAKEN = b"taken"
+
 #: Seconds by which a reply may be held up for those asked for together with it.
 _TOGETHER = 0.001
 
@@ -75,9 +79,9 @@ class Relay:
     in the end neither is the client.
     """
 
-    def __init__(self, hub: Hub, account: Account, codec: Codec) -> None:
+    def __init__(self, hub: Hub, codec: Codec) -> None:
         self._hub = hub
-        self._account = account
+        self._account: Account | None = None
         self._codec = codec
         #: Guards all below: of a channel only one thread may have hold.
         self._lock = threading.Lock()
@@ -97,12 +101,17 @@ class Relay:
         self._epoll.register(self._wake, select.EPOLLIN)
 
     def run(
-        self, requests: Iterator[bytes], context: grpc.ServicerContext
+        self,
+        requests: Iterator[bytes],
+        context: grpc.ServicerContext,
+        account: Account,
     ) -> Iterator[bytes]:
         """Serve the stream; its replies."""
+        self._account = account
         self._hub.add(self)
         try:
-            context.add_callback(self._abort)
+            if not context.add_callback(self._abort):
+                return  # the client has gone already
             threading.Thread(
                 target=self._read, args=(requests, context), daemon=True
             ).start()
@@ -130,11 +139,26 @@ class Relay:
             if not self._closed:
                 os.eventfd_write(self._wake, 1)
 
+    def take_soon(self, data: bytes) -> bytes:
+        """Take requests where gRPC deserialises them, as soon as they are there.
+
+        To wake another thread for that would take longer than all else that is
+        done here. What may take time, an upload, is left to :meth:`_read`.
+        """
+        if len(data) > _SMALL:
+            return data
+        try:
+            items = self._codec.unpack(data)
+        except DecodeError:
+            return data
+        self._take(items)
+        return _TAKEN
+
     def _read(self, requests: Iterator[bytes], context: grpc.ServicerContext) -> None:
         try:
             for data in requests:
-                items = self._codec.unpack(data)
-                self._take(items)
+                if data is not _TAKEN:
+                    self._take(self._codec.unpack(data))
         except DecodeError:
             context.set_code(grpc.StatusCode.INVALID_ARGUMENT)
             context.set_details("these bytes are not Frames of mlcompiler_gym.v1")
@@ -158,7 +182,7 @@ class Relay:
 
     def _take(self, items: Iterable[Item]) -> None:
         with self._lock:
-            if self._closed:
+            if self._closed or self._account is None:
                 return
             self._together = 0
             for number, message in items:
@@ -186,16 +210,17 @@ class Relay:
         if channel.replies or channel.over:
             self._ready.add(number)
             os.eventfd_write(self._wake, 1)
-        if channel.over or channel.socket is None:
+        if channel.over or channel.process is None:
             return
-        descriptor = channel.socket.fileno()
+        descriptor = channel.process.fileno()
         if self._by_descriptor.get(descriptor) != number:
             self._by_descriptor[descriptor] = number
             self._writing.discard(descriptor)
             self._epoll.register(descriptor, select.EPOLLIN)
-        if channel.has_unsent != (descriptor in self._writing):
+        unsent = channel.process.unsent > 0
+        if unsent != (descriptor in self._writing):
             self._writing ^= {descriptor}
-            events = select.EPOLLIN | (select.EPOLLOUT if channel.has_unsent else 0)
+            events = select.EPOLLIN | (select.EPOLLOUT if unsent else 0)
             self._epoll.modify(descriptor, events)
 
     def _forget(self, number: int) -> None:
@@ -223,8 +248,8 @@ class Relay:
                 channel = None if number is None else self._channels.get(number)
                 if number is None or channel is None:
                     continue
-                if event & select.EPOLLOUT:
-                    channel.flush()
+                if event & select.EPOLLOUT and channel.process is not None:
+                    channel.process.flush()
                 if event & ~select.EPOLLOUT:
                     channel.receive()
                 self._look_after(number, channel)

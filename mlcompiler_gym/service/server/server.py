@@ -8,7 +8,6 @@ import resource
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,10 +26,8 @@ from mlcompiler_gym.service.server.hub import Hub
 from mlcompiler_gym.service.server.limits import Accounts, Limits
 from mlcompiler_gym.service.server.log import make_log
 from mlcompiler_gym.service.server.programs import ProgramFolder
-from mlcompiler_gym.service.server.relay import Codec, ManySessions, OneSession, Relay
+from mlcompiler_gym.service.server.sessions import RELAY, SERVICE, Sessions
 
-_SERVICE = "mlcompiler_gym.v1.CompilerService"
-_RELAY = "mlcompiler_gym.v1.Relay"
 _SLACK = 4 << 20
 
 
@@ -106,6 +103,7 @@ class Server:
             log=make_log(json=config.json_logs, level=config.log_level),
         )
         self._health = health.HealthServicer()
+        self._hurry = threading.Event()
         self._stopped = threading.Event()
         self._description = self.hub.service.describe()
         self._server = self._make_server()
@@ -133,10 +131,6 @@ class Server:
 
     def _make_server(self) -> grpc.Server:
         config = self._config
-        handlers = {
-            _SERVICE: {"Session": self._handler(single=True)},
-            _RELAY: {"Sessions": self._handler(single=False)},
-        }
         interceptors: list[Any] = []
         if config.credentials is not None:
             tokens = auth.read_tokens(config.credentials)
@@ -147,7 +141,10 @@ class Server:
             interceptors=interceptors,
             maximum_concurrent_rpcs=config.streams + 8,
             options=[
-                ("grpc.max_receive_message_length", self._message_bytes()),
+                (
+                    "grpc.max_receive_message_length",
+                    config.limits.upload_bytes + _SLACK,
+                ),
                 ("grpc.max_send_message_length", -1),
                 # Two servers on one port would each get half of the clients.
                 ("grpc.so_reuseport", 0),
@@ -158,35 +155,12 @@ class Server:
                 ("grpc.keepalive_timeout_ms", 20_000),
             ],
         )
-        for service, methods in handlers.items():
-            handler = grpc.method_handlers_generic_handler(service, methods)
-            server.add_generic_rpc_handlers((handler,))
+        server.add_generic_rpc_handlers((Sessions(self.hub),))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         # Both are in the pool of descriptors once their modules are imported.
-        names = (_SERVICE, _RELAY, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        names = (SERVICE, RELAY, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, server)
         return server
-
-    def _message_bytes(self) -> int:
-        return self._config.limits.upload_bytes + _SLACK
-
-    def _handler(self, *, single: bool) -> grpc.RpcMethodHandler:
-        def serve(
-            requests: Iterator[bytes], context: grpc.ServicerContext
-        ) -> Iterator[bytes]:
-            codec: Codec = (
-                OneSession()
-                if single
-                else ManySessions(self._config.limits.upload_bytes + 1024)
-            )
-            if self.hub.draining:
-                context.abort(grpc.StatusCode.UNAVAILABLE, "the server is shut down")
-            client = auth.client_of(context)
-            self.hub.log.debug("stream", client=client, single=single)
-            account = self.hub.accounts.get(client)
-            yield from Relay(self.hub, account, codec).run(requests, context)
-
-        return grpc.stream_stream_rpc_method_handler(serve)
 
     def _listen(
         self, server: grpc.Server, host: str, port: int, *, secure: bool
@@ -235,7 +209,7 @@ class Server:
         return int(server.server_port), server
 
     def _set_health(self, status: Any) -> None:
-        for name in ("", _SERVICE, _RELAY):
+        for name in ("", SERVICE, RELAY):
             self._health.set(name, status)
 
     def stop(self, grace: float | None = None) -> None:
@@ -252,12 +226,17 @@ class Server:
         # yet to attach to a copy would suffer from.
         until = time.monotonic() + grace
         while self.hub.accounts.sessions() and time.monotonic() < until:
-            time.sleep(0.05)
+            if self._hurry.wait(0.05):
+                break
         left = self.hub.accounts.sessions()
         self._server.stop(0).wait()
         self._close()
         self.hub.log.info("stopped", sessions_cut_off=left)
         self._stopped.set()
+
+    def hurry(self) -> None:
+        """Let :meth:`stop` wait no longer."""
+        self._hurry.set()
 
     def _close(self) -> None:
         if self._health_server is not None:
