@@ -12,6 +12,7 @@ NAMES = (
     "observation_cost",
     "many_sessions",
     "regalloc",
+    "grpc",
     "validate_episodes",
 )
 

@@ -118,8 +118,9 @@ def test_fork_is_a_copy(url: str) -> None:
         base.step(action)
     twin = base.fork()
     assert twin.session.fileno() != base.session.fileno()
-    results = [[each.step(a)[0] for a in (1, 0, 1)] for each in (base, twin)]
-    np.testing.assert_equal(*results)
+    for action in (1, 0, 1):
+        ours, theirs = base.step(action)[0], twin.step(action)[0]
+        np.testing.assert_array_equal(ours, theirs)
     twin.step(0)
     base.step(1)
     assert twin.trajectory.actions[:-1] == base.trajectory.actions[:-1]
@@ -171,8 +172,8 @@ def _reset_in_child(url: str, out: Any) -> None:
 def test_child_processes_have_connections_of_their_own(url: str, method: str) -> None:
     env = gymnasium.make("mlcompiler/Inlining-v0", programs=SMALL, service=url)
     expected, _ = env.reset(seed=0)
-    context = multiprocessing.get_context(method)
-    out: Any = context.Queue()
+    context: Any = multiprocessing.get_context(method)
+    out = context.Queue()
     child = context.Process(target=_reset_in_child, args=(url, out))
     child.start()
     np.testing.assert_equal(out.get(timeout=60), expected)

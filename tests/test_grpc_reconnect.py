@@ -175,7 +175,7 @@ def test_an_environment_does_not_notice(restartable: Restartable) -> None:
         assert isinstance(env, CompilerEnv)
         env.reset(seed=0)
         env.action_space.seed(0)
-        rewards = []
+        rewards: list[float] = []
         done = False
         while not done:
             if restart and len(rewards) == 5:

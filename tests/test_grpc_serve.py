@@ -144,8 +144,9 @@ def test_no_process_outlives_a_server_that_is_killed(served: ServerProcess) -> N
     pids = [served.nursery().pid, *(s.opened.pid for s in sessions)]
     processes = [psutil.Process(pid) for pid in pids]
     served.kill()
-    for process in processes:
-        wait_until(lambda process=process: not process.is_running(), f"{process}")
+    wait_until(
+        lambda: not any(process.is_running() for process in processes), "all end"
+    )
     for session in sessions:
         session.close()
 

@@ -14,6 +14,9 @@ import typer
 from mlcompiler_gym.errors import ServiceUnavailableError
 
 _MIB = 1 << 20
+#: Of gRPC's: without its event engine there is a thread less between a socket and
+#: Python, which is a fifth of a round trip; see docs/service.md.
+EXPERIMENTS = "-event_engine_client,-event_engine_listener"
 
 
 def serve_credentials(
@@ -90,10 +93,7 @@ def serve(
     SIGTERM and Ctrl-C let sessions that are under way go on for a while; a second
     one ends them at once.
     """
-    # A thread of gRPC's own less in each message's way; see docs/service.md.
-    os.environ.setdefault(
-        "GRPC_EXPERIMENTS", "-event_engine_client,-event_engine_listener"
-    )
+    os.environ.setdefault("GRPC_EXPERIMENTS", EXPERIMENTS)
     try:
         from mlcompiler_gym.service.server import Config, Limits, Server
         from mlcompiler_gym.service.server.server import default_folder

@@ -251,6 +251,8 @@ class GrpcSession(Session):
                 self.close()
                 raise_for_error(reply)
             last = index + 1 == len(self._record.requests)
+            if reply.HasField("open"):
+                self.opened = reply.open  # by another process
             wrong = request[:1] == _OPEN and not reply.HasField("open")
             if wrong or (last and not self._record.agrees(reply)):
                 self.close()
