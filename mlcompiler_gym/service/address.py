@@ -93,4 +93,6 @@ class Address:
         """What the server knows this client by."""
         if self.credentials is None or not (self.credentials / TOKEN_FILE).exists():
             return None
-        return (self.credentials / TOKEN_FILE).read_text().strip()
+        # A server's folder may have several, of which each is as good.
+        tokens = (self.credentials / TOKEN_FILE).read_text().split()
+        return tokens[0] if tokens else None
