@@ -13,6 +13,7 @@ NAMES = (
     "many_sessions",
     "regalloc",
     "pass_ordering",
+    "grpc",
     "validate_episodes",
 )
 

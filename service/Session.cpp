@@ -280,6 +280,7 @@ void Session::dispatch(const proto::Request &Request) {
   case proto::Request::kDescribe:
   case proto::Request::kUpload:
   case proto::Request::kOpen:
+  case proto::Request::kAttach:
     E = fail(proto::FAILED_PRECONDITION,
              "this session is open; open another stream for that");
     break;

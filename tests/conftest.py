@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the tests share: a service of their own, and programs."""
 
+from __future__ import annotations
+
 import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gymnasium
 import psutil
@@ -16,6 +18,9 @@ from vectors import SMALL
 import mlcompiler_gym
 from mlcompiler_gym.envs import CompilerEnv, CompilerVectorEnv
 from mlcompiler_gym.service import Service
+
+if TYPE_CHECKING:
+    from mlcompiler_gym.service.server import Server
 
 # LLVM's own compile of a program of a few functions is what most tests need, and
 # milliseconds long; `leaf` is called from three sites, so there are decisions.
@@ -64,11 +69,45 @@ def service() -> Iterator[mlcompiler_gym.LocalService]:
         )
 
 
-@pytest.fixture(params=["local"])
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """A gRPC server of this test alone, which must leave no process behind."""
+    from mlcompiler_gym.service.server import Config, Server
+
+    server = Server(Config(log_level="error"))
+    pid = server.hub.service.pid
+    yield server
+    server.stop(grace=0)
+    assert pid is not None
+    assert wait_until(lambda: not processes_of(pid)), (
+        f"processes {processes_of(pid)} outlive their service"
+    )
+
+
+@pytest.fixture
+def grpc_service(server: Server) -> Iterator[Service]:
+    """Many sessions on one stream, as environments use the server."""
+    from mlcompiler_gym.service.remote import GrpcService
+
+    service = GrpcService(f"grpc://127.0.0.1:{server.port}")
+    yield service
+    service.close()
+
+
+@pytest.fixture
+def grpc_streams(server: Server) -> Iterator[Service]:
+    """A stream for each session, as the protocol has it."""
+    from mlcompiler_gym.service.remote import GrpcService
+
+    service = GrpcService(f"grpc://127.0.0.1:{server.port}", stream_per_session=True)
+    yield service
+    service.close()
+
+
+@pytest.fixture(params=["service", "grpc_service", "grpc_streams"])
 def any_service(request: pytest.FixtureRequest) -> Service:
     """A service by each transport in turn; what the protocol's tests run against."""
-    fixtures = {"local": "service"}
-    found = request.getfixturevalue(fixtures[request.param])
+    found = request.getfixturevalue(request.param)
     assert isinstance(found, Service)
     return found
 

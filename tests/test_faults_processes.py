@@ -143,7 +143,7 @@ def test_a_stopped_session_is_given_up(
     service: LocalService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The service has half a minute to report the deadline; not in a test.
-    monkeypatch.setattr(local, "_GRACE", 0.5)
+    monkeypatch.setattr(local, "GRACE", 0.5)
     session = service.open(inlining(limits=pb.Limits(deadline_ms=500)), CALLS)
     os.kill(session.opened.pid, signal.SIGSTOP)
     try:
@@ -158,7 +158,7 @@ def test_a_stopped_session_is_given_up(
 def test_a_stopped_session_of_a_vector_environment_is_given_up(
     service: LocalService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(local, "_GRACE", 0.5)
+    monkeypatch.setattr(local, "GRACE", 0.5)
     envs = gymnasium.make_vec(
         "mlcompiler/Inlining-v0",
         num_envs=2,

@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 import mlcompiler_gym
 from mlcompiler_gym.cli.programs import programs
+from mlcompiler_gym.cli.serve import serve, serve_credentials
 from mlcompiler_gym.cli.vocabulary import vocabulary
 from mlcompiler_gym.errors import MLCompilerGymError
 
@@ -37,6 +38,8 @@ app = typer.Typer(
 )
 app.add_typer(programs, name="programs")
 app.add_typer(vocabulary, name="vocabulary")
+app.command()(serve)
+app.command()(serve_credentials)
 
 
 def _print_version(wanted: bool) -> None:

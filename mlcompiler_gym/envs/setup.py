@@ -14,7 +14,7 @@ from mlcompiler_gym.envs.observer import Observer
 from mlcompiler_gym.envs.scoring import Scoring
 from mlcompiler_gym.envs.step_reward import StepReward
 from mlcompiler_gym.programs import ProgramsLike, ProgramSource, load_programs
-from mlcompiler_gym.service import LocalService, Service
+from mlcompiler_gym.service import Service, find_service
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 
 
@@ -32,7 +32,7 @@ class Settings(TypedDict, total=False):
     clang_flags: Sequence[str]
     deadline: float | None
     memory_limit: int | None
-    service: Service | None
+    service: Service | str | None
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def make_setup(
     clang_flags: Sequence[str] = (),
     deadline: float | None = 300.0,
     memory_limit: int | None = 4 << 30,
-    service: Service | None = None,
+    service: Service | str | None = None,
     function: str | None = None,
     reward: Literal["final", "dense"] = "final",
     step_reward: StepReward | None = None,
@@ -89,7 +89,7 @@ def make_setup(
     for name, value in (("deadline", deadline), ("memory_limit", memory_limit)):
         if value is not None and not 0 < value < math.inf:
             raise ValueError(f"{name} must be positive or None, not {value!r}")
-    service = service if service is not None else LocalService.shared()
+    service = find_service(service)
     description = service.describe()
     spec = service.describe_task(task, options)
     scoring = Scoring.parse(

@@ -21,7 +21,7 @@ from mlcompiler_gym.errors import (
 )
 from mlcompiler_gym.files import write_file
 from mlcompiler_gym.programs import Program, load_programs
-from mlcompiler_gym.service import LocalService, Service, Session
+from mlcompiler_gym.service import Service, Session, find_service
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 
 _FORMAT = "mlcompiler_gym trajectory 1"
@@ -114,14 +114,15 @@ def replay(
     trajectory: Trajectory,
     program: Program | None = None,
     *,
-    service: Service | None = None,
+    service: Service | str | None = None,
 ) -> Replay:
     """Compile once more with the same decisions, in one request.
 
     Args:
         trajectory: A complete episode.
         program: The program. ``None``: the one that has the recorded name.
-        service: Where to compile. ``None``: on this machine.
+        service: Where to compile, as for an environment. ``None``: on this
+            machine.
 
     Raises:
         TrajectoryError: The program is another one, or asks for more or fewer
@@ -144,7 +145,7 @@ def replay(
             f"{trajectory.program_sha256}, and {program.name} has "
             f"{program.sha256.hex()}"
         )
-    service = service if service is not None else LocalService.shared()
+    service = find_service(service)
     session = service.open(config.open_request(park=False), program)
     try:
         state = session.opened.state

@@ -17,19 +17,19 @@ from typing_extensions import override
 
 from mlcompiler_gym.errors import ServiceError, ServiceUnavailableError
 from mlcompiler_gym.service.executable import find_executable, find_installed
-from mlcompiler_gym.service.session import Service, Session, raise_for_error
+from mlcompiler_gym.service.session import (
+    GRACE,
+    Service,
+    Session,
+    lost,
+    raise_for_error,
+)
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 
 #: Bytes before a message that say how long it is.
 _PREFIX = 4
-#: Seconds by which the service may be late with reporting a passed deadline.
-_GRACE = 30.0
 #: Seconds that a service whose sockets are closed may take to end.
 _END = 5.0
-
-
-def _lost(message: str) -> ServiceError:
-    return ServiceError("SESSION_LOST", message, session_ended=True)
 
 
 class LocalSession(Session):
@@ -70,7 +70,7 @@ class LocalSession(Session):
     def _give_up(self, error: OSError) -> None:
         if self._socket.fileno() < 0:
             why = self._closed_because or "it was closed"
-            raise _lost(f"the session is gone: {why}; reset to get another")
+            raise lost(f"the session is gone: {why}; reset to get another")
         if error.errno in (errno.EPIPE, errno.ECONNRESET):
             # It may have said why before it went.
             return
@@ -124,7 +124,7 @@ class LocalSession(Session):
             data = b""
         if not data:
             self.close()
-            raise _lost(
+            raise lost(
                 "the session ended without a reply: its process was killed from "
                 "outside, by `kill -9` or for want of memory"
             )
@@ -135,7 +135,7 @@ class LocalSession(Session):
         self.close()
         return ServiceError(
             "DEADLINE_EXCEEDED",
-            f"no reply {_GRACE:.0f} s after the deadline of {self._deadline_ms} ms; "
+            f"no reply {GRACE:.0f} s after the deadline of {self._deadline_ms} ms; "
             "is the process stopped?",
             session_ended=True,
         )
@@ -143,7 +143,7 @@ class LocalSession(Session):
     @property
     @override
     def patience(self) -> float | None:
-        return self._deadline_ms / 1000 + _GRACE if self._deadline_ms else None
+        return self._deadline_ms / 1000 + GRACE if self._deadline_ms else None
 
     @override
     def fileno(self) -> int:
@@ -244,6 +244,10 @@ class LocalService(Service):
 
     @override
     def connect(self) -> LocalSession:
+        return LocalSession(self.connect_socket())
+
+    def connect_socket(self) -> socket.socket:
+        """A new stream, as the socket that it is."""
         ours, theirs = socket.socketpair()
         with theirs, self._lock:
             if not self._hand_over(theirs):
@@ -252,8 +256,8 @@ class LocalService(Service):
                 self._start()
                 if not self._hand_over(theirs):
                     ours.close()
-                    raise self.explain_loss(_lost("the service is gone"))
-        return LocalSession(ours)
+                    raise self.explain_loss(lost("the service is gone"))
+        return ours
 
     @override
     def explain_loss(self, error: ServiceError) -> Exception:

@@ -28,8 +28,16 @@ def raise_for_error(reply: pb.Reply) -> None:
         )
 
 
+#: Seconds by which the service may be late with reporting a passed deadline.
+GRACE = 30.0
+
 #: How often a stream is begun that is lost before anything has come of it.
 ATTEMPTS = 3
+
+
+def lost(message: str) -> ServiceError:
+    """The error of a session that ended without saying why."""
+    return ServiceError("SESSION_LOST", message, session_ended=True)
 
 
 class Session(abc.ABC):
@@ -42,6 +50,8 @@ class Session(abc.ABC):
 
     #: Reply of the ``Open`` that began this session (of its original, if forked).
     opened: pb.OpenReply
+    #: What is compiled, for transports that may have to upload it again.
+    program: Program | None = None
 
     @abc.abstractmethod
     def send(self, request: bytes) -> None:
@@ -138,6 +148,7 @@ class Opening:
     def _begin(self) -> None:
         self._attempt += 1
         self.session = self._service.connect()
+        self.session.program = self._program
         self.session.set_deadline(self._deadline_ms)
         self.session.send(self._request)
 

@@ -31,6 +31,16 @@ class ActionSpec(_message.Message):
     tensor: TensorSpec
     def __init__(self, tensor: _Optional[_Union[TensorSpec, _Mapping]] = ..., meanings: _Optional[_Iterable[str]] = ..., mask: _Optional[str] = ...) -> None: ...
 
+class Attach(_message.Message):
+    __slots__ = ["token"]
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    token: bytes
+    def __init__(self, token: _Optional[bytes] = ...) -> None: ...
+
+class AttachReply(_message.Message):
+    __slots__ = []
+    def __init__(self) -> None: ...
+
 class Close(_message.Message):
     __slots__ = []
     def __init__(self) -> None: ...
@@ -99,10 +109,12 @@ class Fork(_message.Message):
     def __init__(self) -> None: ...
 
 class ForkReply(_message.Message):
-    __slots__ = ["pid"]
+    __slots__ = ["pid", "token"]
     PID_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
     pid: int
-    def __init__(self, pid: _Optional[int] = ...) -> None: ...
+    token: bytes
+    def __init__(self, pid: _Optional[int] = ..., token: _Optional[bytes] = ...) -> None: ...
 
 class FunctionOutcome(_message.Message):
     __slots__ = ["function", "measurements"]
@@ -257,7 +269,8 @@ class Outcome(_message.Message):
     def __init__(self, measurements: _Optional[_Iterable[_Union[Measurement, _Mapping]]] = ..., functions: _Optional[_Iterable[_Union[FunctionOutcome, _Mapping]]] = ...) -> None: ...
 
 class Reply(_message.Message):
-    __slots__ = ["close", "describe", "emit", "error", "fork", "measure", "observe", "open", "step", "upload"]
+    __slots__ = ["attach", "close", "describe", "emit", "error", "fork", "measure", "observe", "open", "step", "upload"]
+    ATTACH_FIELD_NUMBER: _ClassVar[int]
     CLOSE_FIELD_NUMBER: _ClassVar[int]
     DESCRIBE_FIELD_NUMBER: _ClassVar[int]
     EMIT_FIELD_NUMBER: _ClassVar[int]
@@ -268,6 +281,7 @@ class Reply(_message.Message):
     OPEN_FIELD_NUMBER: _ClassVar[int]
     STEP_FIELD_NUMBER: _ClassVar[int]
     UPLOAD_FIELD_NUMBER: _ClassVar[int]
+    attach: AttachReply
     close: CloseReply
     describe: DescribeReply
     emit: EmitReply
@@ -278,10 +292,11 @@ class Reply(_message.Message):
     open: OpenReply
     step: State
     upload: UploadReply
-    def __init__(self, describe: _Optional[_Union[DescribeReply, _Mapping]] = ..., upload: _Optional[_Union[UploadReply, _Mapping]] = ..., open: _Optional[_Union[OpenReply, _Mapping]] = ..., step: _Optional[_Union[State, _Mapping]] = ..., fork: _Optional[_Union[ForkReply, _Mapping]] = ..., observe: _Optional[_Union[ObserveReply, _Mapping]] = ..., measure: _Optional[_Union[MeasureReply, _Mapping]] = ..., emit: _Optional[_Union[EmitReply, _Mapping]] = ..., close: _Optional[_Union[CloseReply, _Mapping]] = ..., error: _Optional[_Union[Error, _Mapping]] = ...) -> None: ...
+    def __init__(self, describe: _Optional[_Union[DescribeReply, _Mapping]] = ..., upload: _Optional[_Union[UploadReply, _Mapping]] = ..., open: _Optional[_Union[OpenReply, _Mapping]] = ..., step: _Optional[_Union[State, _Mapping]] = ..., fork: _Optional[_Union[ForkReply, _Mapping]] = ..., observe: _Optional[_Union[ObserveReply, _Mapping]] = ..., measure: _Optional[_Union[MeasureReply, _Mapping]] = ..., emit: _Optional[_Union[EmitReply, _Mapping]] = ..., close: _Optional[_Union[CloseReply, _Mapping]] = ..., attach: _Optional[_Union[AttachReply, _Mapping]] = ..., error: _Optional[_Union[Error, _Mapping]] = ...) -> None: ...
 
 class Request(_message.Message):
-    __slots__ = ["close", "deadline_ms", "describe", "emit", "fork", "measure", "observe", "open", "step", "upload"]
+    __slots__ = ["attach", "close", "deadline_ms", "describe", "emit", "fork", "measure", "observe", "open", "step", "upload"]
+    ATTACH_FIELD_NUMBER: _ClassVar[int]
     CLOSE_FIELD_NUMBER: _ClassVar[int]
     DEADLINE_MS_FIELD_NUMBER: _ClassVar[int]
     DESCRIBE_FIELD_NUMBER: _ClassVar[int]
@@ -292,6 +307,7 @@ class Request(_message.Message):
     OPEN_FIELD_NUMBER: _ClassVar[int]
     STEP_FIELD_NUMBER: _ClassVar[int]
     UPLOAD_FIELD_NUMBER: _ClassVar[int]
+    attach: Attach
     close: Close
     deadline_ms: int
     describe: Describe
@@ -302,7 +318,7 @@ class Request(_message.Message):
     open: Open
     step: Step
     upload: Upload
-    def __init__(self, describe: _Optional[_Union[Describe, _Mapping]] = ..., upload: _Optional[_Union[Upload, _Mapping]] = ..., open: _Optional[_Union[Open, _Mapping]] = ..., step: _Optional[_Union[Step, _Mapping]] = ..., fork: _Optional[_Union[Fork, _Mapping]] = ..., observe: _Optional[_Union[Observe, _Mapping]] = ..., measure: _Optional[_Union[Measure, _Mapping]] = ..., emit: _Optional[_Union[Emit, _Mapping]] = ..., close: _Optional[_Union[Close, _Mapping]] = ..., deadline_ms: _Optional[int] = ...) -> None: ...
+    def __init__(self, describe: _Optional[_Union[Describe, _Mapping]] = ..., upload: _Optional[_Union[Upload, _Mapping]] = ..., open: _Optional[_Union[Open, _Mapping]] = ..., step: _Optional[_Union[Step, _Mapping]] = ..., fork: _Optional[_Union[Fork, _Mapping]] = ..., observe: _Optional[_Union[Observe, _Mapping]] = ..., measure: _Optional[_Union[Measure, _Mapping]] = ..., emit: _Optional[_Union[Emit, _Mapping]] = ..., close: _Optional[_Union[Close, _Mapping]] = ..., attach: _Optional[_Union[Attach, _Mapping]] = ..., deadline_ms: _Optional[int] = ...) -> None: ...
 
 class State(_message.Message):
     __slots__ = ["decisions", "features", "finished", "function", "measurements", "no_effect", "observations", "outcome"]
