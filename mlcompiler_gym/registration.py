@@ -6,6 +6,11 @@ from gymnasium.envs.registration import register, registry
 #: By name: the module, the class, and the function that makes a vector of them.
 _ENVS = {
     "mlcompiler/Inlining-v0": ("inlining", "InliningEnv", "make_vector"),
+    "mlcompiler/LoopDistribution-v0": (
+        "loop_distribution",
+        "LoopDistributionEnv",
+        "make_vector",
+    ),
     "mlcompiler/RegAllocEviction-v0": (
         "regalloc",
         "RegAllocEvictionEnv",

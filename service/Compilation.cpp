@@ -180,14 +180,14 @@ Error Compilation::parsePipeline(StringRef Text) {
 }
 
 Error Compilation::optimize(
-    function_ref<void(ModuleAnalysisManager &)> Prepare) {
+    function_ref<void(PassBuilder &, ModuleAnalysisManager &)> Prepare) {
   PassPipeline P(Context, *Target);
   P.Standard.registerCallbacks(P.Callbacks, &P.Modules);
   P.Callbacks.registerBeforeNonSkippedPassCallback(
       [](StringRef Pass, Any IR) { crash::enterPass(Pass, unitName(IR)); });
   TargetLibraryInfoImpl Library(M->getTargetTriple());
   P.Functions.registerPass([&] { return TargetLibraryAnalysis(Library); });
-  Prepare(P.Modules);
+  Prepare(P.Builder, P.Modules);
   P.Builder.registerModuleAnalyses(P.Modules);
   P.Builder.registerCGSCCAnalyses(P.SCCs);
   P.Builder.registerFunctionAnalyses(P.Functions);

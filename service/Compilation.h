@@ -37,9 +37,10 @@ public:
   llvm::Error parsePipeline(llvm::StringRef Text);
 
   /// Runs the pipeline. \p Prepare may register analyses before LLVM's own, and
-  /// so take their place.
-  llvm::Error
-  optimize(llvm::function_ref<void(llvm::ModuleAnalysisManager &)> Prepare);
+  /// so take their place, and passes at extension points.
+  llvm::Error optimize(llvm::function_ref<void(llvm::PassBuilder &,
+                                               llvm::ModuleAnalysisManager &)>
+                           Prepare);
 
   /// The module as it stands, written out. Leaves the module untouched.
   llvm::Expected<llvm::SmallVector<char, 0>> emit(proto::Emit::Format Format);

@@ -76,10 +76,13 @@ Error Session::open(StringRef Program) {
   if (Error E = observe({*Compile, nullptr, {}}, Options.observations(),
                         /*Strict=*/false, Unused))
     return E;
-  if (Error E = Compile->optimize([&](ModuleAnalysisManager &MAM) {
-        if (Decider)
-          Decider->install(MAM);
-      }))
+  if (Error E =
+          Compile->optimize([&](PassBuilder &PB, ModuleAnalysisManager &MAM) {
+            if (!Decider)
+              return;
+            Decider->install(PB);
+            Decider->install(MAM);
+          }))
     return E;
   if (!Decider || !Decider->decidesInCodegen())
     return Error::success();

@@ -3,6 +3,7 @@
 
 from mlcompiler_gym.envs.core import CompilerEnv
 from mlcompiler_gym.envs.inlining import InliningEnv
+from mlcompiler_gym.envs.loop_distribution import LoopDistributionEnv
 from mlcompiler_gym.envs.regalloc import RegAllocEvictionEnv, RegAllocPriorityEnv
 from mlcompiler_gym.envs.trajectory import Trajectory, replay
 from mlcompiler_gym.envs.vector import CompilerVectorEnv
@@ -11,6 +12,7 @@ __all__ = [
     "CompilerEnv",
     "CompilerVectorEnv",
     "InliningEnv",
+    "LoopDistributionEnv",
     "RegAllocEvictionEnv",
     "RegAllocPriorityEnv",
     "Trajectory",

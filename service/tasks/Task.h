@@ -16,6 +16,7 @@
 
 namespace llvm {
 class MachineFunction;
+class PassBuilder;
 namespace legacy {
 class PassManagerBase;
 }
@@ -43,6 +44,9 @@ public:
 
   /// Called before the pipeline is built; may register analyses.
   virtual void install(llvm::ModuleAnalysisManager &MAM) {}
+
+  /// Called then, too; may have passes of its own run at extension points.
+  virtual void install(llvm::PassBuilder &PB) {}
 
   /// Whether decisions come up when code is generated, and not in the pipeline.
   virtual bool decidesInCodegen() const { return false; }
