@@ -19,6 +19,10 @@ using namespace mlcompiler;
 /// overflows.
 static constexpr int64_t Limit = int64_t(1) << 40;
 
+/// Iterations between two accesses from which on it pays to find out at run
+/// time whether the loop has that many.
+static constexpr int64_t FarApart = 256;
+
 DependenceTester::DependenceTester(Loop &L, ScalarEvolution &SE, AAResults &AA)
     : L(L), SE(SE), AA(AA) {
   this->AA.enableCrossIterationMode();
@@ -148,6 +152,9 @@ std::optional<Conflict> DependenceTester::byDistance(const Address &X,
   Found.Backward = First < 0;
   if (First == Last)
     Found.Distance = First;
+  // Arrays that lie far apart in one object meet only if the loop runs on from
+  // one into the other.
+  Found.Checkable = First >= FarApart || Last <= -FarApart;
   return Found;
 }
 
@@ -165,9 +172,11 @@ Conflict DependenceTester::test(Instruction &First, Instruction &Second) {
   // A copy, for the second may make the table grow.
   const Address X = address(First);
   const Address Y = address(Second);
-  if (std::optional<Conflict> Known = byDistance(X, Y, Same))
+  const AccessRange XRange = range(First), YRange = range(Second);
+  if (std::optional<Conflict> Known = byDistance(X, Y, Same)) {
+    Known->Checkable &= !Same && XRange && YRange;
     return *Known;
-  AccessRange XRange = range(First), YRange = range(Second);
+  }
   if (!Same && areDisjoint(XRange, YRange))
     return {};
   Conflict Unknown;

@@ -9,7 +9,6 @@
 #include "llvm/ADT/SmallSet.h"
 #include "llvm/Analysis/CFG.h"
 #include "llvm/Analysis/LoopIterator.h"
-#include "llvm/Analysis/ValueTracking.h"
 #include "llvm/IR/IntrinsicInst.h"
 #include "llvm/Transforms/Utils/ScalarEvolutionExpander.h"
 
@@ -21,8 +20,6 @@ static constexpr size_t MaxInstructions = 2000;
 static constexpr size_t MaxAccesses = 200;
 /// Loops that need more checks at run time are not split at what they check.
 static constexpr size_t MaxChecks = 32;
-/// Instructions that are rather computed again than loaded.
-static constexpr unsigned CheapInstructions = 4;
 
 std::unique_ptr<LoopGraph> LoopGraph::build(Loop &L, const Analyses &A,
                                             std::string &Reason) {
@@ -244,156 +241,4 @@ BitVector LoopGraph::reach(unsigned From) const {
         Open.push_back(To);
       }
   return Reached;
-}
-
-void LoopGraph::findNodes() {
-  std::vector<unsigned> Roots;
-  BitVector Stores(Body.size());
-  for (unsigned I = 0; I != Body.size(); ++I)
-    if (isa<StoreInst>(Body[I]))
-      Stores.set(I);
-  for (unsigned I = 0; I != Body.size(); ++I) {
-    // What a store needs, too, is there for later uses anyway.
-    const bool UsedLater =
-        !Control.test(I) && any_of(Body[I]->users(), [&](const User *U) {
-          return !L.contains(cast<Instruction>(U));
-        });
-    if (Stores.test(I) || (UsedLater && !reach(I).anyCommon(Stores)))
-      Roots.push_back(I);
-  }
-  // What is frozen twice may be frozen to two values, so all that it goes into
-  // stays together.
-  for (unsigned I = 0; I != Body.size(); ++I) {
-    if (!isa<FreezeInst>(Body[I]))
-      continue;
-    BitVector Reached = reach(I);
-    for (unsigned Root : Roots)
-      if (Reached.test(Root))
-        Edges[Root].push_back(I);
-  }
-  std::vector<BitVector> Reached;
-  for (unsigned Root : Roots)
-    Reached.push_back(reach(Root));
-  std::vector<LoopNode> Found;
-  std::vector<BitVector> NodeReached;
-  BitVector Placed(Roots.size());
-  for (unsigned I = 0; I != Roots.size(); ++I) {
-    if (Placed.test(I))
-      continue;
-    LoopNode N;
-    for (unsigned J = I; J != Roots.size(); ++J)
-      if (I == J || (Reached[I].test(Roots[J]) && Reached[J].test(Roots[I]))) {
-        Placed.set(J);
-        N.Roots.push_back(Roots[J]);
-      }
-    Found.push_back(std::move(N));
-    NodeReached.push_back(Reached[I]);
-  }
-  orderNodes(std::move(Found), NodeReached);
-}
-
-void LoopGraph::orderNodes(std::vector<LoopNode> Found,
-                           ArrayRef<BitVector> Reached) {
-  std::vector<unsigned> Order;
-  BitVector Placed(Found.size());
-  auto Precedes = [&](unsigned From, unsigned To) {
-    return From != To && Reached[From].test(Found[To].Roots.front());
-  };
-  auto IsReady = [&](unsigned N) {
-    for (unsigned Other = 0; Other != Found.size(); ++Other)
-      if (!Placed.test(Other) && Precedes(Other, N))
-        return false;
-    return true;
-  };
-  while (Order.size() != Found.size())
-    for (unsigned N = 0; N != Found.size(); ++N)
-      if (!Placed.test(N) && IsReady(N)) {
-        Placed.set(N);
-        Order.push_back(N);
-        break;
-      }
-  for (unsigned From : Order) {
-    NodeEdges.emplace_back(Found.size());
-    for (auto [To, Old] : enumerate(Order))
-      if (Precedes(From, Old))
-        NodeEdges.back().set(To);
-  }
-  NodeOf.assign(Body.size(), -1);
-  for (unsigned N : Order) {
-    for (unsigned Root : Found[N].Roots)
-      NodeOf[Root] = Nodes.size();
-    Nodes.push_back(std::move(Found[N]));
-  }
-}
-
-/// Whether \p V, an address, is there or can be computed already at \p Before;
-/// notes what it takes.
-bool LoopGraph::canMoveTo(const Value *V, const Instruction *Before,
-                          BitVector &Moved) const {
-  const auto *I = dyn_cast<Instruction>(V);
-  if (!I || !contains(I) || A.DT.dominates(I, Before))
-    return true;
-  if (I == Before || isa<PHINode>(I) || I->mayReadOrWriteMemory() ||
-      !isSafeToSpeculativelyExecute(I))
-    return false;
-  Moved.set(Index.at(I));
-  return all_of(I->operands(), [&](const Value *Operand) {
-    return canMoveTo(Operand, Before, Moved);
-  });
-}
-
-/// Whether it is a handful of instructions that depend on nothing but the
-/// number of the iteration.
-bool LoopGraph::isCheap(unsigned I) const {
-  SmallVector<unsigned> Open{I};
-  BitVector Seen(Body.size());
-  unsigned Count = 0;
-  while (!Open.empty()) {
-    unsigned At = Open.pop_back_val();
-    if (Seen.test(At) || Control.test(At))
-      continue;
-    Seen.set(At);
-    if (isa<PHINode, LoadInst, CallBase>(Body[At]) ||
-        ++Count > CheapInstructions)
-      return false;
-    forEachOperand(Body[At], [&](unsigned Need) { Open.push_back(Need); });
-  }
-  return true;
-}
-
-void LoopGraph::findReloads() {
-  BitVector Overwritten(Body.size()), Moved(Body.size());
-  for (const MemoryEdge &E : Memory) {
-    if (!isa<StoreInst>(Body[E.First]) || !isa<StoreInst>(Body[E.Second]))
-      continue;
-    if (E.How.Forward || E.First == E.Second)
-      Overwritten.set(E.First);
-    if (E.How.Backward)
-      Overwritten.set(E.Second);
-  }
-  for (unsigned S = 0; S != Body.size(); ++S) {
-    auto *Store = dyn_cast<StoreInst>(Body[S]);
-    if (!Store || Overwritten.test(S))
-      continue;
-    auto *V = dyn_cast<Instruction>(Store->getValueOperand());
-    if (!V || !contains(V) || isCheap(Index.at(V)) || Control.test(Index.at(V)))
-      continue;
-    // Wherever the value is computed, it has to have been stored.
-    if (V->getParent() != Store->getParent() &&
-        !A.PDT.dominates(Store->getParent(), V->getParent()))
-      continue;
-    const Instruction *At =
-        isa<PHINode>(V) ? &*V->getParent()->getFirstInsertionPt() : V;
-    BitVector ToMove(Body.size());
-    if (!canMoveTo(Store->getPointerOperand(), At, ToMove) ||
-        ToMove.test(Index.at(V)))
-      continue;
-    Moved |= ToMove;
-    Reload R{Store, {}};
-    append_range(R.Moved, ToMove.set_bits());
-    Reloads.try_emplace(Index.at(V), std::move(R));
-  }
-  // An address is not computed from what is itself to be loaded.
-  for (unsigned I : Moved.set_bits())
-    Reloads.erase(I);
 }

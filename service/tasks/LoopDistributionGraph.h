@@ -14,6 +14,7 @@
 #include "llvm/IR/Instructions.h"
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,9 @@ struct LoopNode {
 /// later loop can load it instead of computing it again.
 struct Reload {
   llvm::StoreInst *From;
+  /// The conversion that undoes the truncation before the store, if there is
+  /// one that loses nothing.
+  std::optional<llvm::Instruction::CastOps> Widen;
   /// What of the store's address has to be computed ahead of its place.
   llvm::SmallVector<unsigned, 4> Moved;
 };
@@ -73,8 +77,9 @@ public:
   /// Pairs that are taken not to conflict, which a check of their ranges has
   /// to confirm before the loop if it matters.
   llvm::ArrayRef<MemoryEdge> checkablePairs() const { return Checkable; }
-  /// In the order in which they are decided on: a topological one, and that of
-  /// the source where there is a choice.
+  /// In the order in which they are decided on: a topological one; where there
+  /// is a choice, such that little is overwritten that is still to be read, and
+  /// that of the source.
   llvm::ArrayRef<LoopNode> nodes() const { return Nodes; }
   /// Whether node \p To must not come in a loop before that of \p From.
   bool mustPrecede(unsigned From, unsigned To) const {
@@ -120,6 +125,9 @@ private:
   void takeAsIndependent(std::vector<MemoryEdge> Pairs);
   void findNodes();
   void findReloads();
+  void addReload(llvm::Value *V, Reload R, llvm::BitVector &Moved);
+  std::vector<llvm::BitVector>
+  findOverwrites(llvm::ArrayRef<LoopNode> Found) const;
   void orderNodes(std::vector<LoopNode> Found,
                   llvm::ArrayRef<llvm::BitVector> Reached);
   bool canMoveTo(const llvm::Value *V, const llvm::Instruction *Before,

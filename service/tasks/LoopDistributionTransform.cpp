@@ -49,7 +49,7 @@ public:
   void prune();
 
 private:
-  LoadInst *insertLoad(unsigned I, const Reload &R);
+  Value *insertLoad(unsigned I, const Reload &R);
   void foldBranch(BasicBlock *B);
 
   const LoopGraph &G;
@@ -84,7 +84,7 @@ private:
 
 } // namespace
 
-LoadInst *Copy::insertLoad(unsigned I, const Reload &R) {
+Value *Copy::insertLoad(unsigned I, const Reload &R) {
   Instruction *V = of(G.body()[I]);
   IRBuilder<> Builder(V);
   if (isa<PHINode>(V))
@@ -103,10 +103,11 @@ LoadInst *Copy::insertLoad(unsigned I, const Reload &R) {
   Value *Address = From->getPointerOperand();
   if (Value *New = Moved.lookup(Address))
     Address = New;
-  LoadInst *Load = Builder.CreateAlignedLoad(V->getType(), Address,
-                                             From->getAlign(), V->getName());
+  LoadInst *Load =
+      Builder.CreateAlignedLoad(From->getValueOperand()->getType(), Address,
+                                From->getAlign(), V->getName());
   Load->setAAMetadata(From->getAAMetadata());
-  return Load;
+  return R.Widen ? Builder.CreateCast(*R.Widen, Load, V->getType()) : Load;
 }
 
 /// Leaves out what lies between a branch that nothing depends on and the block
@@ -123,7 +124,7 @@ void Copy::foldBranch(BasicBlock *B) {
 }
 
 void Copy::prune() {
-  SmallVector<std::pair<Instruction *, LoadInst *>> Loads;
+  SmallVector<std::pair<Instruction *, Value *>> Loads;
   for (const auto &[I, R] : Group.Reloads)
     Loads.push_back({of(G.body()[I]), insertLoad(I, *R)});
   // Not before all are there, since one may be in the address of another. The
