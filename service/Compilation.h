@@ -57,6 +57,7 @@ public:
   llvm::Error checkExports() const;
 
   llvm::Module &module() { return *M; }
+  llvm::TargetMachine &target() { return *Target; }
 
   /// The cpu that the client names; may be empty.
   llvm::StringRef cpu() const { return CPU; }
