@@ -12,6 +12,7 @@ NAMES = (
     "observation_cost",
     "many_sessions",
     "regalloc",
+    "loops",
     "validate_episodes",
 )
 

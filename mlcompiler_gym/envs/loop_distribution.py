@@ -10,7 +10,7 @@ from mlcompiler_gym.envs.setup import Settings, Setup, make_setup
 from mlcompiler_gym.envs.vector_maker import vector_maker
 
 
-def _setup(**settings: Unpack[Settings]) -> Setup:
+def _setup(*, llvm_distribution: bool = False, **settings: Unpack[Settings]) -> Setup:
     for name in ("function", "reward"):
         if name in settings:
             raise TypeError(
@@ -18,7 +18,8 @@ def _setup(**settings: Unpack[Settings]) -> Setup:
                 "in the pipeline, before code is generated function by function"
             )
     settings.setdefault("programs", "loops")
-    return make_setup("loop_distribution", {}, **settings)
+    options = {"llvm_distribution": "true" if llvm_distribution else "false"}
+    return make_setup("loop_distribution", options, **settings)
 
 
 class LoopDistributionEnv(CompilerEnv):
@@ -50,13 +51,21 @@ class LoopDistributionEnv(CompilerEnv):
     be split, why.
 
     Args:
+        llvm_distribution: Run LLVM's own ``loop-distribute``, too, which is off in
+            all of LLVM's pipelines. With an agent that always merges, that is
+            what LLVM by itself would split.
         **settings: See :class:`~mlcompiler_gym.envs.core.CompilerEnv`.
     """
 
     def __init__(
-        self, *, render_mode: RenderMode | None = None, **settings: Unpack[Settings]
+        self,
+        *,
+        llvm_distribution: bool = False,
+        render_mode: RenderMode | None = None,
+        **settings: Unpack[Settings],
     ) -> None:
-        super().__init__(_setup(**settings), render_mode=render_mode)
+        setup = _setup(llvm_distribution=llvm_distribution, **settings)
+        super().__init__(setup, render_mode=render_mode)
 
 
 #: ``gymnasium.make_vec("mlcompiler/LoopDistribution-v0", num_envs, ...)``.

@@ -7,6 +7,19 @@ from mlcompiler_gym.policies.baselines import (
     heuristic,
     random_legal,
 )
+from mlcompiler_gym.policies.loops import always_distribute, never_distribute
 from mlcompiler_gym.policies.play import Played, play
+from mlcompiler_gym.policies.search import Found, exhaustive_search
 
-__all__ = ["Played", "Policy", "evict_nothing", "heuristic", "play", "random_legal"]
+__all__ = [
+    "Found",
+    "Played",
+    "Policy",
+    "always_distribute",
+    "evict_nothing",
+    "exhaustive_search",
+    "heuristic",
+    "never_distribute",
+    "play",
+    "random_legal",
+]

@@ -33,13 +33,17 @@ json::Array &mlcompiler::loopReport() {
 namespace {
 
 constexpr const char *MaskName = "mask";
+constexpr const char *OptionName = "llvm_distribution";
 constexpr float Largest = 1e9f;
 
 class LoopDistribution : public Task {
 public:
   void describe(proto::TaskSpec &Spec) const override;
   Error configure(const StringMap<std::string> &Options) override {
-    return Error::success();
+    auto Flag = parseFlag(OptionName, Options.at(OptionName));
+    if (!Flag)
+      return Flag.takeError();
+    return setOption("enable-loop-distribute", Options.at(OptionName));
   }
   void install(PassBuilder &PB) override;
   json::Object describeDecision() const override;
@@ -90,6 +94,13 @@ void LoopDistribution::describe(proto::TaskSpec &Spec) const {
   Action.add_meanings("merge into the current loop");
   Action.add_meanings("distribute into a new loop");
   Action.set_mask(MaskName);
+
+  proto::OptionSpec *Option = Spec.add_options();
+  Option->set_name(OptionName);
+  Option->set_default_value("false");
+  Option->set_doc("whether LLVM's own loop-distribute, which is off in all "
+                  "default pipelines, runs behind (-enable-loop-distribute): "
+                  "true or false");
 
   const std::string OfGroup = " Numbers per iteration: " + list(GroupFeatures);
   const std::string Docs[] = {

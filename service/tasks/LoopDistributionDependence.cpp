@@ -23,8 +23,9 @@ static constexpr int64_t Limit = int64_t(1) << 40;
 /// time whether the loop has that many.
 static constexpr int64_t FarApart = 256;
 
-DependenceTester::DependenceTester(Loop &L, ScalarEvolution &SE, AAResults &AA)
-    : L(L), SE(SE), AA(AA) {
+DependenceTester::DependenceTester(Loop &L, ScalarEvolution &SE, AAResults &AA,
+                                   DominatorTree &DT)
+    : L(L), SE(SE), AA(AA), DT(DT) {
   this->AA.enableCrossIterationMode();
   const SCEV *Max = SE.getConstantMaxBackedgeTakenCount(&L);
   if (const auto *C = dyn_cast<SCEVConstant>(Max))
@@ -37,6 +38,16 @@ static std::optional<int64_t> constantOf(const SCEV *S) {
   if (!C || C->getAPInt().getSignificantBits() > 40)
     return std::nullopt;
   return C->getAPInt().getSExtValue();
+}
+
+/// Whether it would access address 0, and may not, before it came round again:
+/// it leaves no gap between its iterations, and none out.
+bool DependenceTester::wouldTouchNull(Instruction &Access, int64_t Step,
+                                      int64_t Bytes) const {
+  const unsigned Space = getLoadStoreAddressSpace(&Access);
+  return std::abs(Step) <= Bytes &&
+         !NullPointerIsDefined(Access.getFunction(), Space) &&
+         DT.dominates(Access.getParent(), L.getLoopLatch());
 }
 
 const DependenceTester::Address &
@@ -68,7 +79,7 @@ DependenceTester::address(Instruction &Access) {
   // Addresses must not come round again, or distances mean nothing.
   const bool Bounded = MaxBackedges && std::abs(*Step) < (int64_t(1) << 20);
   if (!Bounded && !AR->hasNoSelfWrap() && !AR->hasNoUnsignedWrap() &&
-      !AR->hasNoSignedWrap())
+      !AR->hasNoSignedWrap() && !wouldTouchNull(Access, *Step, A.Bytes))
     return A;
   A.Start = AR->getStart();
   A.Step = *Step;

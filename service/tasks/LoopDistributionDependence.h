@@ -11,6 +11,7 @@
 #include "llvm/Analysis/AliasAnalysis.h"
 #include "llvm/Analysis/LoopInfo.h"
 #include "llvm/Analysis/ScalarEvolution.h"
+#include "llvm/IR/Dominators.h"
 
 namespace mlcompiler {
 
@@ -48,7 +49,7 @@ struct Conflict {
 class DependenceTester {
 public:
   DependenceTester(llvm::Loop &L, llvm::ScalarEvolution &SE,
-                   llvm::AAResults &AA);
+                   llvm::AAResults &AA, llvm::DominatorTree &DT);
 
   /// \p First and \p Second are simple loads or stores; may be the same.
   Conflict test(llvm::Instruction &First, llvm::Instruction &Second);
@@ -68,6 +69,8 @@ private:
     int64_t Bytes = 0;
   };
   const Address &address(llvm::Instruction &Access);
+  bool wouldTouchNull(llvm::Instruction &Access, int64_t Step,
+                      int64_t Bytes) const;
   std::optional<Conflict> byDistance(const Address &X, const Address &Y,
                                      bool SameAccess);
   bool areDisjoint(const AccessRange &X, const AccessRange &Y);
@@ -75,6 +78,7 @@ private:
   llvm::Loop &L;
   llvm::ScalarEvolution &SE;
   llvm::BatchAAResults AA;
+  llvm::DominatorTree &DT;
   /// Most often that the back edge is taken, if that is known to be few.
   std::optional<int64_t> MaxBackedges;
   llvm::DenseMap<llvm::Instruction *, Address> Addresses;

@@ -114,7 +114,7 @@ public:
 
 private:
   LoopGraph(llvm::Loop &L, const Analyses &A)
-      : L(L), A(A), Tester(L, A.SE, A.AA) {}
+      : L(L), A(A), Tester(L, A.SE, A.AA, A.DT) {}
 
   std::string collectBody();
   bool bodyEndsInLatch() const;
