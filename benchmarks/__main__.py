@@ -14,6 +14,7 @@ NAMES = (
     "regalloc",
     "pass_ordering",
     "grpc",
+    "loops",
     "validate_episodes",
 )
 

@@ -9,6 +9,11 @@ MAX_EPISODE_STEPS = {"mlcompiler/PassOrdering-v0": 50}
 #: By name: the module, the class, and the function that makes a vector of them.
 _ENVS = {
     "mlcompiler/Inlining-v0": ("inlining", "InliningEnv", "make_vector"),
+    "mlcompiler/LoopDistribution-v0": (
+        "loop_distribution",
+        "LoopDistributionEnv",
+        "make_vector",
+    ),
     "mlcompiler/RegAllocEviction-v0": (
         "regalloc",
         "RegAllocEvictionEnv",

@@ -148,7 +148,7 @@ Error Compilation::parsePipeline(StringRef Text) {
 }
 
 Error Compilation::optimize(
-    function_ref<void(ModuleAnalysisManager &)> Prepare) {
+    function_ref<void(PassBuilder &, ModuleAnalysisManager &)> Prepare) {
   Passes = std::make_unique<PassPipeline>(*M, *Target, Prepare);
   auto Result = run(Pipeline);
   if (!Result)

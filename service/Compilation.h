@@ -38,9 +38,10 @@ public:
   llvm::Error parsePipeline(llvm::StringRef Text);
 
   /// Runs the pipeline. \p Prepare may register analyses before LLVM's own, and
-  /// so take their place.
-  llvm::Error
-  optimize(llvm::function_ref<void(llvm::ModuleAnalysisManager &)> Prepare);
+  /// so take their place, and passes at extension points.
+  llvm::Error optimize(llvm::function_ref<void(llvm::PassBuilder &,
+                                               llvm::ModuleAnalysisManager &)>
+                           Prepare);
 
   /// Runs a pipeline that is known to parse, after optimize(), as though it
   /// stood behind everything that has been run before. Returns whether passes
@@ -90,6 +91,7 @@ public:
   llvm::Error checkExports() const;
 
   llvm::Module &module() { return *M; }
+  llvm::TargetMachine &target() { return *Target; }
 
   /// The cpu that the client names; may be empty.
   llvm::StringRef cpu() const { return CPU; }

@@ -33,8 +33,9 @@ static StringRef unitName(const Any &IR) {
   return "";
 }
 
-PassPipeline::PassPipeline(Module &M, TargetMachine &Target,
-                           function_ref<void(ModuleAnalysisManager &)> Prepare)
+PassPipeline::PassPipeline(
+    Module &M, TargetMachine &Target,
+    function_ref<void(PassBuilder &, ModuleAnalysisManager &)> Prepare)
     : M(M), Standard(M.getContext(), /*DebugLogging=*/false),
       Builder(&Target, PipelineTuningOptions(), std::nullopt, &Callbacks) {
   Standard.registerCallbacks(Callbacks, &Modules);
@@ -50,7 +51,7 @@ PassPipeline::PassPipeline(Module &M, TargetMachine &Target,
       });
   TargetLibraryInfoImpl Library(M.getTargetTriple());
   Functions.registerPass([Library] { return TargetLibraryAnalysis(Library); });
-  Prepare(Modules);
+  Prepare(Builder, Modules);
   Builder.registerModuleAnalyses(Modules);
   Builder.registerCGSCCAnalyses(SCCs);
   Builder.registerFunctionAnalyses(Functions);

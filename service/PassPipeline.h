@@ -35,9 +35,11 @@ struct Changes {
 class PassPipeline {
 public:
   /// \p Prepare may register analyses before LLVM's own, and so take their
-  /// place.
+  /// place, and passes at extension points.
   PassPipeline(llvm::Module &M, llvm::TargetMachine &Target,
-               llvm::function_ref<void(llvm::ModuleAnalysisManager &)> Prepare);
+               llvm::function_ref<void(llvm::PassBuilder &,
+                                       llvm::ModuleAnalysisManager &)>
+                   Prepare);
 
   /// Fails if \p Text is not a pipeline in the syntax of `opt -passes=`.
   llvm::Error parse(llvm::StringRef Text, llvm::ModulePassManager &Passes);

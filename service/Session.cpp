@@ -74,10 +74,13 @@ Error Session::open(StringRef Program) {
     return E;
   if (Error E = Observations.check(Options.observations()))
     return E;
-  if (Error E = Compile->optimize([&](ModuleAnalysisManager &MAM) {
-        if (Decider)
-          Decider->install(MAM);
-      }))
+  if (Error E =
+          Compile->optimize([&](PassBuilder &PB, ModuleAnalysisManager &MAM) {
+            if (!Decider)
+              return;
+            Decider->install(PB);
+            Decider->install(MAM);
+          }))
     return E;
   if (isOpenEnded())
     return Decider->drive(*Compile);

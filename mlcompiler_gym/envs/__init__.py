@@ -3,6 +3,7 @@
 
 from mlcompiler_gym.envs.core import CompilerEnv
 from mlcompiler_gym.envs.inlining import InliningEnv
+from mlcompiler_gym.envs.loop_distribution import LoopDistributionEnv
 from mlcompiler_gym.envs.pass_ordering import PassOrderingEnv
 from mlcompiler_gym.envs.regalloc import RegAllocEvictionEnv, RegAllocPriorityEnv
 from mlcompiler_gym.envs.step_reward import StepReward
@@ -14,6 +15,7 @@ __all__ = [
     "CompilerVectorEnv",
     "InliningEnv",
     "PassOrderingEnv",
+    "LoopDistributionEnv",
     "RegAllocEvictionEnv",
     "RegAllocPriorityEnv",
     "StepReward",

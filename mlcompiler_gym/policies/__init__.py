@@ -7,16 +7,22 @@ from mlcompiler_gym.policies.baselines import (
     heuristic,
     random_legal,
 )
+from mlcompiler_gym.policies.exhaustive import Found, exhaustive_search
+from mlcompiler_gym.policies.loops import always_distribute, never_distribute
 from mlcompiler_gym.policies.play import Played, play
 from mlcompiler_gym.policies.search import SearchResult, greedy_search, random_search
 
 __all__ = [
+    "Found",
     "Played",
     "Policy",
     "SearchResult",
+    "always_distribute",
     "evict_nothing",
+    "exhaustive_search",
     "greedy_search",
     "heuristic",
+    "never_distribute",
     "play",
     "random_legal",
     "random_search",

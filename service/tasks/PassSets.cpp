@@ -105,7 +105,6 @@ static constexpr StringLiteral LLVM22[] = {
     "partially-inline-libcalls",
     "reassociate",
     "reg2mem",
-    "scalarizer",
     "sccp",
     "select-optimize",
     "separate-const-offset-from-gep",

@@ -16,6 +16,7 @@
 
 namespace llvm {
 class MachineFunction;
+class PassBuilder;
 namespace legacy {
 class PassManagerBase;
 }
@@ -55,6 +56,8 @@ public:
   /// What has been run so far, in the syntax of `opt -passes=`; empty if that
   /// is not all there is to it.
   virtual std::string pipeline() const { return ""; }
+  /// Called then, too; may have passes of its own run at extension points.
+  virtual void install(llvm::PassBuilder &PB) {}
 
   /// Whether decisions come up when code is generated, and not in the pipeline.
   virtual bool decidesInCodegen() const { return false; }

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Loop distribution: one decision per node of a loop's dependence graph."""
+
+from __future__ import annotations
+
+from typing import Unpack
+
+from mlcompiler_gym.envs.core import CompilerEnv, RenderMode
+from mlcompiler_gym.envs.setup import Settings, Setup, make_setup
+from mlcompiler_gym.envs.vector_maker import vector_maker
+
+
+def _setup(*, llvm_distribution: bool = False, **settings: Unpack[Settings]) -> Setup:
+    for name in ("function", "reward"):
+        if name in settings:
+            raise TypeError(
+                f"LoopDistribution has no argument {name!r}: its decisions are taken "
+                "in the pipeline, before code is generated function by function"
+            )
+    settings.setdefault("programs", "loops")
+    options = {"llvm_distribution": "true" if llvm_distribution else "false"}
+    return make_setup("loop_distribution", options, **settings)
+
+
+class LoopDistributionEnv(CompilerEnv):
+    """``mlcompiler/LoopDistribution-v0``: how innermost loops are split.
+
+    Rebuilds RL-LoopDistribution (Jain, VenkataKeerthy et al., "Reinforcement
+    Learning assisted Loop Distribution for Locality and Vectorization", LLVM-HPC
+    2022) on LLVM 22. Each innermost loop that can be split is a sequence of nodes
+    (strongly connected components of the dependence graph that store something or
+    compute what is used later) in topological order. A decision is one node: it
+    joins the loop that is being put together, or begins a new one behind it. The
+    first node begins the first loop without being asked about. The loops are made
+    where LLVM would run its own ``loop-distribute``, before the vectoriser, and
+    the rest of the pipeline follows.
+
+    Action: ``Discrete(2)``; 0 merges, 1 distributes. Masked: distributing is not
+    legal where a loop would have to read what one before it has overwritten.
+
+    Observation: numbers of the loop, of the node in a loop of its own, of the loop
+    that is being put together, and of the two together
+    (``service/tasks/LoopDistributionFeatures.h``). ``observation="dict"`` names
+    the four.
+
+    Objective: ``loop_cost`` unless told otherwise, with the pipeline
+    ``default<O3>``; programs: ``"loops"``. A reward of 0 is that of LLVM -O3,
+    which distributes nothing by itself.
+
+    ``observe("loops")`` says what became of each loop, and of those that could not
+    be split, why.
+
+    Args:
+        llvm_distribution: Run LLVM's own ``loop-distribute``, too, which is off in
+            all of LLVM's pipelines. With an agent that always merges, that is
+            what LLVM by itself would split.
+        **settings: See :class:`~mlcompiler_gym.envs.core.CompilerEnv`.
+    """
+
+    def __init__(
+        self,
+        *,
+        llvm_distribution: bool = False,
+        render_mode: RenderMode | None = None,
+        **settings: Unpack[Settings],
+    ) -> None:
+        setup = _setup(llvm_distribution=llvm_distribution, **settings)
+        super().__init__(setup, render_mode=render_mode)
+
+
+#: ``gymnasium.make_vec("mlcompiler/LoopDistribution-v0", num_envs, ...)``.
+make_vector = vector_maker(_setup)

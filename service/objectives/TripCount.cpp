@@ -1,0 +1,115 @@
+//===- TripCount.cpp - How often a loop may run ---------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "TripCount.h"
+#include "llvm/Analysis/ScalarEvolutionExpressions.h"
+#include <algorithm>
+#include <cmath>
+#include <optional>
+
+using namespace llvm;
+using namespace mlcompiler;
+
+namespace {
+
+/// Works out an expression in which unknown numbers are NominalSize and unknown
+/// addresses 0.
+class NominalValue {
+public:
+  explicit NominalValue(ScalarEvolution &SE) : SE(SE) {}
+
+  std::optional<double> of(const SCEV *S) {
+    if (!Budget--)
+      return std::nullopt;
+    switch (S->getSCEVType()) {
+    case scConstant:
+      return cast<SCEVConstant>(S)->getAPInt().signedRoundToDouble();
+    case scTruncate:
+    case scZeroExtend:
+    case scSignExtend:
+    case scPtrToInt:
+      return of(S->operands()[0]);
+    case scAddExpr:
+      return fold(S, [](double A, double B) { return A + B; });
+    case scMulExpr:
+      return fold(S, [](double A, double B) { return A * B; });
+    case scUDivExpr:
+      return fold(
+          S, [](double A, double B) { return B == 0 ? A : std::floor(A / B); });
+    case scUMaxExpr:
+    case scSMaxExpr:
+      return fold(S, [](double A, double B) { return std::max(A, B); });
+    case scUMinExpr:
+    case scSMinExpr:
+    case scSequentialUMinExpr:
+      return fold(S, [](double A, double B) { return std::min(A, B); });
+    case scAddRecExpr:
+      return inTheMiddle(*cast<SCEVAddRecExpr>(S));
+    case scUnknown:
+      return S->getType()->isPointerTy() ? 0.0 : double(NominalSize);
+    default:
+      return std::nullopt;
+    }
+  }
+
+private:
+  template <typename Function>
+  std::optional<double> fold(const SCEV *S, Function F) {
+    std::optional<double> Result = of(S->operands()[0]);
+    for (const SCEV *Operand : drop_begin(S->operands())) {
+      std::optional<double> Value = of(Operand);
+      if (!Result || !Value)
+        return std::nullopt;
+      Result = F(*Result, *Value);
+    }
+    return Result;
+  }
+
+  std::optional<double> inTheMiddle(const SCEVAddRecExpr &AR) {
+    const SCEV *Backedges = SE.getBackedgeTakenCount(AR.getLoop());
+    std::optional<double> Count = NominalSize;
+    if (!isa<SCEVCouldNotCompute>(Backedges))
+      Count = of(Backedges);
+    std::optional<double> Start = of(AR.getStart());
+    std::optional<double> Step = of(AR.getStepRecurrence(SE));
+    if (!AR.isAffine() || !Count || !Start || !Step)
+      return std::nullopt;
+    return *Start + *Step * std::floor(*Count / 2);
+  }
+
+  ScalarEvolution &SE;
+  unsigned Budget = 1000;
+};
+
+} // namespace
+
+static bool hasVectors(const Loop &L) {
+  return any_of(L.blocks(), [](const BasicBlock *B) {
+    return any_of(*B, [](const Instruction &I) {
+      return I.getType()->isVectorTy() ||
+             any_of(I.operands(),
+                    [](const Value *V) { return V->getType()->isVectorTy(); });
+    });
+  });
+}
+
+double mlcompiler::nominalTripCount(const Loop &L, ScalarEvolution &SE) {
+  if (unsigned Known = SE.getSmallConstantTripCount(&L))
+    return Known;
+  double Most = SE.getSmallConstantMaxTripCount(&L);
+  if (Most == 0)
+    Most = NominalSize;
+  const SCEV *Backedges = SE.getBackedgeTakenCount(&L);
+  if (!isa<SCEVCouldNotCompute>(Backedges)) {
+    std::optional<double> Count = NominalValue(SE).of(Backedges);
+    if (Count && *Count >= 0 && *Count < NominalSize * NominalSize)
+      return std::min(*Count + 1, Most);
+  }
+  // What is left over is nothing, since the nominal size divides.
+  if (getBooleanLoopAttribute(&L, "llvm.loop.isvectorized") && !hasVectors(L))
+    return 0;
+  return Most;
+}

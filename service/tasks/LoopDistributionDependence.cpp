@@ -1,0 +1,197 @@
+//===- LoopDistributionDependence.cpp - Conflicts of accesses -------------===//
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "LoopDistributionDependence.h"
+#include "llvm/Analysis/MemoryLocation.h"
+#include "llvm/Analysis/ScalarEvolutionExpressions.h"
+#include "llvm/IR/DataLayout.h"
+#include "llvm/IR/Instructions.h"
+#include "llvm/IR/Module.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace llvm;
+using namespace mlcompiler;
+
+/// Steps and distances beyond it are not reckoned with, so that nothing
+/// overflows.
+static constexpr int64_t Limit = int64_t(1) << 40;
+
+/// Iterations between two accesses from which on it pays to find out at run
+/// time whether the loop has that many.
+static constexpr int64_t FarApart = 256;
+
+DependenceTester::DependenceTester(Loop &L, ScalarEvolution &SE, AAResults &AA,
+                                   DominatorTree &DT)
+    : L(L), SE(SE), AA(AA), DT(DT) {
+  this->AA.enableCrossIterationMode();
+  const SCEV *Max = SE.getConstantMaxBackedgeTakenCount(&L);
+  if (const auto *C = dyn_cast<SCEVConstant>(Max))
+    if (C->getAPInt().getActiveBits() <= 40)
+      MaxBackedges = C->getAPInt().getSExtValue();
+}
+
+static std::optional<int64_t> constantOf(const SCEV *S) {
+  const auto *C = dyn_cast<SCEVConstant>(S);
+  if (!C || C->getAPInt().getSignificantBits() > 40)
+    return std::nullopt;
+  return C->getAPInt().getSExtValue();
+}
+
+/// Whether it would access address 0, and may not, before it came round again:
+/// it leaves no gap between its iterations, and none out.
+bool DependenceTester::wouldTouchNull(Instruction &Access, int64_t Step,
+                                      int64_t Bytes) const {
+  const unsigned Space = getLoadStoreAddressSpace(&Access);
+  return std::abs(Step) <= Bytes &&
+         !NullPointerIsDefined(Access.getFunction(), Space) &&
+         DT.dominates(Access.getParent(), L.getLoopLatch());
+}
+
+const DependenceTester::Address &
+DependenceTester::address(Instruction &Access) {
+  auto [It, New] = Addresses.try_emplace(&Access);
+  Address &A = It->second;
+  if (!New)
+    return A;
+  Value *Pointer = getLoadStorePointerOperand(&Access);
+  TypeSize Size =
+      SE.getDataLayout().getTypeStoreSize(getLoadStoreType(&Access));
+  A.Pointer = SE.getSCEV(Pointer);
+  // Of a size that is known only when it runs, nothing can be said.
+  if (Size.isScalable() || Size.getFixedValue() > uint64_t(Limit) ||
+      SE.getDataLayout().isNonIntegralPointerType(Pointer->getType()) ||
+      SE.getTypeSizeInBits(Pointer->getType()) != 64)
+    return A;
+  A.Bytes = Size.getFixedValue();
+  if (SE.isLoopInvariant(A.Pointer, &L)) {
+    A.Start = A.Pointer;
+    return A;
+  }
+  const auto *AR = dyn_cast<SCEVAddRecExpr>(A.Pointer);
+  if (!AR || AR->getLoop() != &L || !AR->isAffine())
+    return A;
+  std::optional<int64_t> Step = constantOf(AR->getStepRecurrence(SE));
+  if (!Step || !*Step)
+    return A;
+  // Addresses must not come round again, or distances mean nothing.
+  const bool Bounded = MaxBackedges && std::abs(*Step) < (int64_t(1) << 20);
+  if (!Bounded && !AR->hasNoSelfWrap() && !AR->hasNoUnsignedWrap() &&
+      !AR->hasNoSignedWrap() && !wouldTouchNull(Access, *Step, A.Bytes))
+    return A;
+  A.Start = AR->getStart();
+  A.Step = *Step;
+  return A;
+}
+
+std::optional<int64_t> DependenceTester::stride(Instruction &Access) {
+  const Address &A = address(Access);
+  if (!A.Start)
+    return std::nullopt;
+  return A.Step;
+}
+
+AccessRange DependenceTester::range(Instruction &Access) {
+  const Address &A = address(Access);
+  if (!A.Start)
+    return {};
+  Type *Index = SE.getEffectiveSCEVType(A.Pointer->getType());
+  const SCEV *Low = A.Start, *Last = A.Start;
+  if (A.Step) {
+    const SCEV *Backedges = SE.getBackedgeTakenCount(&L);
+    if (isa<SCEVCouldNotCompute>(Backedges) ||
+        SE.getTypeSizeInBits(Backedges->getType()) >
+            SE.getTypeSizeInBits(Index))
+      return {};
+    Backedges = SE.getNoopOrZeroExtend(Backedges, Index);
+    Last = SE.getAddExpr(
+        A.Start, SE.getMulExpr(Backedges, SE.getConstant(Index, A.Step,
+                                                         /*isSigned=*/true)));
+    if (A.Step < 0)
+      std::swap(Low, Last);
+  }
+  return {Low, SE.getAddExpr(Last, SE.getConstant(Index, A.Bytes))};
+}
+
+bool DependenceTester::areDisjoint(const AccessRange &X, const AccessRange &Y) {
+  if (!X || !Y)
+    return false;
+  auto IsBelow = [&](const AccessRange &Lower, const AccessRange &Upper) {
+    const SCEV *Gap = SE.getMinusSCEV(Upper.Low, Lower.High);
+    return !isa<SCEVCouldNotCompute>(Gap) && SE.isKnownNonNegative(Gap);
+  };
+  return IsBelow(X, Y) || IsBelow(Y, X);
+}
+
+/// Where both step by the same number of bytes, the iterations D apart that
+/// meet form an interval.
+std::optional<Conflict> DependenceTester::byDistance(const Address &X,
+                                                     const Address &Y,
+                                                     bool SameAccess) {
+  if (!X.Start || !Y.Start || X.Step != Y.Step)
+    return std::nullopt;
+  const SCEV *Gap = SE.getMinusSCEV(Y.Start, X.Start);
+  if (isa<SCEVCouldNotCompute>(Gap))
+    return std::nullopt;
+  std::optional<int64_t> Bytes = constantOf(Gap);
+  if (!Bytes)
+    return std::nullopt;
+  // They overlap where -Y.Bytes < Bytes + Step * D < X.Bytes.
+  Conflict Found;
+  int64_t Low = -*Bytes - Y.Bytes, High = -*Bytes + X.Bytes;
+  if (!X.Step) {
+    Found.Forward = Found.Backward = Low < 0 && 0 < High;
+    return Found;
+  }
+  const int64_t Step = std::abs(X.Step);
+  if (X.Step < 0) {
+    std::swap(Low, High);
+    Low = -Low;
+    High = -High;
+  }
+  int64_t First = divideFloorSigned(Low, Step) + 1;
+  int64_t Last = divideCeilSigned(High, Step) - 1;
+  if (MaxBackedges) {
+    First = std::max(First, -*MaxBackedges);
+    Last = std::min(Last, *MaxBackedges);
+  }
+  if (First > Last)
+    return Found;
+  Found.Forward = Last > 0 || (!SameAccess && First <= 0 && Last >= 0);
+  Found.Backward = First < 0;
+  if (First == Last)
+    Found.Distance = First;
+  // Arrays that lie far apart in one object meet only if the loop runs on from
+  // one into the other.
+  Found.Checkable = First >= FarApart || Last <= -FarApart;
+  return Found;
+}
+
+Conflict DependenceTester::test(Instruction &First, Instruction &Second) {
+  if (!First.mayWriteToMemory() && !Second.mayWriteToMemory())
+    return {};
+  const bool Same = &First == &Second;
+  // The size is that of all iterations.
+  auto Everywhere = [](Instruction &I) {
+    return MemoryLocation::getBeforeOrAfter(getLoadStorePointerOperand(&I),
+                                            I.getAAMetadata());
+  };
+  if (!Same && AA.isNoAlias(Everywhere(First), Everywhere(Second)))
+    return {};
+  // A copy, for the second may make the table grow.
+  const Address X = address(First);
+  const Address Y = address(Second);
+  const AccessRange XRange = range(First), YRange = range(Second);
+  if (std::optional<Conflict> Known = byDistance(X, Y, Same)) {
+    Known->Checkable &= !Same && XRange && YRange;
+    return *Known;
+  }
+  if (!Same && areDisjoint(XRange, YRange))
+    return {};
+  Conflict Unknown;
+  Unknown.Forward = Unknown.Backward = true;
+  Unknown.Checkable = !Same && XRange && YRange;
+  return Unknown;
+}

@@ -1,0 +1,79 @@
+//===- LoopDistributionFeatures.h - What a group is like --------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MLCOMPILER_GYM_SERVICE_TASKS_LOOPDISTRIBUTIONFEATURES_H
+#define MLCOMPILER_GYM_SERVICE_TASKS_LOOPDISTRIBUTIONFEATURES_H
+
+#include "LoopDistributionState.h"
+#include <array>
+
+namespace mlcompiler {
+
+struct FeatureText {
+  const char *Name;
+  const char *Doc;
+};
+
+/// Numbers of one group, by iteration.
+constexpr FeatureText GroupFeatures[] = {
+    {"instructions", "instructions"},
+    {"loads", "loads"},
+    {"stores", "stores"},
+    {"floating_point", "floating-point additions, multiplications and such"},
+    {"slow", "divisions, remainders and calls"},
+    {"branches", "conditional branches within the body"},
+    {"bytes", "bytes loaded and stored"},
+    {"unit_stride", "accesses of which the next lies right behind"},
+    {"strided", "accesses at another constant distance"},
+    {"invariant", "accesses that are of one address in all iterations"},
+    {"irregular", "accesses at addresses of no constant distance"},
+    {"arrays", "objects accessed, as far as they can be told apart"},
+    {"recurrences", "values handed from one iteration to the next, apart from "
+                    "counters and sums"},
+    {"carried", "pairs of accesses that conflict between iterations"},
+    {"vectorizes", "1: nothing that is known here keeps the loop vectoriser "
+                   "from taking this group by itself"},
+    {"reloads", "values loaded from where an earlier loop has stored them, "
+                "instead of computed again"},
+};
+constexpr size_t GroupFeatureCount = std::size(GroupFeatures);
+using GroupNumbers = std::array<float, GroupFeatureCount>;
+
+/// Numbers of the decision as a whole.
+constexpr FeatureText DecisionFeatures[] = {
+    {"trip_count", "iterations, if constant; else 0"},
+    {"depth", "loops around the body"},
+    {"nodes", "nodes of the loop"},
+    {"undecided", "nodes that are in no group yet"},
+    {"groups", "groups begun"},
+    {"checks", "pairs of accesses that need a check at run time if the loop "
+               "is split between them"},
+    {"depends", "1: the node depends on one in the current group"},
+    {"shared_arrays", "objects that both the node and the current group "
+                      "access"},
+    {"recomputed", "instructions that the current group has and that the node "
+                   "would compute again in a loop of its own"},
+};
+constexpr size_t DecisionFeatureCount = std::size(DecisionFeatures);
+using DecisionNumbers = std::array<float, DecisionFeatureCount>;
+
+/// What an agent sees of one node that may come next.
+struct NodeFeatures {
+  /// Of the node in a loop of its own; if that is not allowed, as if the loop
+  /// held nothing else.
+  GroupNumbers Node{};
+  /// Of the group that it would join, and of the two together.
+  GroupNumbers Group{};
+  GroupNumbers Merged{};
+  DecisionNumbers Decision{};
+};
+
+NodeFeatures describeNode(const DistributionState &State, unsigned Node,
+                          llvm::ScalarEvolution &SE);
+
+} // namespace mlcompiler
+
+#endif // MLCOMPILER_GYM_SERVICE_TASKS_LOOPDISTRIBUTIONFEATURES_H

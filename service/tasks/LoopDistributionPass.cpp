@@ -1,0 +1,142 @@
+//===- LoopDistributionPass.cpp - Distribution as it is decided -----------===//
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "LoopDistributionPass.h"
+#include "LoopDistributionTransform.h"
+#include "llvm/Analysis/DomTreeUpdater.h"
+#include "llvm/IR/Verifier.h"
+#include "llvm/Support/raw_ostream.h"
+#include "llvm/Transforms/InstCombine/InstCombine.h"
+#include "llvm/Transforms/Scalar/EarlyCSE.h"
+#include "llvm/Transforms/Scalar/LoopPassManager.h"
+#include "llvm/Transforms/Scalar/LoopRotation.h"
+#include "llvm/Transforms/Scalar/SROA.h"
+#include "llvm/Transforms/Scalar/SimplifyCFG.h"
+#include "llvm/Transforms/Utils/BasicBlockUtils.h"
+#include "llvm/Transforms/Utils/LCSSA.h"
+#include "llvm/Transforms/Utils/LoopSimplify.h"
+
+using namespace llvm;
+using namespace mlcompiler;
+
+/// A loop's header and what it is called: the function, its number among the
+/// innermost loops, and the line if there is one.
+static std::vector<std::pair<BasicBlock *, std::string>>
+innermostLoops(Function &F, LoopInfo &LI) {
+  std::vector<std::pair<BasicBlock *, std::string>> Found;
+  for (Loop *L : LI.getLoopsInPreorder()) {
+    if (!L->isInnermost())
+      continue;
+    std::string Name = (F.getName() + " loop " + Twine(Found.size())).str();
+    if (DebugLoc Start = L->getStartLoc())
+      Name += " at line " + std::to_string(Start.getLine());
+    Found.push_back({L->getHeader(), std::move(Name)});
+  }
+  return Found;
+}
+
+/// Leaves the blocks that a group has in one row as one, for what follows to
+/// see straight-line code.
+static void mergeBlocks(Function &F, FunctionAnalysisManager &FAM) {
+  auto &LI = FAM.getResult<LoopAnalysis>(F);
+  auto &DT = FAM.getResult<DominatorTreeAnalysis>(F);
+  DomTreeUpdater DTU(DT, DomTreeUpdater::UpdateStrategy::Eager);
+  for (Loop *L : LI.getLoopsInPreorder()) {
+    if (!L->isInnermost())
+      continue;
+    for (BasicBlock *B : SmallVector<BasicBlock *>(drop_begin(L->blocks())))
+      MergeBlockIntoPredecessor(B, &DTU, &LI);
+  }
+}
+
+PreservedAnalyses
+DecidedLoopDistributionPass::run(Function &F, FunctionAnalysisManager &FAM) {
+  bool Changed = false;
+  for (auto &[Header, Name] :
+       innermostLoops(F, FAM.getResult<LoopAnalysis>(F))) {
+    // Anew for each, since a split leaves none of it valid.
+    auto &LI = FAM.getResult<LoopAnalysis>(F);
+    Changed |= distribute(*LI.getLoopFor(Header), std::move(Name), FAM);
+  }
+  return Changed ? PreservedAnalyses::none() : PreservedAnalyses::all();
+}
+
+bool DecidedLoopDistributionPass::distribute(Loop &L, std::string Name,
+                                             FunctionAnalysisManager &FAM) {
+  Function &F = *L.getHeader()->getParent();
+  auto &LI = FAM.getResult<LoopAnalysis>(F);
+  auto &DT = FAM.getResult<DominatorTreeAnalysis>(F);
+  auto &SE = FAM.getResult<ScalarEvolutionAnalysis>(F);
+  json::Object Entry{{"loop", json::fixUTF8(Name)}};
+  std::string Reason;
+  std::unique_ptr<LoopGraph> G =
+      LoopGraph::build(L,
+                       {LI, DT, FAM.getResult<PostDominatorTreeAnalysis>(F), SE,
+                        FAM.getResult<AAManager>(F)},
+                       Reason);
+  if (!G) {
+    Entry["skipped"] = json::fixUTF8(Reason);
+    Log.push_back(std::move(Entry));
+    return false;
+  }
+  Entry["nodes"] = int64_t(G->nodes().size());
+  if (G->nodes().size() < 2) {
+    Entry["skipped"] = G->nodes().empty() ? "no effect" : "only one node";
+    Log.push_back(std::move(Entry));
+    return false;
+  }
+  DistributionState State(*G, Name);
+  Decide(State, FAM);
+  json::Array Groups;
+  for (const std::optional<unsigned> &Group : State.partition())
+    Groups.push_back(int64_t(*Group));
+  Entry["groups"] = std::move(Groups);
+  std::optional<LoopPlan> Plan = planLoops(*G, State.partition());
+  if (!Plan)
+    reportFatalInternalError("an illegal partition of " + Twine(Name));
+  Entry["checks"] = int64_t(Plan->Checks.size());
+  int64_t Reloads = 0;
+  for (const LoopGroup &Group : Plan->Groups)
+    Reloads += Group.Reloads.size();
+  Entry["reloads"] = Reloads;
+  Log.push_back(std::move(Entry));
+  if (Plan->Groups.size() < 2)
+    return false;
+
+  distributeLoop(*G, *Plan, LI, DT, SE);
+  G.reset();
+  FAM.invalidate(F, PreservedAnalyses::none());
+  mergeBlocks(F, FAM);
+  FAM.invalidate(F, LoopSimplifyPass().run(F, FAM));
+  FAM.invalidate(F, LCSSAPass().run(F, FAM));
+  FAM.invalidate(F, PreservedAnalyses::none());
+  std::string Broken;
+  raw_string_ostream OS(Broken);
+  if (verifyFunction(F, &OS))
+    reportFatalInternalError("distribution broke " + Twine(Name) + ": " +
+                             Broken);
+  FAM.getResult<LoopAnalysis>(F).verify(
+      FAM.getResult<DominatorTreeAnalysis>(F));
+  return true;
+}
+
+void DecidedLoopDistributionPass::install(PassBuilder &PB, Decider Decide,
+                                          json::Array &Log) {
+  PB.registerVectorizerStartEPCallback(
+      [Decide = std::move(Decide), &Log](FunctionPassManager &FPM,
+                                         OptimizationLevel Level) {
+        if (Level == OptimizationLevel::O0) {
+          // Nothing has brought variables into registers yet, or will.
+          FPM.addPass(SROAPass(SROAOptions::ModifyCFG));
+          FPM.addPass(EarlyCSEPass(/*UseMemorySSA=*/true));
+          FPM.addPass(InstCombinePass());
+          FPM.addPass(SimplifyCFGPass());
+        }
+        FPM.addPass(createFunctionToLoopPassAdaptor(
+            LoopRotatePass(Level != OptimizationLevel::Oz)));
+        FPM.addPass(DecidedLoopDistributionPass(Decide, Log));
+      });
+}

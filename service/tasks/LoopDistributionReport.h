@@ -1,0 +1,20 @@
+//===- LoopDistributionReport.h - What became of each loop ------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MLCOMPILER_GYM_SERVICE_TASKS_LOOPDISTRIBUTIONREPORT_H
+#define MLCOMPILER_GYM_SERVICE_TASKS_LOOPDISTRIBUTIONREPORT_H
+
+#include "llvm/Support/JSON.h"
+
+namespace mlcompiler {
+
+/// What has become of each innermost loop so far: an object each. A process
+/// serves one compile.
+llvm::json::Array &loopReport();
+
+} // namespace mlcompiler
+
+#endif // MLCOMPILER_GYM_SERVICE_TASKS_LOOPDISTRIBUTIONREPORT_H
