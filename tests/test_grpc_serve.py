@@ -58,7 +58,9 @@ def test_metrics_count_what_happens(served: ServerProcess) -> None:
     name = "mlcompiler_gym_"
     assert served.metrics()[f"{name}sessions"] == 0
     session = service.open(inlining(park=True), CALLS)
-    copy = session.fork()
+    copied = session.call(pb.Request(fork=pb.Fork())).fork
+    copy = service.connect()
+    copy.call(pb.Request(attach=pb.Attach(token=copied.token)))
     metrics = served.metrics()
     assert metrics[f"{name}sessions"] == 2
     assert metrics[f"{name}parked_sessions"] == 1
@@ -67,7 +69,11 @@ def test_metrics_count_what_happens(served: ServerProcess) -> None:
     finish(session, session.opened.state, lambda _: 0)
     with fails("CRASHED"):
         service.open(inlining(pipeline="trigger-crash-module"), CALLS)
-    psutil.Process(copy.opened.pid).kill()
+    killed = f'{name}session_crashes_total{{cause="KILLED"}}'
+    assert killed not in served.metrics()
+    psutil.Process(copied.pid).kill()
+    # Nobody has asked it anything; it is counted all the same.
+    wait_until(lambda: served.metrics().get(killed) == 1, "the kill is counted")
     copy.close()
     session.close()
     wait_until(lambda: served.metrics()[f"{name}sessions"] == 0, "sessions left")

@@ -65,6 +65,8 @@ class Channel:
         self._held: deque[bytes] = deque()
         self._opening = False
         self._finishing = False
+        #: The process has said that it ends.
+        self._leaving = False
         self._ending = False
 
     def take(self, message: bytes) -> None:
@@ -218,6 +220,7 @@ class Channel:
                 if asked.kind == "open" and self._upload_again(error, asked):
                     return
                 self._count(error)
+                self._leaving = error.session_ended
                 if asked.copy is not None:
                     asked.copy.close()
                     self._account.leave()
@@ -236,6 +239,7 @@ class Channel:
         if asked.kind == "step":
             self._hub.metrics.steps.inc()
             self._hub.metrics.step_seconds.observe(perf_counter() - asked.began)
+        self._leaving = self._leaving or asked.kind == "close"
         self.replies.append(reply)
         self._settle()
         if asked.kind == "open":
@@ -289,7 +293,8 @@ class Channel:
 
     def _lost(self) -> None:
         """The process has closed its end, or cannot be believed any more."""
-        if any(asked.kind for asked in self._asked):
+        said = self._leaving or (self._finishing and not self._asked)
+        if not said:
             self._hub.metrics.crashes.labels("KILLED").inc()
             self._hub.log.warning(
                 "session lost", client=self._account.name, pid=self._pid
