@@ -62,7 +62,8 @@ class CompilerEnv(gymnasium.Env[Any, Any]):
         deadline: Wall-clock seconds that a ``reset`` or ``step`` may take before
             the compile is given up. ``None``: no limit.
         memory_limit: Bytes of memory that a compile may take. ``None``: no limit.
-        service: Where to compile. ``None``: on this machine.
+        service: Where to compile: a service, or the address of a server,
+            ``"grpc://host:port"``. ``None``: on this machine.
         render_mode: ``"ansi"``: :meth:`render` returns text.
 
     Reward: 0 until the last decision, then the gain over LLVM's own decisions on
