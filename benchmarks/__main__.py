@@ -13,6 +13,7 @@ NAMES = (
     "many_sessions",
     "regalloc",
     "pass_ordering",
+    "ir2vec",
     "grpc",
     "loops",
     "validate_episodes",
