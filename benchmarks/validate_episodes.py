@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections import Counter
 from time import perf_counter
@@ -42,12 +43,16 @@ def run() -> None:
     found: dict[str, Counter[str]] = {"kernels": Counter(), "csmith": Counter()}
     steps, validating = 0, 0.0
     began = perf_counter()
-    for seed in range(EPISODES):
+    compared = 0
+    for seed in itertools.count():
+        if compared == EPISODES:
+            break
         _episode(env, seed)
         steps += len(env.trajectory.actions)
         before = perf_counter()
         validation = env.validate(limits=LIMITS)
         validating += perf_counter() - before
+        compared += validation.status in ("same", "different")
         found[env.program.name.split("/")[0]][validation.status] += 1
         if validation.status == "different":
             print(validation.report(), flush=True)
@@ -58,7 +63,8 @@ def run() -> None:
         counts = ", ".join(f"{n} {status}" for status, n in sorted(statuses.items()))
         print(f"{name}: {sum(statuses.values())} episodes: {counts}")
     print(
-        f"{EPISODES} episodes, {steps} decisions, in {seconds:.0f} s "
-        f"({seconds / EPISODES * 1e3:.0f} ms each, of which validation "
-        f"{validating / EPISODES * 1e3:.0f} ms)"
+        f"{seed} episodes, {EPISODES} of them comparable, {steps} decisions, "
+        f"in {seconds:.0f} s "
+        f"({seconds / seed * 1e3:.0f} ms each, of which validation "
+        f"{validating / seed * 1e3:.0f} ms)"
     )

@@ -6,7 +6,9 @@
 
 #include "Objective.h"
 #include "TripCount.h"
+#include "llvm/ADT/SetVector.h"
 #include "llvm/Analysis/BlockFrequencyInfo.h"
+#include "llvm/Analysis/BranchProbabilityInfo.h"
 #include "llvm/Analysis/ScalarEvolutionExpressions.h"
 #include "llvm/Analysis/TargetTransformInfo.h"
 #include "llvm/IR/DataLayout.h"
@@ -30,7 +32,8 @@ public:
       : F(F), LI(FAM.getResult<LoopAnalysis>(F)),
         SE(FAM.getResult<ScalarEvolutionAnalysis>(F)),
         TTI(FAM.getResult<TargetIRAnalysis>(F)),
-        BFI(FAM.getResult<BlockFrequencyAnalysis>(F)) {}
+        BFI(FAM.getResult<BlockFrequencyAnalysis>(F)),
+        BPI(FAM.getResult<BranchProbabilityAnalysis>(F)) {}
 
   double cycles() {
     double Sum = 0;
@@ -45,7 +48,12 @@ public:
 private:
   double latency(BasicBlock &B) const;
   double executions(BasicBlock &B);
+  double frequency(const BasicBlock &B) const {
+    return double(BFI.getBlockFreq(&B).getFrequency());
+  }
+  double probability(const BasicBlock &From, const BasicBlock &To) const;
   double entries(const Loop &L);
+  double entriesFrom(BasicBlock &From, const Loop &L);
   double tripCount(const Loop &L);
   double lines(const Loop &L);
 
@@ -54,6 +62,7 @@ private:
   ScalarEvolution &SE;
   TargetTransformInfo &TTI;
   BlockFrequencyInfo &BFI;
+  BranchProbabilityInfo &BPI;
   DenseMap<const Loop *, double> TripCounts;
   DenseMap<const Loop *, double> Entries;
 };
@@ -77,17 +86,42 @@ double FunctionCost::tripCount(const Loop &L) {
   return It->second;
 }
 
+double FunctionCost::probability(const BasicBlock &From,
+                                 const BasicBlock &To) const {
+  const BranchProbability P = BPI.getEdgeProbability(&From, &To);
+  return double(P.getNumerator()) / BranchProbability::getDenominator();
+}
+
+/// How often the loop is entered from a block outside each time the function
+/// is.
+double FunctionCost::entriesFrom(BasicBlock &From, const Loop &L) {
+  const Loop *Left = nullptr;
+  for (const Loop *Around = LI.getLoopFor(&From);
+       Around && !Around->contains(&L); Around = Around->getParentLoop())
+    Left = Around;
+  const double Way = probability(From, *L.getHeader());
+  if (!Left)
+    return executions(From) * Way;
+  // Straight from another loop, which is left once each time it is entered,
+  // however often it runs.
+  SmallVector<Loop::Edge> Edges;
+  Left->getExitEdges(Edges);
+  double All = 0;
+  for (auto [Inside, Outside] :
+       SetVector<Loop::Edge>(Edges.begin(), Edges.end()))
+    All += frequency(*Inside) * probability(*Inside, *Outside);
+  return All > 0 ? entries(*Left) * frequency(From) * Way / All : 0;
+}
+
 /// How often the loop is entered each time the function is.
 double FunctionCost::entries(const Loop &L) {
   if (auto It = Entries.find(&L); It != Entries.end())
     return It->second;
   double Sum = 0;
-  for (BasicBlock *B : predecessors(L.getHeader()))
+  for (BasicBlock *B : SmallSetVector<BasicBlock *, 4>(
+           pred_begin(L.getHeader()), pred_end(L.getHeader())))
     if (!L.contains(B))
-      Sum += executions(*B) / B->getTerminator()->getNumSuccessors();
-  // The probability of the way in, where that is known.
-  if (BasicBlock *Preheader = L.getLoopPreheader())
-    Sum = executions(*Preheader);
+      Sum += entriesFrom(*B, L);
   return Entries[&L] = Sum;
 }
 
@@ -95,14 +129,12 @@ double FunctionCost::entries(const Loop &L) {
 /// relative to the header of its loop, which runs its nominal trip count.
 double FunctionCost::executions(BasicBlock &B) {
   const Loop *L = LI.getLoopFor(&B);
-  const double Own = double(BFI.getBlockFreq(&B).getFrequency());
   if (!L) {
-    const double Entry =
-        double(BFI.getBlockFreq(&F.getEntryBlock()).getFrequency());
-    return Entry > 0 ? Own / Entry : 0;
+    const double Entry = frequency(F.getEntryBlock());
+    return Entry > 0 ? frequency(B) / Entry : 0;
   }
-  const double Header = double(BFI.getBlockFreq(L->getHeader()).getFrequency());
-  return Header > 0 ? entries(*L) * tripCount(*L) * Own / Header : 0;
+  const double Header = frequency(*L->getHeader());
+  return Header > 0 ? entries(*L) * tripCount(*L) * frequency(B) / Header : 0;
 }
 
 /// Lines that the loop touches by itself, as LLVM's LoopCacheAnalysis reckons:

@@ -8,6 +8,7 @@
 #include "llvm/Analysis/ScalarEvolutionExpressions.h"
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <optional>
 
 using namespace llvm;
@@ -22,8 +23,9 @@ public:
   explicit NominalValue(ScalarEvolution &SE) : SE(SE) {}
 
   std::optional<double> of(const SCEV *S) {
-    if (!Budget--)
+    if (Budget == 0)
       return std::nullopt;
+    --Budget;
     switch (S->getSCEVType()) {
     case scConstant:
       return cast<SCEVConstant>(S)->getAPInt().signedRoundToDouble();
@@ -101,15 +103,16 @@ double mlcompiler::nominalTripCount(const Loop &L, ScalarEvolution &SE) {
     return Known;
   double Most = SE.getSmallConstantMaxTripCount(&L);
   if (Most == 0)
-    Most = NominalSize;
+    Most = std::numeric_limits<double>::infinity();
+  const bool Vectorised = getBooleanLoopAttribute(&L, "llvm.loop.isvectorized");
   const SCEV *Backedges = SE.getBackedgeTakenCount(&L);
-  if (!isa<SCEVCouldNotCompute>(Backedges)) {
-    std::optional<double> Count = NominalValue(SE).of(Backedges);
-    if (Count && *Count >= 0 && *Count < NominalSize * NominalSize)
-      return std::min(*Count + 1, Most);
-  }
+  std::optional<double> Count;
+  if (!isa<SCEVCouldNotCompute>(Backedges))
+    Count = NominalValue(SE).of(Backedges);
+  if (Count && *Count >= 0 && *Count < NominalSize * NominalSize)
+    return std::min(*Count + 1, Most);
   // What is left over is nothing, since the nominal size divides.
-  if (getBooleanLoopAttribute(&L, "llvm.loop.isvectorized") && !hasVectors(L))
+  if (Vectorised && ((Count && *Count < 0) || !hasVectors(L)))
     return 0;
-  return Most;
+  return std::min(Most, double(NominalSize));
 }

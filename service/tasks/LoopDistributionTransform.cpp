@@ -169,11 +169,14 @@ Value *Distributor::expandCheck(Instruction *Before) {
     Value *XLow = Expand(X.Low), *XHigh = Expand(X.High);
     Value *YLow = Expand(Y.Low), *YHigh = Expand(Y.High);
     Builder.SetInsertPoint(Before);
-    Value *Meet = Builder.CreateAnd(Builder.CreateICmpULT(XLow, YHigh),
-                                    Builder.CreateICmpULT(YLow, XHigh));
+    // Each by itself: an address that is poison is of an access that is never
+    // executed, and must not hide that others overlap.
+    Value *Meet = Builder.CreateFreeze(
+        Builder.CreateAnd(Builder.CreateICmpULT(XLow, YHigh),
+                          Builder.CreateICmpULT(YLow, XHigh)));
     Overlap = Overlap ? Builder.CreateOr(Overlap, Meet) : Meet;
   }
-  return Builder.CreateFreeze(Overlap, "overlap");
+  return Overlap;
 }
 
 /// Leaves the loop as it is for when the check fails, beside the one that is
