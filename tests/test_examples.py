@@ -105,6 +105,30 @@ def test_greedy_fork(tmp_path: Path, budget: int) -> None:
     assert replay(trajectory).values == {"text_size": float(found[1])}
 
 
+def test_pass_search_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    options = ("--programs", "kernels:test", "--seconds", "1", "--limit")
+    script = EXAMPLES / "pass_search.py"
+    run(script, *options, "1", cwd=tmp_path)
+    first = (tmp_path / "search.jsonl").read_text()
+    output = run(script, *options, "2", cwd=tmp_path)
+    results = (tmp_path / "search.jsonl").read_text()
+    assert results.startswith(first)
+    rows = [json.loads(line) for line in results.splitlines()]
+    assert len(rows) == 2
+    for row in rows:
+        assert row["value"] <= row["Oz"]
+        assert row["same"] == "yes"
+        gain = 1 - row["value"] / row["Oz"]
+        assert re.search(rf"{row['program']} .* {re.escape(f'{gain:+.1%}')}", output)
+    assert "2 programs: geometric mean" in output
+
+
+def test_dqn_poset(tmp_path: Path) -> None:
+    options = ("--steps", "40", "--train", "kernels/lz", "--test", "kernels/regex")
+    output = run(EXAMPLES / "dqn_poset.py", *options, cwd=tmp_path)
+    assert re.search(r"kernels/regex +[+-]\d+\.\d% +[+-]\d+\.\d%", output)
+
+
 #: A factor with three digits behind the point.
 FACTOR = r"\s+(\d+\.\d{3})"
 
