@@ -2,21 +2,23 @@
 """Loop distribution: what splitting is worth, and how well loop_cost tells.
 
 For programs of `loops` that can be split: -O3 by itself, maximal distribution, LLVM's
-own loop-distribute, and random partitions are run in turn, and each is given the least
-user time of its runs (of the processor, not of the clock, since other work on the
-machine is in the latter). Printed are the times over that of -O3, the largest relative
-spread of -O3's own runs, and the rank correlation (Spearman) of `loop_cost` with the
-times within each program.
+own loop-distribute, and every partition if there are few, else random ones, are run in
+turn. Each is given the least processor time of its runs (not that of the clock, which
+has other work on the machine in it), less that of a program that does nothing. Printed
+are the times over that of -O3, how far the median of -O3's own runs lies above their
+least, and the rank correlation (Spearman) of `loop_cost` with the times within each
+program.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 import resource
 import statistics
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,7 @@ import mlcompiler_gym
 from mlcompiler_gym.policies import always_distribute, never_distribute, random_legal
 from mlcompiler_gym.policies.play import play
 
+#: All are run of programs that have no more than that many, else so many at random.
 PARTITIONS = int(os.environ.get("LOOPS_PARTITIONS", "8"))
 RUNS = int(os.environ.get("LOOPS_RUNS", "7"))
 
@@ -48,12 +51,27 @@ def _link(code: bytes, folder: Path, name: str) -> Path:
     return path
 
 
-def _user_seconds(program: Path, arguments: Sequence[str]) -> float:
-    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+def _seconds(program: Path, arguments: Sequence[str] = ()) -> float:
+    def used() -> float:
+        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+        # The sum is exact; Linux guesses at the parts.
+        return usage.ru_utime + usage.ru_stime
+
+    before = used()
     subprocess.run(
         [str(program), *arguments], check=True, stdout=subprocess.DEVNULL, timeout=300
     )
-    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
+    return used() - before
+
+
+def _startup_seconds(folder: Path) -> float:
+    """What it takes to start a program."""
+    (folder / "empty.c").write_text("int main(void) { return 0; }\n")
+    path = folder / "empty"
+    subprocess.run(
+        ["clang-22", "-fuse-ld=lld", f"{path}.c", "-o", str(path)], check=True
+    )
+    return min(_seconds(path) for _ in range(3 * RUNS))
 
 
 def spearman(x: Sequence[float], y: Sequence[float]) -> float:
@@ -67,6 +85,12 @@ def spearman(x: Sequence[float], y: Sequence[float]) -> float:
     if a.std() == 0 or b.std() == 0:
         return float("nan")
     return float(np.corrcoef(a, b)[0, 1])
+
+
+def _numbered(number: int) -> Callable[[Any, dict[str, Any]], int]:
+    """Distributes where the number's binary digits are 1, lowest first."""
+    digits = (number >> at & 1 for at in itertools.count())
+    return lambda _, info: next(digits) & int(info["action_mask"][1])
 
 
 def measure(name: str, folder: Path) -> dict[str, Any] | None:
@@ -83,7 +107,8 @@ def measure(name: str, folder: Path) -> dict[str, Any] | None:
         cost = made.measure("loop_cost")["loop_cost"]
         variants[label] = (_link(code, folder, label), cost)
 
-    if play(env, never_distribute).info.get("no_decision"):
+    merged = play(env, never_distribute)
+    if merged.info.get("no_decision"):
         env.close()
         return None
     arguments = max(
@@ -92,9 +117,10 @@ def measure(name: str, folder: Path) -> dict[str, Any] | None:
     add("O3", env)
     play(env, always_distribute)
     add("maximal", env)
-    for number in range(PARTITIONS):
-        play(env, random_legal(env, seed=number))
-        add(f"random{number}", env)
+    few = 2**merged.steps <= PARTITIONS
+    for number in range(PARTITIONS if not few else 2**merged.steps):
+        play(env, _numbered(number) if few else random_legal(env, seed=number))
+        add(f"partition{number}", env)
     env.close()
     own = _make(name, llvm_distribution=True)
     play(own, never_distribute)
@@ -103,16 +129,17 @@ def measure(name: str, folder: Path) -> dict[str, Any] | None:
     times: dict[str, list[float]] = {label: [] for label in variants}
     for _ in range(RUNS):
         for label, (path, _) in variants.items():
-            times[label].append(_user_seconds(path, arguments))
-    least = {label: min(each) for label, each in times.items()}
+            times[label].append(_seconds(path, arguments))
+    startup = _startup_seconds(folder)
+    least = {label: max(min(each) - startup, 1e-9) for label, each in times.items()}
     base = sorted(times["O3"])
     return {
-        "time": {label: least[label] / max(least["O3"], 1e-9) for label in variants},
+        "time": {label: least[label] / least["O3"] for label in variants},
         "cost": {
             label: cost / variants["O3"][1] for label, (_, cost) in variants.items()
         },
         "seconds": least["O3"],
-        "spread": (base[len(base) // 2] - base[0]) / max(base[0], 1e-9),
+        "spread": (base[len(base) // 2] - base[0]) / least["O3"],
         "spearman": spearman(
             [variants[label][1] for label in variants],
             [least[label] for label in variants],

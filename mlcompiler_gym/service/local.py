@@ -22,7 +22,6 @@ from mlcompiler_gym.service.session import (
     Service,
     Session,
     lost,
-    raise_for_error,
 )
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 
@@ -43,7 +42,6 @@ class LocalSession(Session):
         self._awaited = 0
         self._last_size = _PREFIX
         self._deadline_ms = 0
-        self._closed_because = ""
         self.opened = opened if opened is not None else pb.OpenReply()
         self._live.add(self)
 
@@ -69,8 +67,7 @@ class LocalSession(Session):
 
     def _give_up(self, error: OSError) -> None:
         if self._socket.fileno() < 0:
-            why = self._closed_because or "it was closed"
-            raise lost(f"the session is gone: {why}; reset to get another")
+            raise self._gone()
         if error.errno in (errno.EPIPE, errno.ECONNRESET):
             # It may have said why before it went.
             return
@@ -79,22 +76,8 @@ class LocalSession(Session):
         raise error
 
     @override
-    def receive(self) -> pb.Reply:
-        try:
-            reply = pb.Reply.FromString(self._receive_frame())
-        except ServiceError:
-            raise
-        except BaseException:
-            # Ctrl-C, for one. The rest of the reply would be taken for another.
-            self._closed_because = "a call was interrupted"
-            self.close()
-            raise
-        if reply.HasField("error"):
-            if reply.error.session_ended:
-                self._closed_because = reply.error.message
-                self.close()
-            raise_for_error(reply)
-        return reply
+    def _take_reply(self) -> pb.Reply:
+        return pb.Reply.FromString(self._receive_frame())
 
     def _receive_frame(self) -> bytes:
         # Replies to steps are mostly of one length. To ask for all of it at once

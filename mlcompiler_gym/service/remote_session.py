@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from typing_extensions import override
 
-from mlcompiler_gym.errors import MLCompilerGymError, ServiceError
+from mlcompiler_gym.errors import ServiceError
 from mlcompiler_gym.service.remote_stream import (
     Broken,
     Ended,
@@ -92,7 +92,6 @@ class GrpcSession(Session):
         self._record = record if record is not None else Record()
         self._awaiting: deque[bytes] = deque()
         self._deadline_ms = 0
-        self._closed_because = ""
         #: Streams that have broken since the latest reply.
         self._breaks = 0
         self._look_until = 0.0
@@ -161,28 +160,10 @@ class GrpcSession(Session):
 
     def _check_open(self) -> None:
         if self._signal < 0:
-            why = self._closed_because or "it was closed"
-            raise lost(f"the session is gone: {why}; reset to get another")
+            raise self._gone()
 
     @override
-    def receive(self) -> pb.Reply:
-        try:
-            reply = self._receive()
-        except MLCompilerGymError:
-            raise
-        except BaseException:
-            # Ctrl-C, for one. The next reply would be taken for another's.
-            self._closed_because = "a call was interrupted"
-            self.close()
-            raise
-        if reply.HasField("error"):
-            if reply.error.session_ended:
-                self._closed_because = reply.error.message
-                self.close()
-            raise_for_error(reply)
-        return reply
-
-    def _receive(self) -> pb.Reply:
+    def _take_reply(self) -> pb.Reply:
         while True:
             try:
                 reply = self._next()

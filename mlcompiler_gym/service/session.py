@@ -7,7 +7,7 @@ import abc
 from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mlcompiler_gym.errors import ServiceError
+from mlcompiler_gym.errors import MLCompilerGymError, ServiceError
 from mlcompiler_gym.service.observation import Observed, decode
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 
@@ -48,6 +48,8 @@ class Session(abc.ABC):
     many sessions busy.
     """
 
+    #: Why there is no session any more, once that is known.
+    _closed_because = ""
     #: Reply of the ``Open`` that began this session (of its original, if forked).
     opened: pb.OpenReply
     #: What is compiled, for transports that may have to upload it again.
@@ -58,12 +60,34 @@ class Session(abc.ABC):
         """Send a serialised ``Request``."""
 
     @abc.abstractmethod
+    def _take_reply(self) -> pb.Reply:
+        """Wait for the next reply, whatever it is."""
+
     def receive(self) -> pb.Reply:
         """Wait for the next reply.
 
         Raises:
             ServiceError: The reply is an error, or the session ended without.
         """
+        try:
+            reply = self._take_reply()
+        except MLCompilerGymError:
+            raise
+        except BaseException:
+            # Ctrl-C, for one. The next reply would be taken for another's.
+            self._closed_because = "a call was interrupted"
+            self.close()
+            raise
+        if reply.HasField("error"):
+            if reply.error.session_ended:
+                self._closed_because = reply.error.message
+                self.close()
+            raise_for_error(reply)
+        return reply
+
+    def _gone(self) -> ServiceError:
+        why = self._closed_because or "it was closed"
+        return lost(f"the session is gone: {why}; reset to get another")
 
     @abc.abstractmethod
     def set_deadline(self, milliseconds: int) -> None:
