@@ -6,6 +6,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Sequence
+from pathlib import Path
 
 from mlcompiler_gym.vocabularies.errors import VocabularyError
 
@@ -28,6 +29,11 @@ def find_tool(name: str) -> str:
     return found
 
 
+def _spoken(command: Sequence[str]) -> str:
+    """Without the folder of the tool: cards of vocabularies repeat it."""
+    return " ".join([Path(command[0]).name, *command[1:]])
+
+
 def run_tool(command: Sequence[str], content: bytes = b"") -> bytes:
     """Standard output of a tool that reads ``content``.
 
@@ -44,11 +50,11 @@ def run_tool(command: Sequence[str], content: bytes = b"") -> bytes:
         )
     except subprocess.TimeoutExpired as error:
         raise VocabularyError(
-            f"`{' '.join(command)}` took longer than {_TIMEOUT} s"
+            f"`{_spoken(command)}` took longer than {_TIMEOUT} s"
         ) from error
     if done.returncode:
         message = done.stderr.decode(errors="replace").strip()[-2000:]
         raise VocabularyError(
-            f"`{' '.join(command)}` failed with status {done.returncode}:\n{message}"
+            f"`{_spoken(command)}` failed with status {done.returncode}:\n{message}"
         )
     return done.stdout
