@@ -150,8 +150,11 @@ IN_A_ROW = """
 long in_a_row(long n, int *a, int *b, int *c) {
   long s = 0;
   if (n < 1) return s;
+  #pragma clang loop unroll(disable)
   for (long i = 0; i < n; i++) s = (s ^ a[i]) * 31;
+  #pragma clang loop unroll(disable)
   for (long i = 0; i < n; i++) s = (s ^ b[i]) * 31;
+  #pragma clang loop unroll(disable)
   for (long i = 0; i < n; i++) s = (s ^ c[i]) * 31;
   return s;
 }

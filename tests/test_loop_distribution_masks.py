@@ -132,6 +132,19 @@ def test_a_reduction_beside_a_store(walk: Walk) -> None:
     assert split.masks == [True]
 
 
+def test_what_no_store_needs_is_computed_for_later_uses(walk: Walk) -> None:
+    # The value of the last iteration: a store may overwrite what it is loaded from,
+    # so that it stays with that, but does not need it.
+    split = walk(
+        "int32_t f(int64_t n) { int32_t u = 0;"
+        " for (int64_t i = 0; i < n; i++) {"
+        " u = a[x[i] & 63]; a[i + 2] = b[i]; c[i] = d[i] * 3; }"
+        " return u; }"
+    )
+    assert split.report["nodes"] == 2
+    assert split.masks == [True]
+
+
 def test_two_reductions(walk: Walk) -> None:
     split = walk(
         "int32_t f(int64_t n) { int32_t s = 0, t = 1;"

@@ -6,8 +6,8 @@
 
 #include "Objective.h"
 #include "TripCount.h"
+#include "llvm/ADT/PostOrderIterator.h"
 #include "llvm/ADT/SetVector.h"
-#include "llvm/Analysis/BlockFrequencyInfo.h"
 #include "llvm/Analysis/BranchProbabilityInfo.h"
 #include "llvm/Analysis/ScalarEvolutionExpressions.h"
 #include "llvm/Analysis/TargetTransformInfo.h"
@@ -32,28 +32,15 @@ public:
       : F(F), LI(FAM.getResult<LoopAnalysis>(F)),
         SE(FAM.getResult<ScalarEvolutionAnalysis>(F)),
         TTI(FAM.getResult<TargetIRAnalysis>(F)),
-        BFI(FAM.getResult<BlockFrequencyAnalysis>(F)),
-        BPI(FAM.getResult<BranchProbabilityAnalysis>(F)) {}
+        BPI(FAM.getResult<BranchProbabilityAnalysis>(F)), Sizes(LI, SE) {}
 
-  double cycles() {
-    double Sum = 0;
-    for (BasicBlock &B : F)
-      Sum += executions(B) * latency(B);
-    for (Loop *L : LI.getLoopsInPreorder())
-      if (L->isInnermost())
-        Sum += MissCycles * entries(*L) * lines(*L);
-    return Sum;
-  }
+  double cycles();
 
 private:
   double latency(BasicBlock &B) const;
-  double executions(BasicBlock &B);
-  double frequency(const BasicBlock &B) const {
-    return double(BFI.getBlockFreq(&B).getFrequency());
-  }
-  double probability(const BasicBlock &From, const BasicBlock &To) const;
-  double entries(const Loop &L);
-  double entriesFrom(BasicBlock &From, const Loop &L);
+  double probability(BasicBlock &From, BasicBlock &To);
+  double along(BasicBlock &From, BasicBlock &To);
+  bool isLeftOver(const BasicBlock &B);
   double tripCount(const Loop &L);
   double lines(const Loop &L);
 
@@ -61,13 +48,40 @@ private:
   LoopInfo &LI;
   ScalarEvolution &SE;
   TargetTransformInfo &TTI;
-  BlockFrequencyInfo &BFI;
   BranchProbabilityInfo &BPI;
+  NominalSizes Sizes;
   DenseMap<const Loop *, double> TripCounts;
+  /// How often a loop is entered, and a block executed, each time the function
+  /// is.
   DenseMap<const Loop *, double> Entries;
+  DenseMap<const BasicBlock *, double> Executions;
 };
 
 } // namespace
+
+/// Blocks before those that they lead to, so that what comes in is known.
+double FunctionCost::cycles() {
+  double Sum = 0;
+  for (BasicBlock *B : ReversePostOrderTraversal<Function *>(&F)) {
+    const Loop *L = LI.getLoopFor(B);
+    const bool IsHeader = L && L->getHeader() == B;
+    double Times = B->isEntryBlock() ? 1 : 0;
+    for (BasicBlock *From :
+         SmallSetVector<BasicBlock *, 4>(pred_begin(B), pred_end(B)))
+      if (!IsHeader || !L->contains(From))
+        Times += along(*From, *B);
+    if (IsHeader) {
+      Entries[L] = Times;
+      Times *= tripCount(*L);
+    }
+    Executions[B] = Times;
+    Sum += Times * latency(*B);
+  }
+  for (Loop *L : LI.getLoopsInPreorder())
+    if (L->isInnermost())
+      Sum += MissCycles * Entries[L] * lines(*L);
+  return Sum;
+}
 
 double FunctionCost::latency(BasicBlock &B) const {
   double Sum = 0;
@@ -86,55 +100,53 @@ double FunctionCost::tripCount(const Loop &L) {
   return It->second;
 }
 
-double FunctionCost::probability(const BasicBlock &From,
-                                 const BasicBlock &To) const {
+/// Whether it leads straight into what a vectorised loop leaves over.
+bool FunctionCost::isLeftOver(const BasicBlock &B) {
+  const BasicBlock *Header = LI.isLoopHeader(&B) ? &B : B.getUniqueSuccessor();
+  return Header && LI.isLoopHeader(Header) &&
+         tripCount(*LI.getLoopFor(Header)) == 0;
+}
+
+/// As the nominal sizes have it; else not to the loop that is there for when
+/// the vectorised one cannot be used; else as LLVM guesses.
+double FunctionCost::probability(BasicBlock &From, BasicBlock &To) {
+  auto *Branch = dyn_cast<BranchInst>(From.getTerminator());
+  if (Branch && Branch->isConditional() &&
+      Branch->getSuccessor(0) != Branch->getSuccessor(1)) {
+    BasicBlock *Other = Branch->getSuccessor(Branch->getSuccessor(0) == &To);
+    if (std::optional<bool> First = Sizes.decide(*Branch->getCondition()))
+      return *First == (Branch->getSuccessor(0) == &To);
+    if (isLeftOver(To) != isLeftOver(*Other))
+      return isLeftOver(*Other);
+  }
   const BranchProbability P = BPI.getEdgeProbability(&From, &To);
   return double(P.getNumerator()) / BranchProbability::getDenominator();
 }
 
-/// How often the loop is entered from a block outside each time the function
-/// is.
-double FunctionCost::entriesFrom(BasicBlock &From, const Loop &L) {
+/// How often control goes from one block to another each time the function is
+/// entered.
+double FunctionCost::along(BasicBlock &From, BasicBlock &To) {
   const Loop *Left = nullptr;
   for (const Loop *Around = LI.getLoopFor(&From);
-       Around && !Around->contains(&L); Around = Around->getParentLoop())
+       Around && !Around->contains(&To); Around = Around->getParentLoop())
     Left = Around;
-  const double Way = probability(From, *L.getHeader());
   if (!Left)
-    return executions(From) * Way;
-  // Straight from another loop, which is left once each time it is entered,
-  // however often it runs.
+    return Executions[&From] * probability(From, To);
+  // A loop is left once each time it is entered, however often it runs.
   SmallVector<Loop::Edge> Edges;
   Left->getExitEdges(Edges);
-  double All = 0;
-  for (auto [Inside, Outside] :
-       SetVector<Loop::Edge>(Edges.begin(), Edges.end()))
-    All += frequency(*Inside) * probability(*Inside, *Outside);
-  return All > 0 ? entries(*Left) * frequency(From) * Way / All : 0;
-}
-
-/// How often the loop is entered each time the function is.
-double FunctionCost::entries(const Loop &L) {
-  if (auto It = Entries.find(&L); It != Entries.end())
-    return It->second;
-  double Sum = 0;
-  for (BasicBlock *B : SmallSetVector<BasicBlock *, 4>(
-           pred_begin(L.getHeader()), pred_end(L.getHeader())))
-    if (!L.contains(B))
-      Sum += entriesFrom(*B, L);
-  return Entries[&L] = Sum;
-}
-
-/// How often the block is executed each time the function is: by frequency
-/// relative to the header of its loop, which runs its nominal trip count.
-double FunctionCost::executions(BasicBlock &B) {
-  const Loop *L = LI.getLoopFor(&B);
-  if (!L) {
-    const double Entry = frequency(F.getEntryBlock());
-    return Entry > 0 ? frequency(B) / Entry : 0;
+  const SetVector<Loop::Edge> Exits(Edges.begin(), Edges.end());
+  double Way = 0, All = 0;
+  for (auto [Inside, Outside] : Exits) {
+    const BranchProbability P = BPI.getEdgeProbability(Inside, Outside);
+    // Of blocks that are not executed, too, since a loop may run 0 times.
+    const double Weight =
+        (Executions[Inside] + 1e-9) * (double(P.getNumerator()) + 1);
+    All += Weight;
+    if (Inside == &From && Outside == &To)
+      Way = Weight;
   }
-  const double Header = frequency(*L->getHeader());
-  return Header > 0 ? entries(*L) * tripCount(*L) * frequency(B) / Header : 0;
+  return Entries[Left] * Way / All;
 }
 
 /// Lines that the loop touches by itself, as LLVM's LoopCacheAnalysis reckons:

@@ -6,10 +6,10 @@
 
 #include "TripCount.h"
 #include "llvm/Analysis/ScalarEvolutionExpressions.h"
+#include "llvm/IR/Instructions.h"
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <optional>
 
 using namespace llvm;
 using namespace mlcompiler;
@@ -115,4 +115,58 @@ double mlcompiler::nominalTripCount(const Loop &L, ScalarEvolution &SE) {
   if (Vectorised && ((Count && *Count < 0) || !hasVectors(L)))
     return 0;
   return std::min(Most, double(NominalSize));
+}
+
+NominalSizes::NominalSizes(const LoopInfo &LI, ScalarEvolution &SE) : SE(SE) {
+  for (const Loop *L : LI.getLoopsInPreorder()) {
+    const SCEV *Backedges = SE.getBackedgeTakenCount(L);
+    if (isa<SCEVCouldNotCompute>(Backedges))
+      continue;
+    SCEVExprContains(Backedges, [&](const SCEV *S) {
+      if (isa<SCEVUnknown>(S) && S->getType()->isIntegerTy())
+        Sizes.insert(S);
+      return false;
+    });
+  }
+}
+
+bool NominalSizes::isOfSizes(const SCEV *S) const {
+  return !SCEVExprContains(S, [&](const SCEV *Part) {
+    return isa<SCEVAddRecExpr, SCEVPtrToIntExpr, SCEVCouldNotCompute>(Part) ||
+           (isa<SCEVUnknown>(Part) && !Sizes.contains(Part));
+  });
+}
+
+std::optional<bool> NominalSizes::decide(Value &Condition) {
+  auto *Compare = dyn_cast<ICmpInst>(&Condition);
+  if (!Compare || !Compare->getOperand(0)->getType()->isIntegerTy())
+    return std::nullopt;
+  const SCEV *Left = SE.getSCEV(Compare->getOperand(0));
+  const SCEV *Right = SE.getSCEV(Compare->getOperand(1));
+  if (!isOfSizes(Left) || !isOfSizes(Right))
+    return std::nullopt;
+  const std::optional<double> X = NominalValue(SE).of(Left);
+  const std::optional<double> Y = NominalValue(SE).of(Right);
+  if (!X || !Y || (Compare->isUnsigned() && (*X < 0 || *Y < 0)))
+    return std::nullopt;
+  switch (Compare->getPredicate()) {
+  case ICmpInst::ICMP_EQ:
+    return *X == *Y;
+  case ICmpInst::ICMP_NE:
+    return *X != *Y;
+  case ICmpInst::ICMP_ULT:
+  case ICmpInst::ICMP_SLT:
+    return *X < *Y;
+  case ICmpInst::ICMP_ULE:
+  case ICmpInst::ICMP_SLE:
+    return *X <= *Y;
+  case ICmpInst::ICMP_UGT:
+  case ICmpInst::ICMP_SGT:
+    return *X > *Y;
+  case ICmpInst::ICMP_UGE:
+  case ICmpInst::ICMP_SGE:
+    return *X >= *Y;
+  default:
+    return std::nullopt;
+  }
 }

@@ -9,6 +9,7 @@
 
 #include "llvm/Analysis/LoopInfo.h"
 #include "llvm/Analysis/ScalarEvolution.h"
+#include <optional>
 
 namespace mlcompiler {
 
@@ -20,6 +21,23 @@ constexpr int64_t NominalSize = 1024;
 /// as it does at once, and the scalar loop that does what is left over has
 /// none.
 double nominalTripCount(const llvm::Loop &L, llvm::ScalarEvolution &SE);
+
+/// What the nominal sizes say of a function's branches.
+class NominalSizes {
+public:
+  NominalSizes(const llvm::LoopInfo &LI, llvm::ScalarEvolution &SE);
+
+  /// Which way a comparison goes that is between nothing but constants and
+  /// numbers that decide how often loops run.
+  std::optional<bool> decide(llvm::Value &Condition);
+
+private:
+  bool isOfSizes(const llvm::SCEV *S) const;
+
+  llvm::ScalarEvolution &SE;
+  /// Unknown numbers in trip counts.
+  llvm::SmallPtrSet<const llvm::SCEV *, 8> Sizes;
+};
 
 } // namespace mlcompiler
 

@@ -24,13 +24,24 @@ void LoopGraph::findNodes() {
   for (unsigned I = 0; I != Body.size(); ++I)
     if (isa<StoreInst>(Body[I]))
       Stores.set(I);
+  // Not what merely has to come before a store: that is not in its loop.
+  BitVector NeededByStores(Body.size());
+  SmallVector<unsigned> Open(Stores.set_bits());
+  while (!Open.empty()) {
+    unsigned I = Open.pop_back_val();
+    if (NeededByStores.test(I))
+      continue;
+    NeededByStores.set(I);
+    forEachNeed(I, /*ControlOnly=*/false,
+                [&](unsigned Need) { Open.push_back(Need); });
+  }
   for (unsigned I = 0; I != Body.size(); ++I) {
     // What a store needs, too, is there for later uses anyway.
     const bool UsedLater =
         !Control.test(I) && any_of(Body[I]->users(), [&](const User *U) {
           return !L.contains(cast<Instruction>(U));
         });
-    if (Stores.test(I) || (UsedLater && !reach(I).anyCommon(Stores)))
+    if (Stores.test(I) || (UsedLater && !NeededByStores.test(I)))
       Roots.push_back(I);
   }
   // What is frozen twice may be frozen to two values, so all that it goes into

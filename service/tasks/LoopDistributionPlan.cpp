@@ -129,7 +129,8 @@ unsigned LoopPlan::computedBy(unsigned I) const {
   for (unsigned Group = 0; Group != Groups.size(); ++Group)
     if (Groups[Group].Needed.test(I) && !Groups[Group].Reloads.contains(I))
       return Group;
-  return Groups.size() - 1;
+  reportFatalInternalError("a value that is used after a split loop, and that "
+                           "none of its parts computes");
 }
 
 bool mlcompiler::mayDistribute(const LoopGraph &G, const Partition &P) {

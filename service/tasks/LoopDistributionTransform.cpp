@@ -12,6 +12,7 @@
 
 #include "LoopDistributionTransform.h"
 #include "llvm/IR/IRBuilder.h"
+#include "llvm/IR/MDBuilder.h"
 #include "llvm/Transforms/Utils/BasicBlockUtils.h"
 #include "llvm/Transforms/Utils/Cloning.h"
 #include "llvm/Transforms/Utils/Local.h"
@@ -216,7 +217,9 @@ void Distributor::version() {
   Builder.CreateBr(Join);
   Check->getTerminator()->eraseFromParent();
   Builder.SetInsertPoint(Check);
-  Builder.CreateCondBr(Overlap, Whole->getLoopPreheader(), Preheader);
+  Builder.CreateCondBr(
+      Overlap, Whole->getLoopPreheader(), Preheader,
+      MDBuilder(Check->getContext()).createUnlikelyBranchWeights());
   DT.recalculate(*Exit->getParent());
 }
 
