@@ -14,6 +14,7 @@
 #include "llvm/Support/Endian.h"
 #include <cerrno>
 #include <cstring>
+#include <malloc.h>
 #include <unistd.h>
 
 using namespace llvm;
@@ -24,6 +25,9 @@ Error Session::fork() {
   if (Socket < 0)
     return fail(proto::INVALID_ARGUMENT,
                 "Fork must carry the socket of the new session");
+  // Passes leave a good deal of memory behind that is not in use, and to copy
+  // the tables of its pages is most of what a fork then costs.
+  malloc_trim(0);
   pid_t Pid = ::fork();
   if (Pid < 0) {
     ::close(Socket);
