@@ -53,13 +53,55 @@ def test_everything_described_is_sorted_and_documented(any_service: Service) -> 
         assert names == sorted(set(names))
         for entry in entries:
             assert len(entry.doc) > 10, f"{entry.name} has no doc"
-    assert {o.media for o in reply.observations} <= {"text", "json"}
     for task in reply.tasks:
         assert task.default_pipeline
         assert task.default_objective in {o.name for o in reply.objectives}
         for option in task.options:
             assert len(option.doc) > 10
             assert option.default_value
+
+
+def test_observations_say_what_they_are_of(any_service: Service) -> None:
+    for observation in any_service.describe().observations:
+        assert observation.media in {"bytes", "json", "tensors", "text"}
+        assert bool(observation.tensors) == (observation.media == "tensors")
+        assert "module" in observation.scopes
+        assert set(observation.scopes) <= {"module", "function", "loop", "callsite"}
+        for tensor in observation.tensors:
+            assert tensor.name
+            assert tensor.dtype in {pb.INT64, pb.FLOAT32}
+            assert tensor.low < tensor.high
+            assert all(size == -1 or size > 0 for size in tensor.shape)
+            assert len(tensor.doc) > 10
+
+
+def test_a_task_is_described_as_its_options_make_it(any_service: Service) -> None:
+    two = {"actions": "sroa\nearly-cse,dce", "repeats": "false"}
+    spec = any_service.describe_task("pass_ordering", two)
+    assert list(spec.action.meanings) == ["sroa", "early-cse,dce"]
+    assert (spec.action.tensor.low, spec.action.tensor.high) == (0, 1)
+    assert spec.action.mask == spec.features[0].name
+    assert list(spec.features[0].shape) == [2]
+    every = any_service.describe_task("pass_ordering", {})
+    assert len(every.action.meanings) > 100
+    assert not every.features
+
+
+@pytest.mark.parametrize(
+    ("task", "options", "message"),
+    [
+        ("nonsense", {}, "unknown task 'nonsense'"),
+        ("inlining", {"nonsense": "1"}, "has no option 'nonsense'"),
+        ("pass_ordering", {"repeats": "maybe"}, "true or false, not 'maybe'"),
+        ("pass_ordering", {"actions": "\n"}, "no pipeline to choose among"),
+    ],
+)
+def test_what_is_no_task_or_option_is_refused(
+    any_service: Service, task: str, options: dict[str, str], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        any_service.describe_task(task, options)
+    any_service.describe()
 
 
 def test_every_tensor_says_what_it_is(any_service: Service) -> None:
