@@ -43,6 +43,10 @@ public:
                                                llvm::ModuleAnalysisManager &)>
                            Prepare);
 
+  /// Says that nothing will be run after optimize(), whose analyses then need
+  /// no memory, and no time when the process is forked.
+  void endPasses() { Passes.reset(); }
+
   /// Runs a pipeline that is known to parse, after optimize(), as though it
   /// stood behind everything that has been run before. Returns whether passes
   /// say that they have changed anything.

@@ -84,6 +84,7 @@ Error Session::open(StringRef Program) {
     return E;
   if (isOpenEnded())
     return Decider->drive(*Compile);
+  Compile->endPasses();
   if (!Decider || !Decider->decidesInCodegen())
     return Error::success();
   Compile->setCodegenPasses([this](legacy::PassManagerBase &PM) {
