@@ -18,6 +18,18 @@ vocabulary = typer.Typer(
 )
 
 
+#: Options of every command that looks at programs.
+PerPackage = Annotated[
+    int | None, typer.Option(min=1, help="Programs of each package at most [all].")
+]
+MaxBytes = Annotated[int | None, typer.Option(min=1, help="Leave out larger bitcode.")]
+Work = Annotated[
+    Path | None,
+    typer.Option(help="Folder for what is done so far [in the user's cache]."),
+]
+Jobs = Annotated[int, typer.Option(min=1, help="LLVM tools at once.")]
+
+
 @vocabulary.command("list")
 def list_vocabularies() -> None:
     """List the vocabularies that are shipped, with the paths of their files."""
@@ -46,23 +58,16 @@ def train(
         list[str] | None,
         typer.Option(help="A set, a split or a program; may be repeated [pypi:train]."),
     ] = None,
-    per_package: Annotated[
-        int | None, typer.Option(min=1, help="Programs of each package at most [all].")
-    ] = None,
-    max_bytes: Annotated[
-        int | None, typer.Option(min=1, help="Leave out larger bitcode.")
-    ] = None,
+    per_package: PerPackage = None,
+    max_bytes: MaxBytes = None,
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the triplets.")] = 20,
     samples: Annotated[int, typer.Option(min=1, help="Triplets per epoch.")] = 50_000,
     seed: Annotated[int, typer.Option(min=0, help="Of everything drawn.")] = 0,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder for the file and its card.")
     ] = Path(),
-    work: Annotated[
-        Path | None,
-        typer.Option(help="Folder for what is done so far [in the user's cache]."),
-    ] = None,
-    jobs: Annotated[int, typer.Option(min=1, help="LLVM tools at once.")] = 2,
+    work: Work = None,
+    jobs: Jobs = 2,
 ) -> None:
     """Train a vocabulary with TransE, on triplets of real programs.
 
@@ -119,18 +124,11 @@ def probe(
         list[str] | None,
         typer.Option(help="Programs to be told; may be repeated [pypi:validation]."),
     ] = None,
-    per_package: Annotated[
-        int | None, typer.Option(min=1, help="Programs of each package at most [all].")
-    ] = None,
-    max_bytes: Annotated[
-        int | None, typer.Option(min=1, help="Leave out larger bitcode.")
-    ] = None,
+    per_package: PerPackage = None,
+    max_bytes: MaxBytes = None,
     seeds: Annotated[int, typer.Option(min=2, help="Random vocabularies.")] = 10,
-    work: Annotated[
-        Path | None,
-        typer.Option(help="Folder for what is done so far [in the user's cache]."),
-    ] = None,
-    jobs: Annotated[int, typer.Option(min=1, help="LLVM tools at once.")] = 2,
+    work: Work = None,
+    jobs: Jobs = 2,
 ) -> None:
     """Compare what programs' vectors tell with what random vectors do."""
     from mlcompiler_gym.programs.progress import progress_bar
@@ -148,7 +146,14 @@ def probe(
     kind = kind_named(path.stem.rpartition("-")[0])
     folder = work or cache_root() / "vocabularies"
     modules = [
-        gather_modules(names, kind, work=folder, per_package=per_package, jobs=jobs)
+        gather_modules(
+            names,
+            kind,
+            work=folder,
+            per_package=per_package,
+            max_bytes=max_bytes,
+            jobs=jobs,
+        )
         for names in (learn or ["pypi:train"], test or ["pypi:validation"])
     ]
     vectors = read_vectors(path)
