@@ -59,10 +59,21 @@ PassPipeline::PassPipeline(
   Builder.crossRegisterProxies(Loops, Functions, SCCs, Modules);
 }
 
+/// Whether a pass may change attributes, alignments or metadata and yet say that
+/// it has kept all analyses, for none of them looks at those. Found by comparing
+/// what each pass says with the module's text before and after it.
+static bool isSilent(StringRef Pass) {
+  return is_contained<StringRef>(
+      {"ArgumentPromotionPass", "CalledValuePropagationPass",
+       "DeadArgumentEliminationPass", "InferAlignmentPass", "IPSCCPPass",
+       "SCCPPass"},
+      Pass);
+}
+
 void PassPipeline::noteChange(StringRef Pass, const Any &IR,
                               const PreservedAnalyses &Preserved) {
   // Managers and adaptors repeat what the passes within have said.
-  if (Preserved.areAllPreserved() ||
+  if ((Preserved.areAllPreserved() && !isSilent(Pass)) ||
       isSpecialPass(Pass,
                     {"PassManager", "PassAdaptor", "DevirtSCCRepeatedPass",
                      "ModuleInlinerWrapperPass"}))

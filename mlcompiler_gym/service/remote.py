@@ -28,10 +28,11 @@ from mlcompiler_gym.service.remote_stream import (
 from mlcompiler_gym.service.session import Service
 
 _OPTIONS = (
-    # A server that has been restarted is to be found within a second.
+    # A server that has been restarted is to be found at once, also by those who
+    # look for it only as long as `reconnect=0.5` says.
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 1000),
-    ("grpc.max_reconnect_backoff_ms", 1000),
+    ("grpc.max_reconnect_backoff_ms", 200),
     # So is one that has gone without a word, if a little later.
     ("grpc.keepalive_time_ms", 20_000),
     ("grpc.keepalive_timeout_ms", 20_000),
