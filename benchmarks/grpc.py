@@ -4,7 +4,8 @@
 ``env.step`` with a request that answers no decision, so that the service replies
 with the 38 features of the decision that it is stopped at: everything but the
 compiler. The three transports take turns in blocks, since the machine's speed
-drifts; the server is a process of its own.
+drifts; the server is a process of its own. Beside them, what gRPC's Python API costs
+by itself: an echo of as many bytes over a stream between two such processes.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from queue import SimpleQueue
 from time import perf_counter
-from typing import Any
+from typing import IO, Any
 
+import grpc
 import gymnasium
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +43,53 @@ print(server.port, flush=True)
 sys.stdin.read()
 server.stop(grace=0)
 """
+
+_ECHO = """
+import os, sys
+from concurrent import futures
+from mlcompiler_gym.cli.serve import EXPERIMENTS
+os.environ.setdefault("GRPC_EXPERIMENTS", EXPERIMENTS)
+import grpc
+echo = grpc.stream_stream_rpc_method_handler(lambda requests, context: requests)
+server = grpc.server(futures.ThreadPoolExecutor())
+server.add_generic_rpc_handlers(
+    [grpc.method_handlers_generic_handler("echo", {"Echo": echo})]
+)
+print(server.add_insecure_port("127.0.0.1:0"), flush=True)
+server.start()
+sys.stdin.read()
+"""
+#: Bytes of a reply with 38 features.
+REPLY = 340
+
+
+class _Echo:
+    def __init__(self, port: int) -> None:
+        self._channel = grpc.insecure_channel(f"127.0.0.1:{port}")
+        self._requests: SimpleQueue[bytes | None] = SimpleQueue()
+        self._replies = self._channel.stream_stream("/echo/Echo")(
+            iter(self._requests.get, None)
+        )
+
+    def step(self, action: object) -> None:
+        self._requests.put(bytes(REPLY))
+        next(self._replies)
+
+    def close(self) -> None:
+        self._requests.put(None)
+        self._channel.close()
+
+
+def _process(source: str, quiet: IO[bytes]) -> tuple[subprocess.Popen[bytes], int]:
+    """A process, and the port that it prints."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", source],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=quiet,
+    )
+    assert process.stdout is not None
+    return process, int(process.stdout.readline())
 
 
 def _environments(service: Service) -> tuple[Any, Any]:
@@ -81,14 +131,10 @@ def _show(name: str, times: list[float], goal: str) -> None:
 
 def run() -> None:
     with tempfile.TemporaryFile() as quiet:
-        server = subprocess.Popen(
-            [sys.executable, "-c", _SERVE],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=quiet,
-        )
-        assert server.stdout is not None
-        url = f"grpc://127.0.0.1:{int(server.stdout.readline())}"
+        server, port = _process(_SERVE, quiet)
+        echoing, echo_port = _process(_ECHO, quiet)
+        url = f"grpc://127.0.0.1:{port}"
+        echo = _Echo(echo_port)
         services: dict[str, Service] = {
             "local": mlcompiler_gym.LocalService(),
             "gRPC": GrpcService(url),
@@ -97,11 +143,14 @@ def run() -> None:
         made = {name: _environments(service) for name, service in services.items()}
         single: dict[str, list[float]] = {name: [] for name in made}
         vector: dict[str, list[float]] = {name: [] for name in made}
+        echoes: list[float] = []
         zeros = np.zeros(ENVS, np.int64)
         for _ in range(BLOCKS):
+            echoes += _time(echo.step, 0, STEPS)
             for name, (env, envs) in made.items():
                 single[name] += _time(env.step, 0, STEPS)
                 vector[name] += _time(envs.step, zeros, VECTOR_STEPS)
+        _show(f"an echo of {REPLY} bytes", echoes, "")
         for name, times in single.items():
             _show(f"{name}: a step", times, " (goal: median 200 µs)" * (name == "gRPC"))
         for name, times in vector.items():
@@ -111,4 +160,6 @@ def run() -> None:
             env.close()
             envs.close()
             services[name].close()
+        echo.close()
         server.communicate()
+        echoing.communicate()
