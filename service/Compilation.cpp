@@ -337,15 +337,14 @@ Expected<StringRef> Compilation::object() {
   return StringRef(Object.data(), Object.size());
 }
 
-Error Compilation::checkExports() const {
+Error Compilation::checkExports(const Twine &What,
+                                proto::ErrorCode Code) const {
   for (const std::string &Name : Exports) {
     const GlobalValue *GV = M->getNamedValue(Name);
     if (!GV || !isExported(*GV))
-      return fail(proto::FAILED_PRECONDITION,
-                  "the pipeline dropped or internalised '" + Name +
-                      "', which the program exports, so nothing measured of "
-                      "it can be compared; leave such passes out of the "
-                      "pipeline");
+      return fail(Code, What + " dropped or internalised '" + Name +
+                            "', which the program exports, so nothing measured "
+                            "of it can be compared; leave such passes out");
   }
   return Error::success();
 }

@@ -91,8 +91,10 @@ public:
   void changed();
 
   /// Fails if the module lacks a symbol that the program exported when it was
-  /// loaded: its code is then not comparable with the program's.
-  llvm::Error checkExports() const;
+  /// loaded: its code is then not comparable with the program's. \p What dropped
+  /// it.
+  llvm::Error checkExports(const llvm::Twine &What,
+                           mlcompiler_gym::v1::ErrorCode Code) const;
 
   llvm::Module &module() { return *M; }
   llvm::TargetMachine &target() { return *Target; }

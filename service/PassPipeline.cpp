@@ -59,9 +59,9 @@ PassPipeline::PassPipeline(
   Builder.crossRegisterProxies(Loops, Functions, SCCs, Modules);
 }
 
-/// Whether a pass may change attributes, alignments or metadata and yet say that
-/// it has kept all analyses, for none of them looks at those. Found by comparing
-/// what each pass says with the module's text before and after it.
+/// Whether a pass may change attributes, alignments or metadata and yet say
+/// that it has kept all analyses, for none of them looks at those. Found by
+/// comparing what each pass says with the module's text before and after it.
 static bool isSilent(StringRef Pass) {
   return is_contained<StringRef>(
       {"ArgumentPromotionPass", "CalledValuePropagationPass",

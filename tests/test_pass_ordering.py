@@ -21,7 +21,6 @@ from pass_ordering import (
     orderings,
     same,
     take,
-    text,
 )
 from strategies import examples
 

@@ -19,7 +19,7 @@ Error Measurements::measure(
   if (Names.empty())
     return Error::success();
   if (Checked != C.version())
-    if (Error E = C.checkExports())
+    if (Error E = C.checkExports("the pipeline", proto::FAILED_PRECONDITION))
       return E;
   Checked = C.version();
   for (const std::string &Name : Names) {

@@ -126,9 +126,14 @@ Error PassOrdering::drive(Compilation &C) {
     if (!Repeats)
       Legal[Action] = 0;
     Pipeline += "," + Texts[Action];
-    if (*Changed)
-      if (Error E = C.verify("pipeline '" + Twine(Texts[Action]) + "'"))
+    if (*Changed) {
+      const std::string What = "pipeline '" + Texts[Action] + "'";
+      if (Error E = C.verify(What))
         return E;
+      // Everything may be deleted once nothing is exported: no gain.
+      if (Error E = C.checkExports(What, proto::BROKEN_MODULE))
+        return E;
+    }
   }
 }
 
