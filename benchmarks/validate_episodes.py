@@ -13,6 +13,7 @@ import numpy as np
 
 import mlcompiler_gym
 from mlcompiler_gym.envs import CompilerEnv
+from mlcompiler_gym.programs.progress import progress_bar
 from mlcompiler_gym.validation import Limits
 
 EPISODES = int(os.environ.get("MLCOMPILER_GYM_BENCH_EPISODES", "100"))
@@ -44,6 +45,7 @@ def run() -> None:
     steps, validating = 0, 0.0
     began = perf_counter()
     compared = 0
+    bar = progress_bar(EPISODES, "episodes", unit="episode", enabled=True)
     for seed in itertools.count():
         if compared == EPISODES:
             break
@@ -52,10 +54,13 @@ def run() -> None:
         before = perf_counter()
         validation = env.validate(limits=LIMITS)
         validating += perf_counter() - before
-        compared += validation.status in ("same", "different")
+        comparable = validation.status in ("same", "different")
+        compared += comparable
+        bar.update(comparable)
         found[env.program.name.split("/")[0]][validation.status] += 1
         if validation.status == "different":
             print(validation.report(), flush=True)
+    bar.close()
     seconds = perf_counter() - began
     env.close()
     service.close()

@@ -39,6 +39,10 @@ CLASSES = {
 #: Of nearest neighbours.
 _NEIGHBOURS = 5
 
+#: Modules to learn from where there are few, and how often they are drawn.
+_FEW = 20
+_DRAWS = 20
+
 
 @dataclass(frozen=True)
 class Probe:
@@ -222,7 +226,7 @@ def _classify(
 
 
 def _regress(
-    target: Callable[[Module], float], linear: bool
+    target: Callable[[Module], float], linear: bool, few: bool = False
 ) -> Callable[[_Array, _Array, Sequence[Module], Sequence[Module]], float]:
     def score(
         learn_x: _Array, test_x: _Array, learn: Sequence[Module], test: Sequence[Module]
@@ -233,19 +237,26 @@ def _regress(
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
 
-        model = (
-            make_pipeline(StandardScaler(), Ridge(alpha=10.0))
-            if linear
-            else KNeighborsRegressor(_NEIGHBOURS, metric="cosine")
-        )
         # Only they have been measured.
         rows, told = (
             [i for i, module in enumerate(part) if module.text_size]
             for part in (learn, test)
         )
-        model.fit(learn_x[rows], [target(learn[i]) for i in rows])
-        found = spearmanr(model.predict(test_x[told]), [target(test[i]) for i in told])
-        return float(found.statistic)
+        # The same for all vectors that are compared.
+        rng = np.random.default_rng(0)
+        size = min(_FEW, len(rows))
+        draws = [rng.choice(rows, size, replace=False) for _ in range(_DRAWS)]
+        found = []
+        for drawn in draws if few else [rows]:
+            model = (
+                make_pipeline(StandardScaler(), Ridge(alpha=10.0))
+                if linear
+                else KNeighborsRegressor(_NEIGHBOURS, metric="cosine")
+            )
+            model.fit(learn_x[drawn], [target(learn[i]) for i in drawn])
+            truth = [target(test[i]) for i in told]
+            found.append(spearmanr(model.predict(test_x[told]), truth).statistic)
+        return float(np.mean(found))
 
     return score
 
@@ -276,4 +287,9 @@ PROBES = (
     Probe("level, linear", "balanced accuracy", _classify(_level, True)),
     Probe("bytes per instruction, 5 neighbours", "Spearman", _regress(_density, False)),
     Probe("bytes per instruction, linear", "Spearman", _regress(_density, True)),
+    Probe(
+        f"bytes per instruction, linear, learned on {_FEW} modules",
+        "Spearman",
+        _regress(_density, True, few=True),
+    ),
 )
