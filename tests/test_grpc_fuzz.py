@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
-import queue
+import subprocess
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -14,8 +16,9 @@ import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from samples import CALLS, inlining, pack, run, wait_until
+from samples import CALLS, inlining, run, wait_until
 from strategies import examples
+from wire import VALID, Wire
 
 from mlcompiler_gym.service import Service, frames
 from mlcompiler_gym.service.server import Server
@@ -27,27 +30,11 @@ _BATCH = 40
 #: Bytes of one example of random bytes.
 _BYTES = 2000
 
-_VALID = [
-    request.SerializeToString()
-    for request in (
-        pb.Request(describe=pb.Describe()),
-        pb.Request(upload=pb.Upload(program=CALLS.bitcode[:200])),
-        pb.Request(open=inlining(program_sha256=CALLS.sha256, park=True)),
-        pb.Request(step=pb.Step(actions=pack(0)), deadline_ms=1000),
-        pb.Request(fork=pb.Fork()),
-        pb.Request(observe=pb.Observe(names=["ir"])),
-        pb.Request(measure=pb.Measure(objectives=["text_size"])),
-        pb.Request(emit=pb.Emit(format=pb.Emit.OBJECT)),
-        pb.Request(close=pb.Close()),
-        pb.Request(attach=pb.Attach(token=b"?" * 32)),
-    )
-]
-
 
 @st.composite
 def mutated(draw: st.DrawFn) -> bytes:
     """A valid request with some of its bytes changed, left out or repeated."""
-    message = bytearray(draw(st.sampled_from(_VALID)))
+    message = bytearray(draw(st.sampled_from(VALID)))
     for _ in range(draw(st.integers(1, 4))):
         at = draw(st.integers(0, len(message)))
         kind = draw(st.sampled_from(["set", "cut", "insert", "repeat"]))
@@ -60,33 +47,6 @@ def mutated(draw: st.DrawFn) -> bytes:
         else:
             message += message[at:]
     return bytes(message)
-
-
-class Wire:
-    """A stream of the server's, and the bytes on it."""
-
-    def __init__(self, port: int, method: str) -> None:
-        self._channel = grpc.insecure_channel(f"127.0.0.1:{port}")
-        self._queue: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        self._call: Any = self._channel.stream_stream(method)(
-            iter(self._queue.get, None), timeout=60
-        )
-
-    def send(self, *messages: bytes) -> None:
-        for message in messages:
-            self._queue.put(message)
-
-    def end(self) -> tuple[list[bytes], str]:
-        """Half-close; what comes, and the status."""
-        self._queue.put(None)
-        replies = []
-        try:
-            replies += self._call
-            status = "OK"
-        except grpc.RpcError:
-            status = self._call.code().name
-        self._channel.close()
-        return replies, status
 
 
 def replies_of(batches: list[bytes]) -> Iterator[tuple[int, bytes | None]]:
@@ -213,6 +173,21 @@ def test_10_million_bytes_that_are_none(server: Server, grpc_service: Service) -
     rubbish()
     assert sent >= 10_000_000
     check_still_well(server, grpc_service)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_what_atheris_thinks_of(tmp_path: Path) -> None:
+    script = Path(__file__).with_name("fuzz_relay.py")
+    # Found by inputs that reach new lines of the server's.
+    done = subprocess.run(
+        [sys.executable, script, "-runs=10000", "-seed=1", "-max_len=2000", tmp_path],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "Done 10000" in done.stderr
 
 
 @pytest.mark.timeout(60)
