@@ -35,6 +35,14 @@ struct FixedText {
       Data[Size++] = Bytes[I] & 0x80 ? '?' : Bytes[I];
   }
   void append(const char *Text) { append(Text, strlen(Text)); }
+  void append(unsigned Number) {
+    char Digits[16];
+    size_t Begin = sizeof(Digits);
+    do
+      Digits[--Begin] = static_cast<char>('0' + Number % 10);
+    while (Number /= 10);
+    append(Digits + Begin, sizeof(Digits) - Begin);
+  }
 };
 
 /// Protocol-buffer encoding of the few fields of an Error.
@@ -71,6 +79,9 @@ static constexpr NamedSignal FatalSignals[] = {
     {SIGSEGV, "SIGSEGV"}, {SIGBUS, "SIGBUS"},   {SIGFPE, "SIGFPE"},
     {SIGILL, "SIGILL"},   {SIGABRT, "SIGABRT"}, {SIGTRAP, "SIGTRAP"},
     {SIGSYS, "SIGSYS"},   {SIGTERM, "SIGTERM"}};
+
+/// SYS_SECCOMP, which Debian 12's libc does not name.
+static constexpr int RefusedBySeccomp = 1;
 
 static int ReportSocket = -1;
 static FixedText Running;
@@ -143,6 +154,18 @@ static void onFatalSignal(int Number) {
   endWith(proto::CRASHED, Text, Name);
 }
 
+/// The sandbox has refused a system call that no compiler makes.
+static void onRefusedCall(int Number, siginfo_t *Info, void *) {
+  if (Info->si_code != RefusedBySeccomp)
+    onFatalSignal(Number);
+  FixedText Text;
+  Text.append("the process made system call ");
+  Text.append(static_cast<unsigned>(Info->si_syscall));
+  appendRunning(Text);
+  Text.append(", which the sandbox forbids; only this session is lost");
+  endWith(proto::CRASHED, Text, "SIGSYS");
+}
+
 static void onFatalError(void *, const char *Reason, bool) {
   FixedText Text;
   Text.append("LLVM stopped itself");
@@ -163,13 +186,7 @@ static void onOutOfMemory() {
 [[noreturn]] static void onDeadline() {
   FixedText Text;
   Text.append("the deadline of ");
-  char Digits[16];
-  size_t Begin = sizeof(Digits);
-  unsigned Rest = DeadlineMilliseconds;
-  do
-    Digits[--Begin] = static_cast<char>('0' + Rest % 10);
-  while (Rest /= 10);
-  Text.append(Digits + Begin, sizeof(Digits) - Begin);
+  Text.append(DeadlineMilliseconds);
   Text.append(" ms passed");
   appendRunning(Text);
   Text.append("; open the session with a longer deadline");
@@ -203,6 +220,9 @@ void crash::install() {
   Action.sa_handler = onFatalSignal;
   for (const NamedSignal &S : FatalSignals)
     sigaction(S.Number, &Action, nullptr);
+  Action.sa_flags |= SA_SIGINFO;
+  Action.sa_sigaction = onRefusedCall;
+  sigaction(SIGSYS, &Action, nullptr);
   Action.sa_flags = SA_ONSTACK | SA_RESTART;
   Action.sa_handler = onTick;
   sigaction(SIGALRM, &Action, nullptr);

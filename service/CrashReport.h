@@ -6,9 +6,10 @@
 ///
 /// \file
 /// A session process that cannot go on tells its client why before it dies: a
-/// fatal signal, LLVM's report_fatal_error, memory that ran out, or a deadline
-/// that passed. The report is written from a signal handler, so it is encoded
-/// by hand into a static buffer: no allocation, no locks.
+/// fatal signal, LLVM's report_fatal_error, memory that ran out, a deadline
+/// that passed, or a system call that the sandbox refuses. The report is
+/// written from a signal handler, so it is encoded by hand into a static
+/// buffer: no allocation, no locks.
 ///
 /// What cannot be reported from inside is SIGKILL: the client then sees the
 /// end of the stream without a reply.

@@ -6,6 +6,7 @@
 
 #include "Nursery.h"
 #include "RegistryLookup.h"
+#include "Sandbox.h"
 #include "Session.h"
 #include "objectives/Objective.h"
 #include "llvm/ADT/StringExtras.h"
@@ -16,6 +17,7 @@
 #include <csignal>
 #include <cstring>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -173,6 +175,15 @@ bool Nursery::handOver(ParkedSession &Session, Waiting &Client) {
                         Payload + Client.Client.unread());
 }
 
+/// Standard input is the null device.
+static void silence() {
+  dup2(STDIN_FILENO, STDOUT_FILENO);
+  dup2(STDIN_FILENO, STDERR_FILENO);
+  // Then there is no file left that a session might write to.
+  const rlimit Nothing{0, 0};
+  setrlimit(RLIMIT_FSIZE, &Nothing);
+}
+
 void Nursery::spawn(Channel Client, const proto::Request &Request,
                     const std::string &Key) {
   const std::string *Program = Programs.find(Request.open().program_sha256());
@@ -199,6 +210,8 @@ void Nursery::spawn(Channel Client, const proto::Request &Request,
     Orphans.clear();
     if (Pair[0] >= 0)
       ::close(Pair[0]);
+    if (Bounds.Quiet)
+      silence();
     Session(std::move(Client), Pair[1]).run(Request, *Program);
   }
   if (Pair[1] >= 0)
@@ -259,6 +272,13 @@ proto::Reply Nursery::describe(const proto::Describe &Request) const {
   proto::DescribeReply &Reply = *Result.mutable_describe();
   Reply.set_version(MLCOMPILER_GYM_VERSION);
   Reply.set_llvm_version(LLVM_VERSION_STRING);
+  const sandbox::Status &InForce = sandbox::status();
+  proto::Sandbox &Sandbox = *Reply.mutable_sandbox();
+  Sandbox.set_no_new_privileges(InForce.NoNewPrivileges);
+  Sandbox.set_system_calls(InForce.SystemCalls);
+  Sandbox.set_landlock(InForce.Landlock);
+  Sandbox.mutable_missing()->Assign(InForce.Missing.begin(),
+                                    InForce.Missing.end());
   for (const Target &T : TargetRegistry::targets())
     Reply.add_targets(T.getName());
   llvm::sort(*Reply.mutable_targets());

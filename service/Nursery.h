@@ -30,6 +30,8 @@ public:
     size_t ProgramBytes = size_t(1) << 30;
     /// Parked sessions.
     size_t Parked = 64;
+    /// What LLVM prints in sessions goes nowhere rather than to stderr.
+    bool Quiet = false;
   };
 
   Nursery(int Control, Limits Bounds)

@@ -6,6 +6,7 @@
 
 #include "Session.h"
 #include "CrashReport.h"
+#include "Sandbox.h"
 #include "objectives/Objective.h"
 #include "llvm/CodeGen/MachineFunction.h"
 #include "llvm/Support/JSON.h"
@@ -52,6 +53,8 @@ Error Session::open(StringRef Program) {
       return fail(proto::INVALID_ARGUMENT,
                   Twine("memory limit: ") + strerror(errno));
   }
+  if (Error E = sandbox::enterSession())
+    return E;
   std::string Pipeline = Options.pipeline();
   if (!Options.task().empty()) {
     auto Created = createTask(Options.task(), Options.options());
@@ -219,6 +222,12 @@ void Session::startRequest(unsigned DeadlineMs) {
 }
 
 void Session::reply() {
+  if (size_t Bytes = Answer.ByteSizeLong(); Bytes > MaxFrameBytes)
+    Answer = errorReply(proto::RESOURCE_EXHAUSTED,
+                        "the reply would have " + std::to_string(Bytes) +
+                            " bytes; a message may have at most " +
+                            std::to_string(MaxFrameBytes),
+                        /*SessionEnded=*/false);
   crash::endRequest();
   if (!Client.write(Answer))
     leave();

@@ -17,8 +17,9 @@ namespace mlcompiler {
 
 namespace proto = ::mlcompiler_gym::v1;
 
-/// The largest frame that is read: an Upload of this size is refused, since a
-/// length beyond it is far more likely garbage than a program.
+/// The largest frame. A longer one is not read, since its length is far more
+/// likely garbage than a program's, and not sent, since a program of a few
+/// bytes can have an object of any size.
 constexpr uint32_t MaxFrameBytes = 256u << 20;
 
 /// One end of a Unix stream socket that carries length-prefixed messages and,

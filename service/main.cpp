@@ -6,6 +6,7 @@
 
 #include "EmbeddedBitcode.h"
 #include "Nursery.h"
+#include "Sandbox.h"
 #include "observations/Vocabularies.h"
 #include "llvm/CodeGen/CommandFlags.h"
 #include "llvm/InitializePasses.h"
@@ -37,6 +38,19 @@ static cl::opt<size_t>
                    cl::init(Nursery::Limits().Parked), cl::value_desc("n"),
                    cl::desc("Keep at most n sessions parked at their first "
                             "decision"));
+static cl::opt<sandbox::Mode> SandboxMode(
+    "sandbox", cl::cat(ServiceOptions), cl::init(sandbox::Mode::Auto),
+    cl::desc("Keep sessions from files, network and other processes:"),
+    cl::values(clEnumValN(sandbox::Mode::Auto, "auto",
+                          "as far as the kernel can"),
+               clEnumValN(sandbox::Mode::Require, "require",
+                          "or end with status 3 if it cannot"),
+               clEnumValN(sandbox::Mode::Off, "off", "not at all")));
+static cl::opt<bool>
+    QuietSessions("quiet-sessions", cl::cat(ServiceOptions),
+                  cl::desc("Drop what LLVM prints in sessions, which a program "
+                           "can have it print, instead of passing it on to "
+                           "stderr"));
 static cl::opt<std::string>
     Vocabularies("vocabularies", cl::cat(ServiceOptions),
                  cl::value_desc("folder"),
@@ -103,10 +117,15 @@ int main(int argc, char **argv) {
   fcntl(ControlSocket, F_SETFD, FD_CLOEXEC);
   redirectStandardStreams();
   initializeLLVM();
-  setVocabularyFolder(Vocabularies);
+  readVocabularies(Vocabularies);
+  if (Error E = sandbox::enter(SandboxMode)) {
+    errs() << "mlcompiler-service: " << toString(std::move(E)) << '\n';
+    return 3;
+  }
   Nursery::Limits Bounds;
   Bounds.ProgramBytes = ProgramBytes;
   Bounds.Parked = ParkedSessions;
+  Bounds.Quiet = QuietSessions;
   Nursery(ControlSocket, Bounds).run();
   return 0;
 }

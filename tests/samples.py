@@ -152,6 +152,15 @@ def fails(
         assert info.value.session_ended is ended
 
 
+def error_of(action: Callable[[], object]) -> ServiceError | None:
+    """The error that it ends in, if it does."""
+    try:
+        action()
+    except ServiceError as error:
+        return error
+    return None
+
+
 def assert_over(session: Session) -> None:
     """The stream has ended: whatever is asked for, there is no answer."""
     with fails("SESSION_LOST", ended=True):

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import enum
 import os
 import signal
 import threading
@@ -17,6 +18,12 @@ _MIB = 1 << 20
 #: Of gRPC's: without its event engine there is a thread less between a socket and
 #: Python, which is a fifth of a round trip; see docs/service.md.
 EXPERIMENTS = "-event_engine_client,-event_engine_listener"
+
+
+class _Sandbox(enum.StrEnum):
+    AUTO = "auto"
+    REQUIRE = "require"
+    OFF = "off"
 
 
 def serve_credentials(
@@ -58,6 +65,13 @@ def serve(
             "--insecure", help="Serve other machines in the clear, and anybody."
         ),
     ] = False,
+    sandbox: Annotated[
+        _Sandbox | None,
+        typer.Option(
+            help="Confine session processes. require: or do not serve (the default for "
+            "any address but loopback); auto: as far as the kernel can; off."
+        ),
+    ] = None,
     max_sessions: Annotated[int, typer.Option(help="Of a client, at once.")] = 1024,
     max_upload_mb: Annotated[int, typer.Option(help="MiB of a program.")] = 64,
     max_seconds: Annotated[
@@ -107,6 +121,7 @@ def serve(
             port=port,
             credentials=credentials,
             insecure=insecure,
+            sandbox=sandbox,
             limits=Limits(
                 sessions=max_sessions,
                 upload_bytes=max_upload_mb * _MIB,

@@ -27,6 +27,8 @@ from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 
 #: Bytes before a message that say how long it is.
 _PREFIX = 4
+#: Exit status of a service that cannot sandbox its sessions and must.
+_NO_SANDBOX = 3
 #: Seconds that a service whose sockets are closed may take to end.
 _END = 5.0
 
@@ -251,6 +253,13 @@ class LocalService(Service):
             status = process.wait(timeout=_END)
         except subprocess.TimeoutExpired:
             return error
+        if status == _NO_SANDBOX:
+            return ServiceUnavailableError(
+                "session processes must be sandboxed (--sandbox=require), and here "
+                "they cannot be: the kernel has no seccomp filters, or a container "
+                "forbids them; what the service has printed says more. "
+                "--sandbox=auto does without"
+            )
         return ServiceUnavailableError(
             f"the compiler service ends as soon as it is started (exit status "
             f"{status}); run `{find_executable()} --version` to see why"

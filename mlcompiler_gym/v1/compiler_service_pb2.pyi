@@ -58,20 +58,22 @@ class Describe(_message.Message):
     def __init__(self, task: _Optional[str] = ..., options: _Optional[_Iterable[_Union[Option, _Mapping]]] = ...) -> None: ...
 
 class DescribeReply(_message.Message):
-    __slots__ = ["llvm_version", "objectives", "observations", "targets", "tasks", "version"]
+    __slots__ = ["llvm_version", "objectives", "observations", "sandbox", "targets", "tasks", "version"]
     LLVM_VERSION_FIELD_NUMBER: _ClassVar[int]
     OBJECTIVES_FIELD_NUMBER: _ClassVar[int]
     OBSERVATIONS_FIELD_NUMBER: _ClassVar[int]
+    SANDBOX_FIELD_NUMBER: _ClassVar[int]
     TARGETS_FIELD_NUMBER: _ClassVar[int]
     TASKS_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     llvm_version: str
     objectives: _containers.RepeatedCompositeFieldContainer[ObjectiveSpec]
     observations: _containers.RepeatedCompositeFieldContainer[ObservationSpec]
+    sandbox: Sandbox
     targets: _containers.RepeatedScalarFieldContainer[str]
     tasks: _containers.RepeatedCompositeFieldContainer[TaskSpec]
     version: str
-    def __init__(self, version: _Optional[str] = ..., llvm_version: _Optional[str] = ..., targets: _Optional[_Iterable[str]] = ..., tasks: _Optional[_Iterable[_Union[TaskSpec, _Mapping]]] = ..., objectives: _Optional[_Iterable[_Union[ObjectiveSpec, _Mapping]]] = ..., observations: _Optional[_Iterable[_Union[ObservationSpec, _Mapping]]] = ...) -> None: ...
+    def __init__(self, version: _Optional[str] = ..., llvm_version: _Optional[str] = ..., targets: _Optional[_Iterable[str]] = ..., tasks: _Optional[_Iterable[_Union[TaskSpec, _Mapping]]] = ..., objectives: _Optional[_Iterable[_Union[ObjectiveSpec, _Mapping]]] = ..., observations: _Optional[_Iterable[_Union[ObservationSpec, _Mapping]]] = ..., sandbox: _Optional[_Union[Sandbox, _Mapping]] = ...) -> None: ...
 
 class Emit(_message.Message):
     __slots__ = ["format"]
@@ -319,6 +321,18 @@ class Request(_message.Message):
     step: Step
     upload: Upload
     def __init__(self, describe: _Optional[_Union[Describe, _Mapping]] = ..., upload: _Optional[_Union[Upload, _Mapping]] = ..., open: _Optional[_Union[Open, _Mapping]] = ..., step: _Optional[_Union[Step, _Mapping]] = ..., fork: _Optional[_Union[Fork, _Mapping]] = ..., observe: _Optional[_Union[Observe, _Mapping]] = ..., measure: _Optional[_Union[Measure, _Mapping]] = ..., emit: _Optional[_Union[Emit, _Mapping]] = ..., close: _Optional[_Union[Close, _Mapping]] = ..., attach: _Optional[_Union[Attach, _Mapping]] = ..., deadline_ms: _Optional[int] = ...) -> None: ...
+
+class Sandbox(_message.Message):
+    __slots__ = ["landlock", "missing", "no_new_privileges", "system_calls"]
+    LANDLOCK_FIELD_NUMBER: _ClassVar[int]
+    MISSING_FIELD_NUMBER: _ClassVar[int]
+    NO_NEW_PRIVILEGES_FIELD_NUMBER: _ClassVar[int]
+    SYSTEM_CALLS_FIELD_NUMBER: _ClassVar[int]
+    landlock: int
+    missing: _containers.RepeatedScalarFieldContainer[str]
+    no_new_privileges: bool
+    system_calls: bool
+    def __init__(self, no_new_privileges: bool = ..., system_calls: bool = ..., landlock: _Optional[int] = ..., missing: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class State(_message.Message):
     __slots__ = ["decisions", "features", "finished", "function", "measurements", "no_effect", "observations", "outcome"]

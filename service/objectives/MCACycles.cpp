@@ -16,7 +16,6 @@
 #include "llvm/MCA/InstrBuilder.h"
 #include "llvm/MCA/Support.h"
 #include "llvm/Target/TargetMachine.h"
-#include <fcntl.h>
 #include <unistd.h>
 
 using namespace llvm;
@@ -29,9 +28,8 @@ namespace {
 class SilentStderr {
 public:
   SilentStderr() : Saved(dup(STDERR_FILENO)) {
-    int Null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-    dup2(Null, STDERR_FILENO);
-    close(Null);
+    // That is where standard input comes from; a session can open no file.
+    dup2(STDIN_FILENO, STDERR_FILENO);
   }
   ~SilentStderr() {
     dup2(Saved, STDERR_FILENO);

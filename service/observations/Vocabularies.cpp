@@ -6,6 +6,7 @@
 
 #include "Vocabularies.h"
 #include "Failure.h"
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
@@ -16,15 +17,30 @@ namespace proto = mlcompiler_gym::v1;
 
 namespace {
 
-std::string &folder() {
-  static std::string Folder;
+struct VocabularyFolder {
+  std::string Path;
+  /// By name; mapped, so that it costs nothing until it is asked for, and
+  /// nothing to fork.
+  StringMap<ErrorOr<std::unique_ptr<MemoryBuffer>>> Files;
+};
+
+VocabularyFolder &folder() {
+  static VocabularyFolder Folder;
   return Folder;
 }
 
 } // namespace
 
-void mlcompiler::setVocabularyFolder(StringRef Folder) {
-  folder() = Folder.str();
+void mlcompiler::readVocabularies(StringRef Folder) {
+  folder().Path = Folder.str();
+  std::error_code Error;
+  for (sys::fs::directory_iterator It(Folder, Error), End; It != End && !Error;
+       It.increment(Error))
+    if (sys::path::extension(It->path()) == ".json")
+      folder().Files.try_emplace(
+          sys::path::stem(It->path()),
+          MemoryBuffer::getFile(It->path(), /*IsText=*/true,
+                                /*RequiresNullTerminator=*/false));
 }
 
 static Error unusable(const Twine &What, const Twine &Why) {
@@ -65,27 +81,31 @@ Expected<const Vocabulary *> Vocabulary::load(StringRef Name,
   if (auto Found = Known.find(Name); Found != Known.end())
     return &Found->second;
   const std::string File = (Name + ".json").str();
-  if (folder().empty())
+  if (folder().Path.empty())
     return unusable("'" + File + "'", "no folder was named");
-  SmallString<128> Path(folder());
+  SmallString<128> Path(folder().Path);
   sys::path::append(Path, File);
-  auto Buffer = MemoryBuffer::getFile(Path, /*IsText=*/true);
+  auto Read = folder().Files.find(Name);
+  if (Read == folder().Files.end())
+    return unusable("'" + Path + "'",
+                    "there was none when the service started");
+  const auto &Buffer = Read->second;
   if (!Buffer)
     return unusable("'" + Path + "'", Buffer.getError().message());
   Expected<json::Value> Parsed = json::parse((*Buffer)->getBuffer());
   if (!Parsed)
     return unusable("'" + Path + "'", toString(Parsed.takeError()));
   const json::Object *Root = Parsed->getAsObject();
-  Vocabulary Read;
+  Vocabulary Result;
   for (StringRef Section : Sections) {
     const json::Value *Content = Root ? Root->get(Section) : nullptr;
     if (!Content)
       return unusable("'" + Path + "'", "it has no section '" + Section + "'");
-    if (Error E = readSection(*Content, Dimension, Read.Sections[Section]))
+    if (Error E = readSection(*Content, Dimension, Result.Sections[Section]))
       return unusable("'" + Path + "'",
                       "section '" + Section + "': " + toString(std::move(E)));
   }
-  return &Known.try_emplace(Name, std::move(Read)).first->second;
+  return &Known.try_emplace(Name, std::move(Result)).first->second;
 }
 
 Vocabulary::Vector Vocabulary::find(StringRef Section, StringRef Entity) const {

@@ -15,15 +15,17 @@
 
 namespace mlcompiler {
 
-/// Names the folder that vocabularies are read from.
-void setVocabularyFolder(llvm::StringRef Folder);
+/// Takes hold of the vocabularies in \p Folder, for this process and those
+/// forked from it, which can open no file. What is in them is looked at when
+/// one is first asked for.
+void readVocabularies(llvm::StringRef Folder);
 
 /// Seed embeddings of entities, in the format of LLVM's IR2Vec and MIR2Vec.
 class Vocabulary {
 public:
   using Vector = llvm::ArrayRef<double>;
 
-  /// "<folder>/<name>.json". It is read when it is first asked for, and then
+  /// "<folder>/<name>.json". It is parsed when it is first asked for, and then
   /// known to this process and those forked from it. Fails unless it has all of
   /// \p Sections, with vectors of \p Dimension.
   static llvm::Expected<const Vocabulary *>

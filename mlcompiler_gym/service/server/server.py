@@ -27,6 +27,7 @@ from mlcompiler_gym.service.server.limits import Accounts, Limits
 from mlcompiler_gym.service.server.log import make_log
 from mlcompiler_gym.service.server.programs import ProgramFolder
 from mlcompiler_gym.service.server.sessions import RELAY, SERVICE, Sessions
+from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 
 _SLACK = 4 << 20
 
@@ -41,6 +42,9 @@ class Config:
         port: 0: any that is free; :attr:`Server.port` says which.
         credentials: Folder of certificate, key and tokens.
         insecure: Speak in the clear with everybody.
+        sandbox: ``"require"``: do not serve unless session processes are confined;
+            ``"auto"``: confine them as far as the kernel can; ``"off"``. ``None``:
+            require it where other machines can reach ``host``, else auto.
         limits: Of each client.
         programs: Folder to keep programs in. ``None``: one that goes with the
             server.
@@ -55,6 +59,7 @@ class Config:
     port: int = 0
     credentials: Path | None = None
     insecure: bool = False
+    sandbox: str | None = None
     limits: Limits = field(default_factory=Limits)
     programs: Path | None = None
     program_bytes: int = 4 << 30
@@ -65,6 +70,11 @@ class Config:
     grace: float = 30.0
     json_logs: bool = True
     log_level: str = "info"
+
+    @property
+    def sandbox_mode(self) -> str:
+        """What :attr:`sandbox` comes to."""
+        return self.sandbox or ("auto" if is_loopback(self.host) else "require")
 
     def check(self) -> None:
         """Refuse to be open to the world by accident.
@@ -96,7 +106,10 @@ class Server:
         folder = Path(self._temporary.name) if self._temporary else config.programs
         assert folder is not None
         self.hub = Hub(
-            service=LocalService(),
+            # What a program has LLVM print would be lines of our log.
+            service=LocalService(
+                f"--sandbox={config.sandbox_mode}", "--quiet-sessions"
+            ),
             programs=ProgramFolder(folder, config.program_bytes),
             limits=config.limits,
             accounts=Accounts(config.limits),
@@ -122,7 +135,11 @@ class Server:
             service_version=self._description.version,
             llvm_version=self._description.llvm_version,
             programs=str(folder),
+            sandbox=sandbox_in_force(self._description),
         )
+        missing = list(self._description.sandbox.missing)
+        if missing:
+            self.hub.log.warning("not all of the sandbox is in force", missing=missing)
         if config.insecure and not is_loopback(config.host):
             self.hub.log.warning(
                 "insecure: whoever reaches this port can have compiled what they like, "
@@ -259,6 +276,17 @@ def _raise_descriptor_limit() -> None:
     """A session takes a descriptor here and several in the compiler service."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def sandbox_in_force(description: pb.DescribeReply) -> list[str]:
+    """What confines session processes, in words."""
+    sandbox = description.sandbox
+    parts = {
+        "no_new_privs": sandbox.no_new_privileges,
+        "seccomp": sandbox.system_calls,
+        f"landlock {sandbox.landlock}": sandbox.landlock,
+    }
+    return [name for name, there in parts.items() if there]
 
 
 def default_folder() -> Path:
