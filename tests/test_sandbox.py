@@ -128,7 +128,7 @@ def assembly(text: str, *, module: bool) -> str:
     """A module with these lines of assembly."""
     if module:
         lines = "".join(f"module asm {quoted(line)}\n" for line in text.splitlines())
-        return lines + calls_ir()
+        return calls_ir() + lines
     body = f'  call void asm sideeffect {quoted(text)}, ""()\n  ret void\n'
     return calls_ir() + f"define void @f() {{\n{body}}}\n"
 
@@ -232,7 +232,7 @@ def test_without_a_sandbox_passes_write_files(tmp_path: Path) -> None:
         "lowertypetests,wholeprogramdevirt",
         "extract-blocks",
         "rewrite-symbols",
-        "internalize<preserve-gv=/etc/passwd>",
+        "internalize<preserve-gv=/etc/passwd;preserve-gv=top>",
     ],
 )
 def test_pipelines_that_name_plugins_or_files(
@@ -264,7 +264,7 @@ spFlags: DISPFlagDefinition)
 !6 = !DISubroutineType(types: !7)
 !7 = !{{null}}
 !8 = !DILocation(line: 1, column: 1, scope: !5)
-!10 = !{{!"-plugin={secret}"}}
+!10 = !{{!"-plugin", !"{secret}"}}
 !11 = !{{!"--output", !"{secret}"}}
 !12 = !{{!"{secret}"}}
 """
