@@ -11,6 +11,7 @@ import numpy as np
 from mlcompiler_gym.envs.config import CompileConfig
 from mlcompiler_gym.envs.setup import Setup
 from mlcompiler_gym.errors import ProgramError
+from mlcompiler_gym.measuring import check_runnable
 from mlcompiler_gym.programs import Program
 
 _OPTIONS = ("function", "program")
@@ -34,6 +35,8 @@ def choose(
         program = setup.programs.sample(rng)
     elif not isinstance(program, Program):
         program = setup.programs.named(program)
+    if setup.config.measured:
+        check_runnable(program)
     function = options.get("function")
     if function is None and setup.each_function:
         functions = functions_with_decisions(setup, program)
@@ -42,6 +45,11 @@ def choose(
         return program, setup.config
     if not isinstance(function, str):
         raise TypeError(f"a function is named by a string, not {function!r}")
+    if setup.config.measured:
+        raise ValueError(
+            f"{setup.config.measured[0]} is measured by running the whole program; "
+            "leave out function"
+        )
     return program, dataclasses.replace(setup.config, function=function)
 
 

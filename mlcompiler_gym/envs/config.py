@@ -24,6 +24,7 @@ class CompileConfig:
         options: Options of the task.
         objectives: Names of what is measured at the end, or after each step if
             the task has no end.
+        measured: Names of what is measured at the end by running the program.
         observations: Names of what is observed of the program at each decision.
         baseline_pipeline: What the heuristic compiler runs; empty: ``pipeline``.
         deadline_ms: Wall-clock milliseconds for each request; 0: no deadline.
@@ -38,6 +39,7 @@ class CompileConfig:
     function: str = ""
     options: Mapping[str, str] = field(default_factory=dict)
     objectives: tuple[str, ...] = ()
+    measured: tuple[str, ...] = ()
     observations: tuple[str, ...] = ()
     baseline_pipeline: str = ""
     deadline_ms: int = 0

@@ -62,6 +62,9 @@ class CompilerEnv(gymnasium.Env[Any, Any]):
         deadline: Wall-clock seconds that a ``reset`` or ``step`` may take before
             the compile is given up. ``None``: no limit.
         memory_limit: Bytes of memory that a compile may take. ``None``: no limit.
+        measuring: How ``wall_time``, ``cpu_time`` and ``instructions`` are measured,
+            which are objectives of programs that run; see
+            :class:`~mlcompiler_gym.measuring.Measuring`. ``None``: as by default.
         service: Where to compile: a service, or the address of a server,
             ``"grpc://host:port"``. ``None``: on this machine.
         render_mode: ``"ansi"``: :meth:`render` returns text.
@@ -71,7 +74,8 @@ class CompilerEnv(gymnasium.Env[Any, Any]):
     heuristic compiler's ``b`` (with weights: the weighted sum).
 
     Info: ``program`` at reset and at the end; at the end ``objective`` and
-    ``baseline``, the values by name; ``no_decision`` if the program raises none
+    ``baseline``, the values by name, and of those that are measured by running
+    ``spread``; ``no_decision`` if the program raises none
     (the only step then ends the episode); ``error`` and ``error_code`` if the
     compiler did not survive a step (the episode is truncated). Where not every
     action is always legal, ``action_mask`` (int8, 1: legal).
@@ -235,8 +239,18 @@ class CompilerEnv(gymnasium.Env[Any, Any]):
         return self.session.observe(*names)
 
     def measure(self, *objectives: str) -> dict[str, float]:
-        """Measure the module as it stands; the environment's own by default."""
-        return self.session.measure(objectives or self.setup.config.objectives)
+        """Measure the module as it stands; the environment's own by default.
+
+        Args:
+            *objectives: Any that the service describes, and of programs that run
+                those of :data:`mlcompiler_gym.measuring.OBJECTIVES`.
+        """
+        from mlcompiler_gym.envs.measured import measure_now
+
+        names = objectives or tuple(self.setup.scoring.weights)
+        return measure_now(
+            self.setup, self._running("measure").program, self.session, names
+        )
 
     def emit(self, kind: str = "object") -> bytes:
         """The module as it stands, as ``object``, ``assembly`` or ``bitcode``."""

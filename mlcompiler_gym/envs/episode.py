@@ -15,6 +15,7 @@ from mlcompiler_gym.envs.config import CompileConfig
 from mlcompiler_gym.envs.scoring import Baseline, values_of
 from mlcompiler_gym.envs.setup import Setup
 from mlcompiler_gym.errors import ServiceError
+from mlcompiler_gym.measuring.errors import MeasureError
 from mlcompiler_gym.programs import Program
 from mlcompiler_gym.service import Session
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
@@ -129,15 +130,29 @@ class Episode:
         """The last step, which pays the reward, or what is left of it."""
         assert self.values is not None
         self.done = True
+        values, baselines, spread = dict(self.values), dict(baseline.values), {}
+        if self.config.measured:
+            # Nothing is run by those who do not ask for it.
+            from mlcompiler_gym.envs.measured import compare
+
+            try:
+                measured = compare(self.setup, self.program, self.session, baseline)
+            except MeasureError as error:
+                return self._truncate(str(error), "NOT_MEASURED")
+            values.update(measured[0])
+            baselines.update(measured[1])
+            spread = measured[2]
+            self.values = values
         info = {
             "program": self.program.name,
-            "objective": dict(self.values),
-            "baseline": dict(baseline.values),
+            "objective": values,
+            "baseline": baselines,
+            **spread,
             **self._legal(None),
         }
         if self.config.function:
             info["function"] = self.config.function
-        reward = self.setup.scoring.reward(self.values, baseline.values) - self.paid
+        reward = self.setup.scoring.reward(values, baselines) - self.paid
         self.paid += reward
         self.observation = self.setup.features.zero()
         return self.observation, reward, True, False, info
@@ -160,11 +175,14 @@ class Episode:
         """
         if error.code not in _OF_THE_COMPILE:
             raise error
+        return self._truncate(error.message, error.code)
+
+    def _truncate(self, error: str, code: str) -> StepResult:
         self.over = self.done = True
         info = {
             "program": self.program.name,
-            "error": error.message,
-            "error_code": error.code,
+            "error": error,
+            "error_code": code,
             **self._legal(None),
         }
         self.observation = self.setup.features.zero()

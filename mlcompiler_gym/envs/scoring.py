@@ -80,10 +80,12 @@ class Baseline:
         values: By objective.
         functions: By function and objective, of objectives that are sums over
             functions.
+        object_code: What they compile to; empty unless runs are measured.
     """
 
     values: dict[str, float]
     functions: dict[str, dict[str, float]]
+    object_code: bytes = b""
 
 
 def values_of(outcome: pb.Outcome | pb.FunctionOutcome | pb.State) -> dict[str, float]:
@@ -100,6 +102,7 @@ def baseline_key(config: CompileConfig, program: Program) -> Hashable:
         config.cpu,
         config.function,
         config.objectives,
+        bool(config.measured),
     )
 
 
@@ -123,10 +126,12 @@ def take_baseline(
 ) -> Baseline:
     """Remember the values of a baseline's session that has been opened."""
     outcome = session.opened.state.outcome
+    object_code = session.emit("object") if config.measured else b""
     session.close()
     found = Baseline(
         values_of(outcome),
         {each.function: values_of(each) for each in outcome.functions},
+        object_code,
     )
     service.baselines[baseline_key(config, program)] = found
     return found

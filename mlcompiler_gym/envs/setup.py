@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypedDict
 
 from mlcompiler_gym.envs.actions import Actions, make_actions
@@ -13,6 +13,7 @@ from mlcompiler_gym.envs.config import CompileConfig
 from mlcompiler_gym.envs.observer import Observer
 from mlcompiler_gym.envs.scoring import Scoring
 from mlcompiler_gym.envs.step_reward import StepReward
+from mlcompiler_gym.measuring import OBJECTIVES, Measuring
 from mlcompiler_gym.programs import ProgramsLike, ProgramSource, load_programs
 from mlcompiler_gym.service import Service, find_service
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
@@ -33,6 +34,7 @@ class Settings(TypedDict, total=False):
     deadline: float | None
     memory_limit: int | None
     service: Service | str | None
+    measuring: Measuring | None
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,8 @@ class Setup:
     each_function: bool = False
     #: What each step pays, in tasks that have no end.
     step_reward: StepReward | None = None
+    #: How runs are measured.
+    measuring: Measuring = field(default_factory=Measuring)
 
     @property
     def needs_baseline(self) -> bool:
@@ -76,6 +80,7 @@ def make_setup(
     deadline: float | None = 300.0,
     memory_limit: int | None = 4 << 30,
     service: Service | str | None = None,
+    measuring: Measuring | None = None,
     function: str | None = None,
     reward: Literal["final", "dense"] = "final",
     step_reward: StepReward | None = None,
@@ -94,8 +99,19 @@ def make_setup(
     spec = service.describe_task(task, options)
     scoring = Scoring.parse(
         spec.default_objective if objective is None else objective,
-        [o.name for o in description.objectives],
+        [*(o.name for o in description.objectives), *OBJECTIVES],
     )
+    measured = tuple(name for name in scoring.weights if name in OBJECTIVES)
+    if measured and (step_reward is not None or function is not None):
+        raise ValueError(
+            f"{measured[0]} is measured by running the whole program at the end of "
+            "its compile; "
+            + (
+                f"{task} has no end: use measure({measured[0]!r})"
+                if step_reward is not None
+                else "leave out function"
+            )
+        )
     pipeline = pipeline or spec.default_pipeline
     if level is None:
         optimised = baseline_pipeline or pipeline
@@ -108,7 +124,8 @@ def make_setup(
         cpu=cpu or "",
         function="" if function is None or function == "each" else function,
         options=dict(options),
-        objectives=tuple(scoring.weights),
+        objectives=tuple(name for name in scoring.weights if name not in OBJECTIVES),
+        measured=measured,
         observations=_check_observations(observations),
         baseline_pipeline=baseline_pipeline,
         deadline_ms=0 if deadline is None else max(1, round(deadline * 1000)),
@@ -130,6 +147,7 @@ def make_setup(
         dense=reward == "dense",
         each_function=function == "each",
         step_reward=step_reward,
+        measuring=measuring or Measuring(),
     )
 
 

@@ -68,7 +68,7 @@ class Trajectory:
             if fields.pop("format") != _FORMAT:
                 raise ValueError(f"its format is not {_FORMAT!r}")
             config = fields.pop("config")
-            for name in ("objectives", "observations"):
+            for name in ("objectives", "measured", "observations"):
                 config[name] = tuple(config.get(name, ()))
             return cls(
                 config=CompileConfig(**config),

@@ -10,6 +10,7 @@ import shutil
 import struct
 import subprocess
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 
 from mlcompiler_gym.validation.errors import LinkError, MachineError
@@ -65,12 +66,13 @@ def check_machine(object_code: bytes) -> None:
         )
 
 
-def link(object_code: bytes, executable: Path) -> None:
+def link(object_code: bytes, executable: Path, others: Sequence[Path] = ()) -> None:
     """Link an object file against libc and libm, as a position-independent program.
 
     Args:
         object_code: An object file with ``main``.
         executable: Where to write the program.
+        others: Files of further object code.
 
     Raises:
         LinkError: It does not link; the linker's message is in the error.
@@ -80,7 +82,8 @@ def link(object_code: bytes, executable: Path) -> None:
     linker = find_linker()
     object_file = executable.with_name(executable.name + ".o")
     flags = ["-fuse-ld=lld"] if _has_lld(linker) else []
-    command = [linker, *flags, "-pie", str(object_file), "-o", str(executable), "-lm"]
+    command = [linker, *flags, "-pie", str(object_file), *map(str, others)]
+    command += ["-o", str(executable), "-lm"]
     try:
         object_file.write_bytes(object_code)
         done = subprocess.run(command, capture_output=True, check=False)

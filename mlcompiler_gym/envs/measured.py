@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Objectives that are found out by running what was compiled, on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from mlcompiler_gym.envs.scoring import Baseline
+from mlcompiler_gym.envs.setup import Setup
+from mlcompiler_gym.measuring import OBJECTIVES, measure
+from mlcompiler_gym.programs import Program
+from mlcompiler_gym.service import Session
+
+
+def split(names: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Names of objectives that the service measures, and of those that runs do."""
+    return (
+        [name for name in names if name not in OBJECTIVES],
+        [name for name in names if name in OBJECTIVES],
+    )
+
+
+def measure_now(
+    setup: Setup, program: Program, session: Session, names: Sequence[str]
+) -> dict[str, float]:
+    """Measure the module as it stands.
+
+    Args:
+        setup: How runs are measured.
+        program: What is compiled.
+        session: Where.
+        names: Objectives of either kind.
+    """
+    static, measured = split(names)
+    values = session.measure(static) if static else {}
+    if measured:
+        builds = {"": session.emit("object")}
+        samples = measure(program, builds, measured, setup.measuring)[""]
+        values.update((name, samples[name].median) for name in measured)
+    return {name: values[name] for name in names}
+
+
+def compare(
+    setup: Setup, program: Program, session: Session, baseline: Baseline
+) -> tuple[dict[str, float], dict[str, float], dict[str, Any]]:
+    """Run what was compiled and what LLVM's own heuristics made of it, in turn.
+
+    Returns:
+        Values, the baseline's values, and for ``info`` how far the runs lie apart.
+
+    Raises:
+        MeasureError: Runs crashed, took too long or printed different things.
+    """
+    names = setup.config.measured
+    builds = {"baseline": baseline.object_code, "objective": session.emit("object")}
+    samples = measure(program, builds, names, setup.measuring)
+    values, baselines = (
+        {name: samples[label][name].median for name in names}
+        for label in ("objective", "baseline")
+    )
+    spread = {
+        label: {name: samples[label][name].spread for name in names}
+        for label in ("objective", "baseline")
+    }
+    return values, baselines, {"spread": spread}

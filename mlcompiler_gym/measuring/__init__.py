@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Objectives of programs that run: how long they take, and how much they execute.
+
+What runs a program is loaded when it is first used.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from mlcompiler_gym.measuring.errors import CountersError, MeasureError
+from mlcompiler_gym.measuring.settings import OBJECTIVES, Measuring, check_runnable
+
+if TYPE_CHECKING:
+    from mlcompiler_gym.measuring.runs import Sample, measure
+
+__all__ = [
+    "OBJECTIVES",
+    "CountersError",
+    "MeasureError",
+    "Measuring",
+    "Sample",
+    "check_runnable",
+    "measure",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in ("Sample", "measure"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from mlcompiler_gym.measuring import runs
+
+    return getattr(runs, name)

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Programs that say at their end what their run has taken."""
+
+from __future__ import annotations
+
+import functools
+import os
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlcompiler_gym.measuring.errors import MeasureError
+from mlcompiler_gym.validation.errors import LinkError
+from mlcompiler_gym.validation.link import find_linker, link
+from mlcompiler_gym.validation.sandbox import Limits, Run, run
+
+_SOURCE = Path(__file__).with_name("harness.c")
+_MARK = "\x01mlcompiler-gym:"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One run.
+
+    Attributes:
+        output: What the program printed.
+        status: Its exit status.
+        wall_seconds: By the clock.
+        cpu_seconds: Of processor time.
+        instructions: In user mode, or minus the number of the error for which
+            they could not be counted.
+    """
+
+    output: bytes
+    status: int
+    wall_seconds: float
+    cpu_seconds: float
+    instructions: int
+
+
+def link_measured(object_code: bytes, executable: Path, *, counts: bool) -> None:
+    """Link an object file to a program for :func:`read`.
+
+    Args:
+        object_code: An object file with ``main``.
+        executable: Where to write the program.
+        counts: Whether to count instructions, too.
+
+    Raises:
+        LinkError: It does not link.
+        MachineError: It is for another machine.
+    """
+    harness = executable.with_name(executable.name + "-harness.o")
+    harness.write_bytes(_compile(counts))
+    link(object_code, executable, [harness])
+
+
+@functools.cache
+def _compile(counts: bool) -> bytes:
+    flags = [f'-DHARNESS_MARK="{_c_string(_MARK)}"']
+    if counts:
+        flags.append("-DHARNESS_COUNTS")
+    with tempfile.TemporaryDirectory(prefix="mlcompiler-gym-") as folder:
+        made = Path(folder) / "harness.o"
+        command = [find_linker(), "-O2", "-fPIC", *flags, "-x", "c", "-c"]
+        command += [str(_SOURCE), "-o", str(made)]
+        done = subprocess.run(command, capture_output=True, check=False)
+        if done.returncode:
+            raise LinkError(
+                "what measures a program's runs does not compile (Debian: "
+                "libc6-dev and linux-libc-dev are needed):\n"
+                + done.stderr.decode(errors="replace")
+            )
+        return made.read_bytes()
+
+
+def _c_string(text: str) -> str:
+    return "".join(f"\\{ord(c):03o}" if ord(c) < 32 else c for c in text)
+
+
+def read(executable: Path, arguments: Sequence[str], limits: Limits) -> Reading:
+    """Run a program once.
+
+    Raises:
+        MeasureError: It did not end by itself.
+        SandboxError: It could not be started.
+    """
+    done = run(executable, arguments, limits)
+    status = check_ended(done, executable.name, arguments, limits)
+    output, mark, line = done.output.rpartition(_MARK.encode())
+    numbers = line.split()
+    if not mark or len(numbers) != 3:
+        raise MeasureError(
+            f"{describe(executable.name, arguments)} cannot be measured: it ended "
+            "without the end of main or exit() (by _exit(), perhaps)"
+        )
+    wall, cpu, instructions = map(int, numbers)
+    return Reading(output, status, wall / 1e9, cpu / 1e9, instructions)
+
+
+def check_ended(done: Run, name: str, arguments: Sequence[str], limits: Limits) -> int:
+    """The exit status of a run that is one to measure.
+
+    Raises:
+        MeasureError: It crashed, took too long or printed too much.
+    """
+    if done.status is not None:
+        return done.status
+    if done.timed_out:
+        why = f"it takes more than {limits.cpu_seconds} s of processor time"
+    elif done.truncated:
+        why = f"it prints more than {limits.output_bytes} bytes"
+    else:
+        why = f"it was ended by {done.signal}"
+    raise MeasureError(f"{describe(name, arguments)} cannot be measured: {why}")
+
+
+def describe(name: str, arguments: Sequence[str]) -> str:
+    """A run, for a person."""
+    return " ".join([name, *map(repr, arguments)])
+
+
+@functools.cache
+def counter_error() -> str:
+    """Why this kernel counts no instructions; empty if it does.
+
+    Raises:
+        LinkError: There is no compiler to find that out with.
+    """
+    with tempfile.TemporaryDirectory(prefix="mlcompiler-gym-") as folder:
+        source, program = Path(folder) / "probe.c", Path(folder) / "probe"
+        source.write_text("int main(void) { return 0; }\n")
+        made = source.with_suffix(".o")
+        command = [find_linker(), "-fPIC", "-c", str(source), "-o", str(made)]
+        done = subprocess.run(command, capture_output=True, check=False)
+        if done.returncode:
+            raise LinkError(done.stderr.decode(errors="replace"))
+        link_measured(made.read_bytes(), program, counts=True)
+        found = read(program, (), Limits()).instructions
+    return os.strerror(-found) if found < 0 else ""

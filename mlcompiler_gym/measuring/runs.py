@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs of several builds of one program, in turn."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mlcompiler_gym.measuring import harness, valgrind
+from mlcompiler_gym.measuring.errors import CountersError, MeasureError
+from mlcompiler_gym.measuring.settings import OBJECTIVES, Measuring, check_runnable
+from mlcompiler_gym.programs import Program
+from mlcompiler_gym.validation.link import link
+from mlcompiler_gym.validation.sandbox import Limits
+
+#: Counts of valgrind that are remembered; they are the same each time.
+_COUNTS: OrderedDict[object, tuple[int, list[tuple[bytes, int]]]] = OrderedDict()
+_REMEMBERED = 4096
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Runs of one build.
+
+    Attributes:
+        values: One for each run, each the sum over all inputs.
+    """
+
+    values: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        """The value to go by."""
+        return float(np.median(self.values))
+
+    @property
+    def spread(self) -> float:
+        """Distance of the quartiles as a part of the median."""
+        low, high = np.percentile(self.values, [25, 75])
+        return float((high - low) / self.median) if self.median else 0.0
+
+
+def measure(
+    program: Program,
+    builds: Mapping[str, bytes],
+    objectives: Iterable[str],
+    how: Measuring | None = None,
+) -> dict[str, dict[str, Sample]]:
+    """Run builds of a program on all of its inputs, in turn.
+
+    Every run has to print what the first build does, so that what is fast because it
+    is wrong has no value. Nothing else should run on the machine meanwhile, if times
+    are to be compared with those of other calls; within one, they may.
+
+    Args:
+        program: The program, with inputs.
+        builds: Object files by a label each.
+        objectives: Of :data:`OBJECTIVES`.
+        how: Repeats, limits, and what counts.
+
+    Returns:
+        By label and objective.
+
+    Raises:
+        CountersError: Instructions cannot be counted here.
+        MeasureError: A build crashed, took too long or printed something else than
+            the first one.
+        ProgramError: The program has no inputs, does not link, or is for another
+            machine.
+        SandboxError: It could not be started.
+    """
+    how = how or Measuring()
+    names = list(objectives)
+    for name in names:
+        if name not in OBJECTIVES:
+            raise ValueError(
+                f"unknown objective {name!r}; known: {', '.join(OBJECTIVES)}"
+            )
+    check_runnable(program)
+    by_valgrind = "instructions" in names and _counts_by_valgrind(how)
+    timed = [name for name in names if name != "instructions" or not by_valgrind]
+    found: dict[str, dict[str, Sample]] = {label: {} for label in builds}
+    with tempfile.TemporaryDirectory(prefix="mlcompiler-gym-") as folder:
+        os.chmod(folder, 0o755)  # valgrind opens the program as whoever runs it
+        runs = _Runs(program, how, Path(folder))
+        if timed:
+            for label, values in runs.timed(builds, "instructions" in timed).items():
+                found[label].update((name, Sample(values[name])) for name in timed)
+        if by_valgrind:
+            for label, count in runs.counted(builds).items():
+                found[label]["instructions"] = Sample((count,))
+    return found
+
+
+def _counts_by_valgrind(how: Measuring) -> bool:
+    if how.counter == "valgrind":
+        return True
+    error = harness.counter_error()
+    if not error:
+        return False
+    if how.counter == "auto" and valgrind.find_valgrind() is not None:
+        return True
+    other = (
+        "use counter='valgrind'"
+        if valgrind.find_valgrind() is not None
+        else "install valgrind, which counts them one by one"
+    )
+    raise CountersError(
+        "the kernel does not give this process the processor's counter of instructions "
+        f"(perf_event_open: {error}); {other}"
+    )
+
+
+class _Runs:
+    """Runs in a folder; what each input leads to is known from the first."""
+
+    def __init__(self, program: Program, how: Measuring, folder: Path) -> None:
+        self._program = program
+        self._limits = how.limits or Limits()
+        self._repeats = how.repeats
+        self._folder = folder
+        self._name = program.name.rpartition("/")[2][:64]  # for messages
+        self._expected: dict[tuple[str, ...], tuple[bytes, int]] = {}
+
+    def _check(
+        self, label: str, arguments: Sequence[str], did: tuple[bytes, int]
+    ) -> None:
+        expected = self._expected.setdefault(tuple(arguments), did)
+        if did != expected:
+            raise MeasureError(
+                f"{harness.describe(self._name, arguments)} ({label}) cannot be "
+                "measured: it prints or returns something else than another run did; "
+                "validate() says what"
+            )
+
+    def timed(
+        self, builds: Mapping[str, bytes], counts: bool
+    ) -> dict[str, dict[str, tuple[float, ...]]]:
+        paths = {}
+        for number, (label, code) in enumerate(builds.items()):
+            paths[label] = self._folder / f"{self._name}-{number}"
+            harness.link_measured(code, paths[label], counts=counts)
+        totals: dict[str, list[tuple[float, float, float]]] = {
+            label: [] for label in builds
+        }
+        for turn in range(self._repeats + 1):
+            for label, path in paths.items():
+                total = self._once(label, path)
+                if turn:
+                    totals[label].append(total)
+        return {
+            label: dict(zip(OBJECTIVES, zip(*rows, strict=True), strict=True))
+            for label, rows in totals.items()
+        }
+
+    def _once(self, label: str, path: Path) -> tuple[float, float, float]:
+        wall = cpu = count = 0.0
+        for arguments in self._program.inputs or ():
+            done = harness.read(path, arguments, self._limits)
+            self._check(label, arguments, (done.output, done.status))
+            wall += done.wall_seconds
+            cpu += done.cpu_seconds
+            count += done.instructions
+        return wall, cpu, count
+
+    def counted(self, builds: Mapping[str, bytes]) -> dict[str, int]:
+        totals = {}
+        for number, (label, code) in enumerate(builds.items()):
+            key = (
+                hashlib.sha256(code).digest(),
+                self._program.inputs,
+                self._limits,
+            )
+            if key not in _COUNTS:
+                _COUNTS[key] = self._count(
+                    code, self._folder / f"{self._name}-{number}"
+                )
+                if len(_COUNTS) > _REMEMBERED:
+                    _COUNTS.popitem(last=False)
+            totals[label], did = _COUNTS[key]
+            for arguments, each in zip(self._program.inputs or (), did, strict=True):
+                self._check(label, arguments, each)
+        return totals
+
+    def _count(self, code: bytes, path: Path) -> tuple[int, list[tuple[bytes, int]]]:
+        link(code, path)
+        total, did = 0, []
+        for arguments in self._program.inputs or ():
+            count, output, status = valgrind.count(path, arguments, self._limits)
+            total += count
+            did.append((output, status))
+        return total, did

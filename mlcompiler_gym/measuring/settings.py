@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What can be measured by running a program, and how."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from mlcompiler_gym.errors import ProgramError
+from mlcompiler_gym.programs import Program
+
+if TYPE_CHECKING:
+    from mlcompiler_gym.validation import Limits
+
+#: What can be measured of programs that run, and what that is.
+OBJECTIVES = {
+    "wall_time": "seconds by the clock from main to the program's end, all inputs",
+    "cpu_time": "seconds of processor time, likewise",
+    "instructions": "instructions executed in user mode, likewise",
+}
+
+
+@dataclass(frozen=True)
+class Measuring:
+    """How runs are measured.
+
+    Attributes:
+        repeats: How often each build is run, in turn with the others. The first
+            runs, which find files in no cache, are made besides.
+        counter: What counts instructions: ``"hardware"``, the processor's own
+            counter, if the kernel has it; ``"valgrind"``, one by one, which takes
+            fifty times as long and is the same each time; ``"auto"``, the first
+            of these that is there.
+        limits: What each run may use. ``None``: as for validation.
+    """
+
+    repeats: int = 5
+    counter: Literal["auto", "hardware", "valgrind"] = "auto"
+    limits: Limits | None = None
+
+    def __post_init__(self) -> None:
+        if self.repeats < 1:
+            raise ValueError(f"repeats must be at least 1, not {self.repeats}")
+        if self.counter not in ("auto", "hardware", "valgrind"):
+            raise ValueError(
+                f"counter is 'auto', 'hardware' or 'valgrind', not {self.counter!r}"
+            )
+
+
+def check_runnable(program: Program) -> None:
+    """Refuse a program that has no inputs to be run on.
+
+    Raises:
+        ProgramError: It has none.
+    """
+    if not program.inputs:
+        raise ProgramError(
+            f"program {program.name} cannot be run, and so not be measured: it has no "
+            "inputs. A program with main() can be given some: Program(name, content, "
+            "inputs=((),)) is one run without arguments"
+        )
