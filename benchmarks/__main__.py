@@ -16,6 +16,7 @@ NAMES = (
     "ir2vec",
     "grpc",
     "loops",
+    "loops_found",
     "validate_episodes",
 )
 

@@ -165,7 +165,8 @@ def test_a_miscompiled_program_truncates_the_episode(
     over = truncated = False
     while not (over or truncated):
         _, reward, over, truncated, info = env.step(0)
-    assert truncated and not over
+    assert truncated
+    assert not over
     assert reward == 0
     assert info["error_code"] == "NOT_MEASURED"
 
