@@ -84,12 +84,19 @@ def partitions(env: CompilerEnv, random: int, seed: int = 0) -> Iterator[Compile
         random: How many more where all loops are split at random.
         seed: Of these.
     """
-    rng = np.random.default_rng(seed)
     loops = loops_to_split(env)
     for loop, decisions in loops.items():
         if decisions < EXHAUSTIVE_NODES:
             yield from _of_one_loop(env.fork(), loop)
-    for _ in range(random if sum(loops.values()) > 1 else 0):
+    yield from random_partitions(env, random if sum(loops.values()) > 1 else 0, seed)
+
+
+def random_partitions(
+    env: CompilerEnv, count: int, seed: int = 0
+) -> Iterator[CompilerEnv]:
+    """The same, all loops split at random; with two agents, in random orders."""
+    rng = np.random.default_rng(seed)
+    for _ in range(count):
         twin = _finish(env.fork(), rng)
         yield twin
         twin.close()

@@ -4,13 +4,15 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
 import pytest
-from partitions import outputs, partitions
+from partitions import outputs, partitions, random_partitions
 from regalloc import MakeEnv
 
+from mlcompiler_gym.envs import CompilerEnv
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 
 #: Of each program so many partitions are run.
@@ -124,9 +126,11 @@ def program(seed: int) -> str:
 @pytest.mark.slow
 @pytest.mark.parametrize("pipeline", ["default<O0>", "default<O3>"])
 @pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("agents", [1, 2])
 def test_random_loops_compute_the_same(
-    make_env: MakeEnv, tmp_path: Path, seed: int, pipeline: str
+    make_env: MakeEnv, tmp_path: Path, agents: int, seed: int, pipeline: str
 ) -> None:
+    seed += 1000 * (agents - 1)
     source = tmp_path / "random.c"
     source.write_text(program(seed))
     env = make_env(
@@ -135,12 +139,18 @@ def test_random_loops_compute_the_same(
         pipeline=pipeline,
         level="O2",
         objective="ir_instructions",
+        agents=agents,
     )
     env.reset()
     unoptimised = env.setup.service.open(pb.Open(pipeline="verify"), env.program)
     original = unoptimised.observe("ir")["ir"]
     unoptimised.close()
-    made = islice(partitions(env, random=8, seed=seed), PARTITIONS)
+    if agents == 1:
+        made: Iterator[CompilerEnv] = islice(
+            partitions(env, random=8, seed=seed), PARTITIONS
+        )
+    else:
+        made = random_partitions(env, PARTITIONS, seed)
     modules = dict.fromkeys(twin.observe("ir")["ir"] for twin in made)
     expected, *printed = outputs([original, *modules], [()], tmp_path)
     for text, each in zip(modules, printed, strict=True):

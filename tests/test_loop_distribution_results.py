@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
-from partitions import outputs, partitions
+from partitions import outputs, partitions, random_partitions
 from regalloc import MakeEnv
 
 from mlcompiler_gym.envs import CompilerEnv
@@ -35,14 +35,19 @@ def check(
     *,
     sanitize: bool = False,
     random: int = 24,
+    agents: int = 1,
 ) -> int:
-    """Compare all partitions of a program's loops with the program; how many."""
+    """Compare all partitions of a program's loops with the program; how many.
+
+    With two agents, only random ones, in random orders of the nodes.
+    """
     env = make_env(
         "mlcompiler/LoopDistribution-v0",
         programs=name,
         pipeline=pipeline,
         level="O2",
         objective="ir_instructions",
+        agents=agents,
     )
     _, info = env.reset()
     if info.get("no_decision"):
@@ -54,7 +59,8 @@ def check(
     unoptimised.close()
     (expected,) = outputs([original], arguments, folder)
     checked = 0
-    for batch in batches(partitions(env, random)):
+    made = partitions if agents == 1 else random_partitions
+    for batch in batches(made(env, random)):
         # Where the text is the same, so is what it does.
         distinct = list(dict.fromkeys(batch))
         for number, printed in enumerate(
@@ -77,6 +83,23 @@ def test_partitions_compute_the_same(
     make_env: MakeEnv, tmp_path: Path, name: str
 ) -> None:
     assert check(make_env, name, tmp_path, "default<O3>", random=8) >= 2
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_any_order_computes_the_same(
+    make_env: MakeEnv, tmp_path: Path, name: str
+) -> None:
+    checked = check(make_env, name, tmp_path, "default<O3>", random=8, agents=2)
+    assert checked == 8
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("pipeline", ["default<O0>", "default<O3>"])
+@pytest.mark.parametrize("name", LOOPS)
+def test_any_order_of_all_loops_computes_the_same(
+    make_env: MakeEnv, tmp_path: Path, name: str, pipeline: str
+) -> None:
+    check(make_env, name, tmp_path, pipeline, agents=2)
 
 
 @pytest.mark.slow

@@ -11,9 +11,8 @@
 ///
 //===----------------------------------------------------------------------===//
 
-#include "llvm/Analysis/IR2Vec.h"
+#include "IR2VecCounts.h"
 #include "VectorSource.h"
-#include "Vocabularies.h"
 #include "llvm/ADT/BitVector.h"
 #include "llvm/ADT/DepthFirstIterator.h"
 #include "llvm/Analysis/LoopInfo.h"
@@ -26,56 +25,6 @@ using namespace llvm;
 using namespace mlcompiler;
 
 namespace {
-
-/// The seed embeddings of all entities, weighted, in ir2vec::Vocabulary's
-/// order.
-class Seeds {
-public:
-  Error load(size_t Dimension);
-  bool isLoaded() const { return !Elements.empty(); }
-  void add(unsigned Entity, double Times, VectorSource::Row To) const;
-
-private:
-  std::vector<double> Elements;
-};
-
-/// How often entities enter a vector, by what LLVM's vocabulary maps to
-/// entities: to look that up for each instruction would take longer.
-template <typename Number> class Counts {
-public:
-  /// Everything but the operands.
-  void add(const Instruction &I, Number Times) {
-    Opcodes[I.getOpcode()] += Times;
-    Types[I.getType()->getTypeID()] += Times;
-    if (const auto *Compare = dyn_cast<CmpInst>(&I))
-      Predicates[Compare->getPredicate()] += Times;
-  }
-
-  void addOperand(const Value &Operand, Number Times) {
-    Operands[static_cast<unsigned>(kind(Operand))] += Times;
-  }
-
-  void multiply(const Seeds &By, VectorSource::Row To) const;
-
-private:
-  using Vocab = ir2vec::Vocabulary;
-
-  /// Vocabulary::getOperandKind, inline.
-  static Vocab::OperandKind kind(const Value &Operand) {
-    if (isa<Function>(Operand))
-      return Vocab::OperandKind::FunctionID;
-    if (Operand.getType()->isPointerTy())
-      return Vocab::OperandKind::PointerID;
-    if (isa<Constant>(Operand))
-      return Vocab::OperandKind::ConstantID;
-    return Vocab::OperandKind::VariableID;
-  }
-
-  Number Opcodes[Vocab::MaxOpcodes + 1] = {};
-  Number Types[Vocab::MaxTypeIDs] = {};
-  Number Operands[Vocab::MaxOperandKinds] = {};
-  Number Predicates[CmpInst::LAST_ICMP_PREDICATE + 1] = {};
-};
 
 /// Blocks that a walk has come to, by their numbers.
 class BlockSet {
@@ -154,58 +103,6 @@ static ObservationRegistry::Add<Sized<FlowAware, 300>>
     F300("ir2vec-flow-aware-300d",
          "As ir2vec-flow-aware, with seed embeddings of 300 dimensions.");
 
-//===----------------------------------------------------------------------===//
-// Seeds and counts
-//===----------------------------------------------------------------------===//
-
-Error Seeds::load(size_t Dimension) {
-  using Vocab = ir2vec::Vocabulary;
-  auto Loaded = mlcompiler::Vocabulary::load(
-      ("ir2vec-" + Twine(Dimension) + "d").str(),
-      {"Opcodes", "Types", "Arguments"}, Dimension);
-  if (!Loaded)
-    return Loaded.takeError();
-  std::vector<double> Read(Vocab::getCanonicalSize() * Dimension);
-  for (unsigned Entity = 0; Entity != Vocab::getCanonicalSize(); ++Entity) {
-    const bool IsOpcode = Entity < Vocab::MaxOpcodes;
-    const bool IsType =
-        !IsOpcode && Entity < Vocab::MaxOpcodes + Vocab::MaxCanonicalTypeIDs;
-    const double Weight = IsOpcode ? ir2vec::OpcWeight
-                          : IsType ? ir2vec::TypeWeight
-                                   : ir2vec::ArgWeight;
-    ArrayRef<double> Vector = (*Loaded)->find(IsOpcode ? "Opcodes"
-                                              : IsType ? "Types"
-                                                       : "Arguments",
-                                              Vocab::getStringKey(Entity));
-    for (size_t I = 0; I != Vector.size(); ++I)
-      Read[Entity * Dimension + I] = Weight * Vector[I];
-  }
-  Elements = std::move(Read);
-  return Error::success();
-}
-
-void Seeds::add(unsigned Entity, double Times, VectorSource::Row To) const {
-  if (!Times)
-    return;
-  const double *From = Elements.data() + Entity * To.size();
-  for (double &Element : To)
-    Element += Times * *From++;
-}
-
-template <typename Number>
-void Counts<Number>::multiply(const Seeds &By, VectorSource::Row To) const {
-  for (unsigned I = 1; I != std::size(Opcodes); ++I)
-    By.add(Vocab::getIndex(I), Opcodes[I], To);
-  for (unsigned I = 0; I != std::size(Types); ++I)
-    By.add(Vocab::getIndex(static_cast<Type::TypeID>(I)), Types[I], To);
-  for (unsigned I = 0; I != std::size(Operands); ++I)
-    By.add(Vocab::MaxOpcodes + Vocab::MaxCanonicalTypeIDs + I, Operands[I], To);
-  for (unsigned I = 0; I != std::size(Predicates); ++I)
-    if (Predicates[I])
-      By.add(Vocab::getIndex(static_cast<CmpInst::Predicate>(I)), Predicates[I],
-             To);
-}
-
 void IR2Vec::describeVector(proto::TensorSpec &Spec) const {
   Spec.set_dtype(proto::FLOAT32);
   Spec.add_shape(static_cast<int64_t>(Dimension));
@@ -222,12 +119,6 @@ static bool isSkipped(const Instruction &I) {
 //===----------------------------------------------------------------------===//
 // Symbolic
 //===----------------------------------------------------------------------===//
-
-static void countInstruction(const Instruction &I, Counts<unsigned> &To) {
-  To.add(I, 1);
-  for (const Use &Operand : I.operands())
-    To.addOperand(*Operand, 1);
-}
 
 static void countBlock(const BasicBlock &BB, Counts<unsigned> &To) {
   for (const Instruction &I : BB)

@@ -18,8 +18,9 @@
 #include "LoopDistributionPass.h"
 #include "LoopDistributionReport.h"
 #include "Task.h"
+#include "observations/IR2VecCounts.h"
 #include "llvm/Support/raw_ostream.h"
-#include <cmath>
+#include <algorithm>
 #include <cstring>
 
 using namespace llvm;
@@ -34,31 +35,41 @@ namespace {
 
 constexpr const char *MaskName = "mask";
 constexpr const char *OptionName = "llvm_distribution";
+constexpr const char *AgentsName = "agents";
+constexpr const char *EmbeddingName = "ir2vec";
 constexpr float Largest = 1e9f;
+
+/// With two agents, so many of the nodes that may come next are shown; beyond,
+/// the later ones of the graph's order wait.
+constexpr unsigned MaxRows = 8;
+
+/// Of an embedding.
+constexpr size_t Dimension = 75;
 
 class LoopDistribution : public Task {
 public:
   void describe(proto::TaskSpec &Spec) const override;
-  Error configure(const StringMap<std::string> &Options) override {
-    auto Flag = parseFlag(OptionName, Options.at(OptionName));
-    if (!Flag)
-      return Flag.takeError();
-    return setOption("enable-loop-distribute", Options.at(OptionName));
-  }
+  Error configure(const StringMap<std::string> &Options) override;
   void install(PassBuilder &PB) override;
   json::Object describeDecision() const override;
   std::string decisionLabel() const override;
 
 private:
-  static std::vector<TensorSpec> features();
+  std::vector<TensorSpec> features(bool Embedded) const;
+  void describeAction(proto::ActionSpec &Action) const;
   void decide(DistributionState &State, FunctionAnalysisManager &FAM);
-  bool ask();
+  int64_t ask(ScalarEvolution &SE);
+  void embed(const BitVector &Of, std::string &To) const;
 
+  /// So many nodes are shown at a time. If it is one, they come in the order of
+  /// the graph.
+  unsigned Rows = 1;
+  bool IsEmbedded = false;
+  Seeds Seed;
   const DistributionState *State = nullptr;
-  unsigned Node = 0;
-  bool MayDistribute = false;
+  /// The nodes to choose from.
+  std::vector<unsigned> Shown;
   bool Announced = false;
-  NodeFeatures Numbers;
 };
 
 } // namespace
@@ -75,46 +86,107 @@ static std::string list(ArrayRef<FeatureText> Texts) {
   return All;
 }
 
-std::vector<TensorSpec> LoopDistribution::features() {
-  return {TensorSpec::createSpec<int64_t>(MaskName, {2}),
-          TensorSpec::createSpec<float>("loop", {DecisionFeatureCount}),
-          TensorSpec::createSpec<float>("node", {GroupFeatureCount}),
-          TensorSpec::createSpec<float>("group", {GroupFeatureCount}),
-          TensorSpec::createSpec<float>("merged", {GroupFeatureCount})};
+Error LoopDistribution::configure(const StringMap<std::string> &Options) {
+  const std::string &Agents = Options.at(AgentsName);
+  if (Agents != "1" && Agents != "2")
+    return fail(proto::INVALID_ARGUMENT, "option '" + Twine(AgentsName) +
+                                             "' is 1 or 2, not '" + Agents +
+                                             "'");
+  Rows = Agents == "1" ? 1 : MaxRows;
+  auto Embedded = parseFlag(EmbeddingName, Options.at(EmbeddingName));
+  if (!Embedded)
+    return Embedded.takeError();
+  IsEmbedded = *Embedded;
+  auto Flag = parseFlag(OptionName, Options.at(OptionName));
+  if (!Flag)
+    return Flag.takeError();
+  return setOption("enable-loop-distribute", Options.at(OptionName));
+}
+
+/// Of nodes there is a row each, if several are shown.
+std::vector<TensorSpec> LoopDistribution::features(bool Embedded) const {
+  auto OfNodes = [&](const char *Name, int64_t Count) {
+    std::vector<int64_t> Shape{Count};
+    if (Rows > 1)
+      Shape.insert(Shape.begin(), Rows);
+    return TensorSpec::createSpec<float>(Name, Shape);
+  };
+  std::vector<TensorSpec> All{
+      TensorSpec::createSpec<int64_t>(MaskName, {2 * Rows}),
+      OfNodes("loop", DecisionFeatureCount), OfNodes("node", GroupFeatureCount),
+      TensorSpec::createSpec<float>("group", {GroupFeatureCount}),
+      OfNodes("merged", GroupFeatureCount)};
+  if (Embedded) {
+    All.push_back(TensorSpec::createSpec<float>("loop_ir2vec", {Dimension}));
+    All.push_back(OfNodes("node_ir2vec", Dimension));
+    All.push_back(TensorSpec::createSpec<float>("group_ir2vec", {Dimension}));
+  }
+  return All;
+}
+
+void LoopDistribution::describeAction(proto::ActionSpec &Action) const {
+  describeTensor(TensorSpec::createSpec<int64_t>("distribute", {1}),
+                 *Action.mutable_tensor());
+  setBounds(*Action.mutable_tensor(), 0, 2 * Rows - 1);
+  Action.mutable_tensor()->set_doc(
+      Rows == 1 ? "whether the node begins a new loop"
+                : "twice the row of the node that comes next, and 1 more if it "
+                  "begins a new loop");
+  for (unsigned Row = 0; Row != Rows; ++Row) {
+    const std::string Which =
+        Rows == 1 ? "" : "row " + std::to_string(Row) + ": ";
+    Action.add_meanings(Which + "merge into the current loop");
+    Action.add_meanings(Which + "distribute into a new loop");
+  }
+  Action.set_mask(MaskName);
+}
+
+static void addOption(proto::TaskSpec &Spec, StringRef Name, StringRef Default,
+                      StringRef Doc) {
+  proto::OptionSpec *Option = Spec.add_options();
+  Option->set_name(Name.str());
+  Option->set_default_value(Default.str());
+  Option->set_doc(Doc.str());
 }
 
 void LoopDistribution::describe(proto::TaskSpec &Spec) const {
   Spec.set_default_pipeline("default<O3>");
   Spec.set_default_objective("loop_cost");
-  proto::ActionSpec &Action = *Spec.mutable_action();
-  describeTensor(TensorSpec::createSpec<int64_t>("distribute", {1}),
-                 *Action.mutable_tensor());
-  setBounds(*Action.mutable_tensor(), 0, 1);
-  Action.mutable_tensor()->set_doc("whether the node begins a new loop");
-  Action.add_meanings("merge into the current loop");
-  Action.add_meanings("distribute into a new loop");
-  Action.set_mask(MaskName);
-
-  proto::OptionSpec *Option = Spec.add_options();
-  Option->set_name(OptionName);
-  Option->set_default_value("false");
-  Option->set_doc("whether LLVM's own loop-distribute, which is off in all "
-                  "default pipelines, runs behind (-enable-loop-distribute): "
-                  "true or false");
+  describeAction(*Spec.mutable_action());
+  addOption(Spec, OptionName, "false",
+            "whether LLVM's own loop-distribute, which is off in all default "
+            "pipelines, runs behind (-enable-loop-distribute): true or false");
+  addOption(Spec, AgentsName, "1",
+            "2: both agents of RL-LoopDistribution, which node comes next and "
+            "whether it begins a new loop, in one action: 1 or 2");
+  addOption(Spec, EmbeddingName, "false",
+            "whether to send IR2Vec's embeddings of the loop, the nodes and "
+            "the group: true or false");
 
   const std::string OfGroup = " Numbers per iteration: " + list(GroupFeatures);
+  const std::string IR2Vec = "IR2Vec's symbolic embedding, of 75 dimensions, "
+                             "of the instructions that ";
   const std::string Docs[] = {
       "1: this action is legal; distributing is not if a loop would have to "
       "read what one before it has overwritten",
       list(DecisionFeatures),
       "The node in a loop of its own, with what it needs." + OfGroup,
       "The loop that is being put together." + OfGroup,
-      "The two together." + OfGroup};
-  for (auto [Feature, Doc] : zip_equal(features(), Docs)) {
+      "The two together." + OfGroup,
+      IR2Vec + "the loop has as it stands in the program.",
+      IR2Vec + "the node in a loop of its own has.",
+      IR2Vec + "the loop that is being put together has."};
+  const size_t Plain = features(/*Embedded=*/false).size();
+  for (auto [Number, Feature, Doc] :
+       enumerate(features(/*Embedded=*/true), Docs)) {
     proto::TensorSpec &Tensor = *Spec.add_features();
     describeTensor(Feature, Tensor);
-    setBounds(Tensor, 0, Feature.name() == MaskName ? 1.0 : Largest);
+    const bool IsVector = Number >= Plain;
+    setBounds(Tensor, IsVector ? -Largest : 0,
+              Feature.name() == MaskName ? 1.0 : Largest);
     Tensor.set_doc(Doc);
+    if (IsVector)
+      Tensor.set_option(EmbeddingName);
   }
 }
 
@@ -131,13 +203,21 @@ void LoopDistribution::decide(DistributionState &Undecided,
                               FunctionAnalysisManager &FAM) {
   Function &F = *Undecided.graph().loop().getHeader()->getParent();
   auto &SE = FAM.getResult<ScalarEvolutionAnalysis>(F);
+  if (IsEmbedded && !Seed.isLoaded())
+    if (Error E = Seed.load(Dimension))
+      DecisionPoint::Current->refuse(std::move(E));
   State = &Undecided;
-  // There is no choice about the first.
-  Undecided.distribute(0);
-  for (Node = 1; Node != Undecided.graph().nodes().size(); ++Node) {
-    Numbers = describeNode(Undecided, Node, SE);
-    MayDistribute = Undecided.mayDistribute();
-    if (ask())
+  while (!Undecided.isDone()) {
+    // All before the next in the graph's order are placed, so it is ready.
+    Shown = Rows == 1 ? std::vector<unsigned>{Undecided.placed()}
+                      : Undecided.ready();
+    if (Shown.size() > Rows)
+      Shown.resize(Rows);
+    // Where there is one node to begin with, there is no choice.
+    const bool IsGiven = !Undecided.placed() && Shown.size() == 1;
+    const int64_t Action = IsGiven ? 1 : ask(SE);
+    const unsigned Node = Shown[Action / 2];
+    if (Action % 2)
       Undecided.distribute(Node);
     else
       Undecided.merge(Node);
@@ -145,27 +225,57 @@ void LoopDistribution::decide(DistributionState &Undecided,
   State = nullptr;
 }
 
-bool LoopDistribution::ask() {
+int64_t LoopDistribution::ask(ScalarEvolution &SE) {
   if (!Announced)
-    DecisionPoint::Current->announce(features());
+    DecisionPoint::Current->announce(features(IsEmbedded));
   Announced = true;
+  std::vector<int64_t> Mask(2 * Rows);
+  for (size_t Row = 0; Row != Shown.size(); ++Row) {
+    Mask[2 * Row] = State->mayMerge();
+    Mask[2 * Row + 1] = State->mayDistribute();
+  }
+  std::vector<NodeFeatures> Nodes(Rows);
+  for (auto [Row, Node] : zip(Nodes, Shown))
+    Row = describeNode(*State, Node, SE);
   std::string Bytes;
   auto Append = [&](const auto &Values) {
     Bytes.append(reinterpret_cast<const char *>(Values.data()),
                  Values.size() * sizeof(Values[0]));
   };
-  Append(std::array<int64_t, 2>{1, MayDistribute});
-  for (DecisionNumbers *D : {&Numbers.Decision})
-    for (float &Value : *D)
+  Append(Mask);
+  for (NodeFeatures &Row : Nodes) {
+    for (float &Value : Row.Decision)
       Value = std::min(Value, Largest);
-  Append(Numbers.Decision);
-  Append(Numbers.Node);
-  Append(Numbers.Group);
-  Append(Numbers.Merged);
+    Append(Row.Decision);
+  }
+  for (const NodeFeatures &Row : Nodes)
+    Append(Row.Node);
+  Append(Nodes.front().Group);
+  for (const NodeFeatures &Row : Nodes)
+    Append(Row.Merged);
+  if (IsEmbedded) {
+    embed(BitVector(State->graph().body().size(), true), Bytes);
+    for (const NodeFeatures &Row : Nodes)
+      embed(Row.NodeBody, Bytes);
+    embed(Nodes.front().GroupBody, Bytes);
+  }
   StringRef Action = DecisionPoint::Current->decide(Bytes);
-  int64_t Distribute;
-  std::memcpy(&Distribute, Action.data(), sizeof(Distribute));
-  return Distribute;
+  int64_t Answer;
+  std::memcpy(&Answer, Action.data(), sizeof(Answer));
+  return Answer;
+}
+
+/// Appends the embedding of instructions by their place in the body.
+void LoopDistribution::embed(const BitVector &Of, std::string &To) const {
+  Counts<unsigned> Found;
+  for (unsigned I : Of.set_bits())
+    countInstruction(*State->graph().body()[I], Found);
+  double Sum[Dimension] = {};
+  Found.multiply(Seed, Sum);
+  for (double Value : Sum) {
+    const float Element = Value;
+    To.append(reinterpret_cast<const char *>(&Element), sizeof(Element));
+  }
 }
 
 static std::string print(const Instruction &I) {
@@ -177,7 +287,9 @@ static std::string print(const Instruction &I) {
 
 json::Object LoopDistribution::describeDecision() const {
   const LoopGraph &G = State->graph();
-  json::Array Nodes, Edges, Groups;
+  json::Array Nodes, Edges, Groups, Next;
+  for (unsigned Node : Shown)
+    Next.push_back(int64_t(Node));
   for (auto [From, N] : enumerate(G.nodes())) {
     json::Array Roots;
     for (unsigned Root : N.Roots)
@@ -194,14 +306,17 @@ json::Object LoopDistribution::describeDecision() const {
   return json::Object{
       {"loop", json::fixUTF8(State->name())},
       {"function", json::fixUTF8(G.loop().getHeader()->getParent()->getName())},
-      {"node", int64_t(Node)},
+      {"next", std::move(Next)},
       {"nodes", std::move(Nodes)},
       {"edges", std::move(Edges)},
       {"groups", std::move(Groups)},
-      {"may_distribute", MayDistribute},
+      {"may_distribute", State->mayDistribute()},
       {"checkable_pairs", int64_t(G.checkablePairs().size())}};
 }
 
 std::string LoopDistribution::decisionLabel() const {
-  return (State->name() + " node " + Twine(Node)).str();
+  std::string Label = (State->name() + " node").str();
+  for (unsigned Node : Shown)
+    Label += " " + std::to_string(Node);
+  return Label;
 }

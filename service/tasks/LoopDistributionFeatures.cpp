@@ -160,6 +160,7 @@ NodeFeatures mlcompiler::describeNode(const DistributionState &State,
   Alone[Node] = State.groupCount();
   Measured Own = MeasureGroup(Alone, State.groupCount());
   Features.Node = Own.Numbers;
+  Features.NodeBody = Own.Needed;
   DecisionNumbers &D = Features.Decision;
   D[0] = SE.getSmallConstantTripCount(&G.loop());
   D[1] = G.loop().getLoopDepth();
@@ -172,6 +173,7 @@ NodeFeatures mlcompiler::describeNode(const DistributionState &State,
   const unsigned Current = State.groupCount() - 1;
   Measured Group = MeasureGroup(State.partition(), Current);
   Features.Group = Group.Numbers;
+  Features.GroupBody = Group.Needed;
   Partition Together = State.partition();
   Together[Node] = Current;
   Features.Merged = MeasureGroup(Together, Current).Numbers;

@@ -69,6 +69,10 @@ struct NodeFeatures {
   GroupNumbers Group{};
   GroupNumbers Merged{};
   DecisionNumbers Decision{};
+  /// Places in the body of what the node in a loop of its own has, and of what
+  /// the group has.
+  llvm::BitVector NodeBody;
+  llvm::BitVector GroupBody;
 };
 
 NodeFeatures describeNode(const DistributionState &State, unsigned Node,
