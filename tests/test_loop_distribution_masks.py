@@ -117,10 +117,50 @@ def test_what_feeds_back_goes_before_what_does_not(walk: Walk) -> None:
     assert split.decision["edges"] == [[0, 1]]
 
 
+SWAP = "int32_t t = a[i]; a[i] = b[i]; b[i] = t;"
+
+
 def test_a_swap_cannot_be_split(walk: Walk) -> None:
-    split = walk(loop("int32_t t = a[i]; a[i] = b[i]; b[i] = t;"))
+    split = walk(loop(SWAP))
     assert split.masks == [False]
     assert split.report["groups"] == [0, 0]
+
+
+@pytest.mark.parametrize("length", ["8 + 300", "(m < 308 ? m : 308)"])
+def test_a_short_swap_goes_through_an_array(walk: Walk, length: str) -> None:
+    split = walk(
+        f"void f(int64_t m) {{ int64_t n = {length};"
+        f" for (int64_t i = 8; i < n; i++) {{ {SWAP} }} }}"
+    )
+    assert split.masks == [True]
+    assert split.report["groups"] == [0, 1]
+    assert split.report["arrays"] == 1
+
+
+def test_a_long_swap_does_not(walk: Walk) -> None:
+    split = walk(f"void f(void) {{ for (int i = 0; i < 4096; i++) {{ {SWAP} }} }}")
+    assert split.masks == [False]
+    assert split.report["arrays"] == 0
+
+
+def test_arrays_take_no_more_than_there_is_room_for(walk: Walk) -> None:
+    # Each rotation of three takes two arrays of 8000 bytes if all is apart.
+    swaps = "int32_t t = a[i]; a[i] = b[i]; b[i] = t; t = c[i]; c[i] = d[i]; d[i] = t;"
+    more = "t = x[i]; x[i] = x[i + 2000]; x[i + 2000] = t;"
+    split = walk(
+        f"void f(void) {{ for (int i = 0; i < 2000; i++) {{ {swaps}{more} }} }}"
+    )
+    assert split.report["arrays"] == 2
+    assert not all(split.masks)
+
+
+def test_what_an_array_cannot_bring_ahead(walk: Walk) -> None:
+    # What is loaded is stored in the loop that would have to come before.
+    split = walk(
+        "void f(void) { for (int i = 8; i < 300; i++) {"
+        " a[i] = b[i] * 3; c[i] = a[i - 1]; b[i + 1] = c[i] + a[i]; } }"
+    )
+    assert split.report["nodes"] == 1 or split.report["arrays"] == 0
 
 
 def test_a_reduction_beside_a_store(walk: Walk) -> None:

@@ -27,4 +27,5 @@ static ObservationRegistry::Add<Loops> X(
     "What became of each innermost loop that loop_distribution has come to, "
     "as a JSON array of objects: loop (its name), skipped (why it could not "
     "be split, if so), nodes (how many), groups (of each node), checks (pairs "
-    "compared at run time), reloads (values loaded back).");
+    "compared at run time), reloads (values loaded back), arrays (of values "
+    "that cross loops).");

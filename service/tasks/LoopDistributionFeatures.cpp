@@ -35,11 +35,13 @@ public:
     for (unsigned I : Group.Needed.set_bits()) {
       if (auto It = Group.Reloads.find(I); It != Group.Reloads.end())
         countAccess(M, *It->second->From, /*IsLoad=*/true);
+      else if (Group.Taken.contains(I))
+        countTaken(M, I);
       else
         countInstruction(M, I);
     }
     countCarried(M);
-    of(M, "reloads") = Group.Reloads.size();
+    of(M, "reloads") = Group.Reloads.size() + Group.Taken.size();
     of(M, "vectorizes") =
         !of(M, "recurrences") && !Prevented && Group.Needed.any();
     return M;
@@ -55,6 +57,7 @@ private:
 
   void countInstruction(Measured &M, unsigned I);
   void countAccess(Measured &M, Instruction &Access, bool IsLoad);
+  void countTaken(Measured &M, unsigned Load);
   void countCarried(Measured &M);
   bool isRecurrence(PHINode &Phi);
 
@@ -125,6 +128,13 @@ void GroupMeter::countAccess(Measured &M, Instruction &Access, bool IsLoad) {
   } else {
     ++of(M, "strided");
   }
+}
+
+/// From an array of one element for each iteration.
+void GroupMeter::countTaken(Measured &M, unsigned Load) {
+  ++of(M, "loads");
+  ++of(M, "unit_stride");
+  of(M, "bytes") += G.elementBytes(Load);
 }
 
 void GroupMeter::countCarried(Measured &M) {

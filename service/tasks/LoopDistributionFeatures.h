@@ -36,8 +36,9 @@ constexpr FeatureText GroupFeatures[] = {
     {"carried", "pairs of accesses that conflict between iterations"},
     {"vectorizes", "1: nothing that is known here keeps the loop vectoriser "
                    "from taking this group by itself"},
-    {"reloads", "values loaded from where an earlier loop has stored them, "
-                "instead of computed again"},
+    {"reloads", "values loaded from where an earlier loop has stored them, or "
+                "from an array that it has put them into, instead of computed "
+                "again"},
 };
 constexpr size_t GroupFeatureCount = std::size(GroupFeatures);
 using GroupNumbers = std::array<float, GroupFeatureCount>;

@@ -20,6 +20,8 @@ static constexpr size_t MaxInstructions = 2000;
 static constexpr size_t MaxAccesses = 200;
 /// Loops that need more checks at run time are not split at what they check.
 static constexpr size_t MaxChecks = 32;
+/// Loops of more iterations get no arrays for values that cross loops.
+static constexpr unsigned MaxArrayElements = 2048;
 
 std::unique_ptr<LoopGraph> LoopGraph::build(Loop &L, const Analyses &A,
                                             std::string &Reason) {
@@ -50,6 +52,7 @@ std::unique_ptr<LoopGraph> LoopGraph::build(Loop &L, const Analyses &A,
     return nullptr;
   G->findNodes();
   G->findReloads();
+  G->findArrays();
   return G;
 }
 
@@ -229,6 +232,17 @@ std::string LoopGraph::findControl() {
     if (Control.test(E.First) || Control.test(E.Second))
       return "the exit depends on memory that the loop writes";
   return "";
+}
+
+/// Finds whether values may be put into arrays: where it is known how long
+/// these have to be, and there is a stack that they can be on.
+void LoopGraph::findArrays() {
+  const bool Scalable = any_of(Body, [](const Instruction *I) {
+    return isa<LoadInst>(I) && I->getType()->isScalableTy();
+  });
+  const unsigned Most = A.SE.getSmallConstantMaxTripCount(&L);
+  if (Most <= MaxArrayElements && !Scalable)
+    ArrayElements = Most;
 }
 
 BitVector LoopGraph::reach(unsigned From) const {

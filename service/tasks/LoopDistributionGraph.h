@@ -107,6 +107,12 @@ public:
     return It == Reloads.end() ? nullptr : &It->second;
   }
 
+  /// Elements of an array that holds a value of each iteration: the most
+  /// iterations that there can be. 0 if that is not known or many.
+  uint64_t arrayElements() const { return ArrayElements; }
+  /// Bytes of one element for the value of \p Load.
+  uint64_t elementBytes(unsigned Load) const;
+
   /// The block that every path from \p B goes through next.
   llvm::BasicBlock *postDominator(llvm::BasicBlock *B) const;
 
@@ -125,6 +131,7 @@ private:
   void takeAsIndependent(std::vector<MemoryEdge> Pairs);
   void findNodes();
   void findReloads();
+  void findArrays();
   void addReload(llvm::Value *V, Reload R, llvm::BitVector &Moved);
   std::vector<llvm::BitVector>
   findOverwrites(llvm::ArrayRef<LoopNode> Found) const;
@@ -152,6 +159,7 @@ private:
   std::vector<int> NodeOf;
   std::vector<llvm::BitVector> NodeEdges;
   std::map<unsigned, Reload> Reloads;
+  uint64_t ArrayElements = 0;
 };
 
 } // namespace mlcompiler

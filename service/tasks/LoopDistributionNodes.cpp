@@ -15,6 +15,10 @@
 using namespace llvm;
 using namespace mlcompiler;
 
+uint64_t LoopGraph::elementBytes(unsigned Load) const {
+  return A.SE.getDataLayout().getTypeAllocSize(Body[Load]->getType());
+}
+
 /// Instructions that are rather computed again than loaded.
 static constexpr unsigned CheapInstructions = 4;
 

@@ -102,6 +102,7 @@ bool DecidedLoopDistributionPass::distribute(Loop &L, std::string Name,
   for (const LoopGroup &Group : Plan->Groups)
     Reloads += Group.Reloads.size();
   Entry["reloads"] = Reloads;
+  Entry["arrays"] = int64_t(Plan->Arrays);
   Log.push_back(std::move(Entry));
   if (Plan->Groups.size() < 2)
     return false;

@@ -9,6 +9,9 @@
 using namespace llvm;
 using namespace mlcompiler;
 
+/// What the arrays of one loop may take of the stack.
+static constexpr uint64_t MaxArrayBytes = 16384;
+
 namespace {
 
 /// Collects what one group needs, backwards from its nodes.
@@ -17,10 +20,19 @@ public:
   GroupBuilder(const LoopGraph &G, const Partition &P, unsigned Number)
       : G(G), P(P), Number(Number) {}
 
-  /// False if it cannot be computed at its place among the groups.
-  bool build(LoopGroup &Group);
+  /// With the loads in \p Kept, which later groups need. False if it cannot be
+  /// computed at its place among the groups.
+  bool build(LoopGroup &Group, ArrayRef<unsigned> Kept = {});
+
+  /// The first group before this one in which a load has the value that it has
+  /// in the loop as it stands, if there is one.
+  std::optional<unsigned> keeperOf(unsigned Load) const;
 
 private:
+  bool collect(LoopGroup &Group, SmallVector<unsigned> Open, bool IsAhead);
+  bool isStoredLater(unsigned Load) const;
+  template <typename Predicate>
+  bool anyStore(unsigned Load, bool IsBefore, Predicate Matches) const;
   bool isStoredBefore(const StoreInst *S) const {
     return *P[G.nodeOf(S)] < Number;
   }
@@ -33,33 +45,71 @@ private:
 
 } // namespace
 
-bool GroupBuilder::isOverwrittenBefore(unsigned Load) const {
+/// Whether there is a store that a load comes before, or else behind, in
+/// some iterations.
+template <typename Predicate>
+bool GroupBuilder::anyStore(unsigned Load, bool IsBefore,
+                            Predicate Matches) const {
   return any_of(G.memoryEdges(), [&](const MemoryEdge &E) {
     unsigned Other;
-    if (E.First == Load && E.How.Forward)
+    if (E.First == Load && (IsBefore ? E.How.Forward : E.How.Backward))
       Other = E.Second;
-    else if (E.Second == Load && E.How.Backward)
+    else if (E.Second == Load && (IsBefore ? E.How.Backward : E.How.Forward))
       Other = E.First;
     else
       return false;
     const auto *S = dyn_cast<StoreInst>(G.body()[Other]);
-    return S && isStoredBefore(S);
+    return S && Matches(*P[G.nodeOf(S)]);
   });
 }
 
-bool GroupBuilder::build(LoopGroup &Group) {
+bool GroupBuilder::isOverwrittenBefore(unsigned Load) const {
+  return anyStore(Load, /*IsBefore=*/true,
+                  [&](unsigned Group) { return Group < Number; });
+}
+
+/// Whether it reads what is stored only after this group.
+bool GroupBuilder::isStoredLater(unsigned Load) const {
+  return anyStore(Load, /*IsBefore=*/false,
+                  [&](unsigned Group) { return Group > Number; });
+}
+
+std::optional<unsigned> GroupBuilder::keeperOf(unsigned Load) const {
+  if (!G.arrayElements())
+    return std::nullopt;
+  for (unsigned Group = 0; Group != Number; ++Group) {
+    LoopGroup Ignored;
+    Ignored.Needed.resize(G.body().size());
+    if (GroupBuilder(G, P, Group).collect(Ignored, {Load}, /*IsAhead=*/true))
+      return Group;
+  }
+  return std::nullopt;
+}
+
+bool GroupBuilder::build(LoopGroup &Group, ArrayRef<unsigned> Kept) {
   Group.Needed.resize(G.body().size());
   SmallVector<unsigned> Open{
       G.indexOf(G.loop().getLoopLatch()->getTerminator())};
   for (auto [N, Node] : enumerate(G.nodes()))
     if (*P[N] == Number)
       append_range(Open, Node.Roots);
+  append_range(Open, Kept);
+  Group.Kept.insert_range(Kept);
+  return collect(Group, std::move(Open), /*IsAhead=*/false);
+}
+
+/// Collects what is needed for \p Open; \p IsAhead of the nodes that need it.
+bool GroupBuilder::collect(LoopGroup &Group, SmallVector<unsigned> Open,
+                           bool IsAhead) {
   auto Need = [&](unsigned I) { Open.push_back(I); };
   while (!Open.empty()) {
     unsigned I = Open.pop_back_val();
     if (Group.Needed.test(I))
       continue;
     Group.Needed.set(I);
+    // What is frozen in two loops may be frozen to two values.
+    if (IsAhead && isa<FreezeInst>(G.body()[I]))
+      return false;
     const Reload *R = G.reloadOf(I);
     if (R && isStoredBefore(R->From)) {
       Group.Reloads.insert({I, R});
@@ -69,8 +119,17 @@ bool GroupBuilder::build(LoopGroup &Group) {
         Need(G.indexOf(Address));
       continue;
     }
-    if (isa<LoadInst>(G.body()[I]) && isOverwrittenBefore(I))
-      return false;
+    if (isa<LoadInst>(G.body()[I])) {
+      if (isOverwrittenBefore(I)) {
+        if (IsAhead || !keeperOf(I))
+          return false;
+        Group.Taken.insert(I);
+        G.forEachNeed(I, /*ControlOnly=*/true, Need);
+        continue;
+      }
+      if (IsAhead && isStoredLater(I))
+        return false;
+    }
     G.forEachNeed(I, /*ControlOnly=*/false, Need);
   }
   return true;
@@ -114,12 +173,24 @@ std::optional<LoopPlan> mlcompiler::planLoops(const LoopGraph &G,
   unsigned Count = 0;
   for (const std::optional<unsigned> &Group : P)
     Count = std::max(Count, *Group + 1);
-  for (unsigned Number = 0; Number != Count; ++Number) {
-    std::optional<LoopGroup> Group = planGroup(G, P, Number);
-    if (!Group)
+  Plan.Groups.resize(Count);
+  // Last ones first: what they take from arrays, earlier ones put there.
+  std::vector<SmallSetVector<unsigned, 4>> Kept(Count);
+  uint64_t Bytes = 0;
+  for (unsigned Number = Count; Number-- != 0;) {
+    GroupBuilder Builder(G, P, Number);
+    LoopGroup &Group = Plan.Groups[Number];
+    if (!Builder.build(Group, Kept[Number].getArrayRef()))
       return std::nullopt;
-    Plan.Groups.push_back(std::move(*Group));
+    for (unsigned Load : Group.Taken)
+      if (Kept[*Builder.keeperOf(Load)].insert(Load)) {
+        ++Plan.Arrays;
+        Bytes += G.arrayElements() * G.elementBytes(Load);
+      }
   }
+  if (Bytes > MaxArrayBytes)
+    return std::nullopt;
+  Plan.ArrayElements = G.arrayElements();
   if (Count > 1)
     Plan.Checks = neededChecks(G, Plan.Groups);
   return Plan;
@@ -127,7 +198,8 @@ std::optional<LoopPlan> mlcompiler::planLoops(const LoopGraph &G,
 
 unsigned LoopPlan::computedBy(unsigned I) const {
   for (unsigned Group = 0; Group != Groups.size(); ++Group)
-    if (Groups[Group].Needed.test(I) && !Groups[Group].Reloads.contains(I))
+    if (Groups[Group].Needed.test(I) && !Groups[Group].Reloads.contains(I) &&
+        !Groups[Group].Taken.contains(I))
       return Group;
   reportFatalInternalError("a value that is used after a split loop, and that "
                            "none of its parts computes");

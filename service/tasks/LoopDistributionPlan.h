@@ -9,6 +9,7 @@
 
 #include "LoopDistributionGraph.h"
 #include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/SetVector.h"
 #include <optional>
 
 namespace mlcompiler {
@@ -19,6 +20,11 @@ struct LoopGroup {
   llvm::BitVector Needed;
   /// Values that are loaded from where a loop before has stored them.
   llvm::MapVector<unsigned, const Reload *> Reloads;
+  /// Loads from what has been overwritten by then: an earlier loop has put the
+  /// values into an array, iteration by iteration.
+  llvm::SmallSetVector<unsigned, 4> Taken;
+  /// Loads whose values this loop puts into an array, for later ones.
+  llvm::SmallSetVector<unsigned, 4> Kept;
 };
 
 /// The loops that a partition of the nodes makes, in their order.
@@ -26,6 +32,9 @@ struct LoopPlan {
   std::vector<LoopGroup> Groups;
   /// Pairs of accesses that have to be checked before the loops.
   std::vector<MemoryEdge> Checks;
+  /// Elements of each array, and how many arrays there are.
+  uint64_t ArrayElements = 0;
+  unsigned Arrays = 0;
 
   /// The first loop that computes an instruction.
   unsigned computedBy(unsigned I) const;
@@ -35,7 +44,8 @@ struct LoopPlan {
 using Partition = std::vector<std::optional<unsigned>>;
 
 /// The loops of a partition in which every node has a group. Nothing if it is
-/// not legal: some loop would have to load what one before it has overwritten.
+/// not legal: some loop would have to load what one before it has overwritten,
+/// and there is no room for arrays of the values, one for each iteration.
 ///
 /// Merging two neighbouring groups of a legal partition gives a legal one.
 std::optional<LoopPlan> planLoops(const LoopGraph &G, const Partition &P);

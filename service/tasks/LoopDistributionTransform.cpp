@@ -40,8 +40,9 @@ namespace {
 /// One of the loops: the original body's instructions and blocks in it.
 class Copy {
 public:
-  Copy(const LoopGraph &G, const LoopGroup &Group, ValueToValueMapTy *Map)
-      : G(G), Group(Group), Map(Map) {}
+  Copy(const LoopGraph &G, const LoopGroup &Group, ArrayRef<Value *> Arrays,
+       ValueToValueMapTy *Map)
+      : G(G), Group(Group), Arrays(Arrays), Map(Map) {}
 
   template <typename T> T *of(T *Original) const {
     return Map ? cast<T>((*Map)[Original]) : Original;
@@ -51,10 +52,14 @@ public:
 
 private:
   Value *insertLoad(unsigned I, const Reload &R);
+  PHINode *insertCounter();
+  void insertArrayAccesses();
   void foldBranch(BasicBlock *B);
 
   const LoopGraph &G;
   const LoopGroup &Group;
+  /// By the place of the load whose values they hold.
+  const ArrayRef<Value *> Arrays;
   ValueToValueMapTy *const Map;
 };
 
@@ -69,6 +74,7 @@ public:
 private:
   Value *expandCheck(Instruction *Before);
   void version();
+  void makeArrays();
   void rewireUsesBehind();
 
   LoopGraph &G;
@@ -78,6 +84,7 @@ private:
   DominatorTree &DT;
   ScalarEvolution &SE;
   std::vector<std::unique_ptr<ValueToValueMapTy>> Maps;
+  std::vector<Value *> Arrays;
   std::vector<Copy> Copies;
   /// The preheader of each loop.
   std::vector<BasicBlock *> Preheaders;
@@ -111,6 +118,49 @@ Value *Copy::insertLoad(unsigned I, const Reload &R) {
   return R.Widen ? Builder.CreateCast(*R.Widen, Load, V->getType()) : Load;
 }
 
+/// The number of the iteration.
+PHINode *Copy::insertCounter() {
+  BasicBlock *Header = of(G.loop().getHeader());
+  BasicBlock *Latch = of(G.loop().getLoopLatch());
+  IRBuilder<> Builder(Header, Header->begin());
+  Type *Ty = Builder.getInt64Ty();
+  PHINode *Counter = Builder.CreatePHI(Ty, 2, "iteration");
+  for (BasicBlock *From : predecessors(Header)) {
+    Value *Number = ConstantInt::get(Ty, 0);
+    if (From == Latch) {
+      Builder.SetInsertPoint(Latch->getTerminator());
+      Number = Builder.CreateAdd(Counter, ConstantInt::get(Ty, 1),
+                                 "iteration.next", /*HasNUW=*/true,
+                                 /*HasNSW=*/true);
+    }
+    Counter->addIncoming(Number, From);
+  }
+  return Counter;
+}
+
+void Copy::insertArrayAccesses() {
+  if (Group.Kept.empty() && Group.Taken.empty())
+    return;
+  PHINode *Counter = insertCounter();
+  IRBuilder<> Builder(Counter->getContext());
+  auto Element = [&](unsigned I, Instruction *At) {
+    Builder.SetInsertPoint(At);
+    return Builder.CreateInBoundsGEP(G.body()[I]->getType(), Arrays[I],
+                                     Counter);
+  };
+  for (unsigned I : Group.Kept) {
+    Instruction *V = of(G.body()[I]);
+    Builder.CreateStore(V, Element(I, V->getNextNode()));
+  }
+  for (unsigned I : Group.Taken) {
+    Instruction *V = of(G.body()[I]);
+    Value *Address = Element(I, V);
+    LoadInst *Load = Builder.CreateLoad(V->getType(), Address, V->getName());
+    V->replaceAllUsesWith(Load);
+    V->eraseFromParent();
+  }
+}
+
 /// Leaves out what lies between a branch that nothing depends on and the block
 /// that all its ways meet in.
 void Copy::foldBranch(BasicBlock *B) {
@@ -125,6 +175,7 @@ void Copy::foldBranch(BasicBlock *B) {
 }
 
 void Copy::prune() {
+  insertArrayAccesses();
   SmallVector<std::pair<Instruction *, Value *>> Loads;
   for (const auto &[I, R] : Group.Reloads)
     Loads.push_back({of(G.body()[I]), insertLoad(I, *R)});
@@ -223,6 +274,21 @@ void Distributor::version() {
   DT.recalculate(*Exit->getParent());
 }
 
+/// On the stack, for values that cross loops.
+void Distributor::makeArrays() {
+  Arrays.resize(G.body().size());
+  Function &F = *L.getHeader()->getParent();
+  IRBuilder<> Builder(&F.getEntryBlock(),
+                      F.getEntryBlock().getFirstInsertionPt());
+  for (const LoopGroup &Group : Plan.Groups)
+    for (unsigned I : Group.Kept) {
+      Type *Of = G.body()[I]->getType();
+      Arrays[I] = Builder.CreateAlloca(ArrayType::get(Of, Plan.ArrayElements),
+                                       /*ArraySize=*/nullptr,
+                                       G.body()[I]->getName() + ".crossing");
+    }
+}
+
 /// What is used after the loops, and not computed by the last one.
 void Distributor::rewireUsesBehind() {
   for (PHINode &Phi : L.getExitBlock()->phis()) {
@@ -243,6 +309,7 @@ void Distributor::rewireUsesBehind() {
 void Distributor::run() {
   if (!Plan.Checks.empty())
     version();
+  makeArrays();
   BasicBlock *Before = L.getLoopPreheader();
   BasicBlock *Preheader = SplitBlock(Before, Before->getTerminator(), &DT, &LI);
   BasicBlock *Exit = L.getExitBlock();
@@ -263,7 +330,7 @@ void Distributor::run() {
   }
   Before->getTerminator()->replaceUsesOfWith(Preheader, Preheaders.front());
   for (size_t Group = 0; Group != Count; ++Group)
-    Copies.emplace_back(G, Plan.Groups[Group], Maps[Group].get());
+    Copies.emplace_back(G, Plan.Groups[Group], Arrays, Maps[Group].get());
   rewireUsesBehind();
   for (Copy &C : Copies)
     C.prune();
