@@ -218,6 +218,26 @@ def test_maskable_ppo_regalloc_goes_on(tmp_path: Path) -> None:
     assert blank[0] != first[0]
 
 
+def test_ppo_loops(tmp_path: Path) -> None:
+    output = run(
+        EXAMPLES / "ppo_loops.py",
+        *("--train", "loops/recur_split_tail", "--held-out", "loops/stride_reversed"),
+        *("--steps", "64", "--num-envs", "2", "--partitions", "1", "--repeats", "2"),
+        cwd=tmp_path,
+    )
+    assert re.search(r"loop_cost, of the least: -?\d+% of the gain", output)
+    # On a busy machine none may be faster than -O3.
+    assert re.search(r"time, of the fastest: (-?\d+|nan)% of the gain", output)
+    (row,) = json.loads((tmp_path / "loops_ppo/gains.json").read_text())
+    costs = row["cost_gains"]
+    assert costs["never"] == 0
+    assert costs["least cost"] >= max(costs["maximal"], costs["seed 0"], 0)
+    assert row["time_gains"]["never"] == 0
+    plot = tmp_path / "loops_ppo/loops_ppo.png"
+    assert plot.read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "loops_ppo/policy-0.zip").stat().st_size > 1000
+
+
 def test_first_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     path = EXAMPLES / "first_steps.ipynb"
     notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
