@@ -47,7 +47,7 @@ def search(env: CompilerEnv, budget: int, seed: int) -> Trajectory:
         raise SystemExit(f"{info['program']} has no call site to decide about")
     with env.fork() as twin:
         best = finish(twin, observation, heuristic(observation))
-        trajectory = twin.trajectory
+        trajectory: Trajectory = twin.trajectory
     # An answer that is kept changes how many decisions follow, so this is a guess.
     decisions = len(trajectory.actions)
     tried = random.Random(seed).sample(range(decisions), min(budget, decisions))

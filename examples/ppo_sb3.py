@@ -9,6 +9,7 @@ starts nearer, from a rough imitation of the heuristic.
 """
 
 import argparse
+from typing import Any
 
 import gymnasium as gym
 import torch
@@ -56,7 +57,7 @@ def main() -> None:
     model = train(seen, args.steps, args.num_envs, args.seed)
 
     table = Table("held-out program", "-Oz", "policy", "change", title="text, bytes")
-    env = SignedLogObservation(gym.make(ENV_ID, programs=HELD_OUT))
+    env: gym.Env[Any, Any] = SignedLogObservation(gym.make(ENV_ID, programs=HELD_OUT))
     for program in HELD_OUT:
         observation, info = env.reset(options={"program": program})
         done = False

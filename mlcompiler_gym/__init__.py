@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         replay,
     )
     from mlcompiler_gym.errors import (
+        EvaluationError,
         InvalidActionError,
         MissingLibraryError,
         MLCompilerGymError,
@@ -55,6 +56,7 @@ _MODULES = {
     "StepReward": "envs",
     "Trajectory": "envs",
     "replay": "envs",
+    "EvaluationError": "errors",
     "InvalidActionError": "errors",
     "MissingLibraryError": "errors",
     "MLCompilerGymError": "errors",
@@ -73,6 +75,7 @@ _MODULES = {
 __all__ = [
     "CompilerEnv",
     "CompilerVectorEnv",
+    "EvaluationError",
     "InliningEnv",
     "LoopDistributionEnv",
     "InvalidActionError",

@@ -81,3 +81,7 @@ class ResetNeededError(MLCompilerGymError, gymnasium.error.ResetNeeded):
 
 class TrajectoryError(MLCompilerGymError):
     """A trajectory cannot be read, or does not replay on this program."""
+
+
+class EvaluationError(MLCompilerGymError):
+    """An evaluation cannot be begun, or cannot go on; what is done is kept."""

@@ -105,7 +105,7 @@ def test_heuristic_is_not_read_from_what_a_wrapper_changed(make_env: MakeEnv) ->
     with pytest.raises(ValueError, match="wrapper"):
         heuristic(env)
     # Gymnasium's own leave observations alone.
-    limited = gymnasium.wrappers.TimeLimit(env.env, 1000)
+    limited: Any = gymnasium.wrappers.TimeLimit(env.env, 1000)
     assert play(limited, heuristic(limited)).reward == 0.0
 
 

@@ -4,6 +4,7 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import gymnasium
 import pytest
@@ -66,7 +67,7 @@ def test_other_compiles(make: Make, settings: dict[str, str]) -> None:
 
 
 def test_through_wrappers(make: Make) -> None:
-    env = gymnasium.wrappers.TimeLimit(make(programs="loops/split_chain"), 1000)
+    env: Any = gymnasium.wrappers.TimeLimit(make(programs="loops/split_chain"), 1000)
     env.reset(seed=0)
     terminated = False
     while not terminated:

@@ -36,7 +36,8 @@ class LegalDiscrete(spaces.Discrete):
         """Draw an action: of the mask, or of those that are legal now."""
         if mask is None and probability is None:
             mask = self.legal
-        return super().sample(mask, probability)
+        drawn: np.int64 = super().sample(mask, probability)
+        return drawn
 
 
 class Actions(abc.ABC):

@@ -164,7 +164,7 @@ class CompilerEnv(gymnasium.Env[Any, Any]):
         self.stats.step_seconds += perf_counter() - began
         return result
 
-    def render(self) -> str | None:
+    def render(self) -> str | None:  # type: ignore[override, unused-ignore]
         """The decision at hand and the latest ones, as text."""
         if self.render_mode is None:
             raise ValueError("to render, make the environment with render_mode='ansi'")
@@ -199,7 +199,7 @@ class CompilerEnv(gymnasium.Env[Any, Any]):
             return mask.astype(np.bool_)
         if not isinstance(self.action_space, gymnasium.spaces.Discrete):
             raise TypeError(f"the actions are a {self.action_space}, which has no mask")
-        return np.ones(self.action_space.n, np.bool_)
+        return np.ones(int(self.action_space.n), np.bool_)
 
     @property
     def program(self) -> Program:

@@ -22,7 +22,7 @@ from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 
 #: Errors that are of this compile and not of how it was asked for: the episode
 #: ends truncated and the next one may well work.
-_OF_THE_COMPILE = frozenset(
+OF_THE_COMPILE = frozenset(
     {
         "BROKEN_MODULE",
         "CRASHED",
@@ -173,7 +173,7 @@ class Episode:
         Raises:
             ServiceError: It is not the compile's fault but the request's.
         """
-        if error.code not in _OF_THE_COMPILE:
+        if error.code not in OF_THE_COMPILE:
             raise error
         return self._truncate(error.message, error.code)
 

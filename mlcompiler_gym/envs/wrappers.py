@@ -49,12 +49,14 @@ class SignedLogObservation(TransformObservation[Any, Any, Any]):
         super().__init__(env, signed_log, _signed_log_space(env.observation_space))
 
 
-class SignedLogVectorObservation(VectorWrapper[Any, Any, Any, Any, Any]):
+class SignedLogVectorObservation(VectorWrapper):
     """:class:`SignedLogObservation` of a vector environment.
 
     Not one of Gymnasium's vector observation wrappers, because those refuse an
     environment that is reset in the step that ends its episode.
     """
+
+    # VectorWrapper takes no type arguments in Gymnasium 1.2.2.
 
     def __init__(self, env: VectorEnv[Any, Any, Any]) -> None:
         super().__init__(env)

@@ -50,7 +50,7 @@ class CompilerVecEnv(VecEnv):
             )
         self.env = env
         self._compilers = env.unwrapped
-        self._with_list_infos = DictInfoToList(env)
+        self._with_list_infos: Any = DictInfoToList(env)
         self._actions: NDArray[Any] | None = None
         super().__init__(
             env.num_envs, env.single_observation_space, env.single_action_space
@@ -74,7 +74,7 @@ class CompilerVecEnv(VecEnv):
     def _reset(self, mask: NDArray[np.bool_], options: dict[str, Any]) -> VecEnvObs:
         """Reset some; the observations are those of all."""
         observations, infos = self._with_list_infos.reset(
-            seed=self._seeds,  # type: ignore[arg-type]  # Gymnasium takes a list too
+            seed=self._seeds,
             options={**options, "reset_mask": mask},
         )
         for index in np.flatnonzero(mask).tolist():

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Episodes in processes of this machine."""
+
+from __future__ import annotations
+
+import itertools
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+
+from mlcompiler_gym.errors import EvaluationError
+from mlcompiler_gym.evaluation.plan import Evaluation, Task
+from mlcompiler_gym.evaluation.player import Player, Result
+from mlcompiler_gym.programs import Program
+
+#: Pools that may break one after the other without an episode between them.
+_POOLS = 3
+
+#: What this process plays with, if it is one of the pool's.
+_player: Player
+
+
+class LocalPlayers:
+    """A pool of processes, each with a compiler service of its own.
+
+    Args:
+        evaluation: What is evaluated.
+        workers: Processes; 1: it is done in this one.
+    """
+
+    def __init__(self, evaluation: Evaluation, workers: int = 1) -> None:
+        if workers < 1:
+            raise ValueError(f"workers must be at least 1, not {workers}")
+        self._evaluation = evaluation
+        self._workers = workers
+
+    def play(self, tasks: Iterable[Task]) -> Iterator[Result]:
+        """Play all episodes; results come as they are done.
+
+        Raises:
+            EvaluationError: The processes are killed again and again.
+        """
+        if self._workers == 1:
+            yield from self._play_here(tasks)
+            return
+        left = iter(tasks)
+        broken = 0
+        while True:
+            taken: list[Task] = []
+            try:
+                for result, task in self._play_in_pool(left, taken):
+                    broken = 0
+                    taken.remove(task)
+                    yield result
+                return
+            except BrokenProcessPool as error:
+                broken += 1
+                if broken == _POOLS:
+                    raise EvaluationError(
+                        "the processes that play are killed, by somebody or for want "
+                        "of memory; take fewer of them, and go on with the same file"
+                    ) from error
+                # What was under way is played again, in a new pool.
+                left = itertools.chain(taken, left)
+
+    def _play_here(self, tasks: Iterable[Task]) -> Iterator[Result]:
+        player = Player(self._evaluation)
+        try:
+            for task in tasks:
+                yield player.play(task.program, task.seed)
+        finally:
+            player.close()
+
+    def _play_in_pool(
+        self, tasks: Iterator[Task], taken: list[Task]
+    ) -> Iterator[tuple[Result, Task]]:
+        """Play in one pool; what is taken of the tasks is noted first."""
+        executor = ProcessPoolExecutor(
+            self._workers,
+            # A fork of this process would have its threads' locks, and no threads.
+            multiprocessing.get_context("forkserver"),
+            _begin,
+            (self._evaluation,),
+        )
+        running: dict[Future[Result], Task] = {}
+
+        def submit(count: int) -> None:
+            for task in itertools.islice(tasks, count):
+                taken.append(task)
+                running[executor.submit(_play, task.program, task.seed)] = task
+
+        try:
+            # No more than keep all busy: programs may be large.
+            submit(2 * self._workers)
+            while running:
+                done, _ = wait(running, return_when=FIRST_COMPLETED)
+                # Those that were played first, and then those that say that the
+                # pool is broken.
+                for future in sorted(done, key=lambda each: bool(each.exception())):
+                    yield future.result(), running.pop(future)
+                submit(len(done))
+        finally:
+            executor.shutdown(cancel_futures=True)
+
+
+def _begin(evaluation: Evaluation) -> None:
+    global _player
+    # Ctrl-C goes to all processes; the one that was started by the user says so.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _player = Player(evaluation)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
+
+
+def _play(program: Program, seed: int) -> Result:
+    return _player.play(program, seed)

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Policies by name."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import gymnasium
+
+from mlcompiler_gym.envs import CompilerEnv
+from mlcompiler_gym.errors import EvaluationError
+from mlcompiler_gym.policies import Policy, evict_nothing, heuristic, random_legal
+
+#: From an environment and an episode's seed to the policy of that episode.
+PolicyMaker: TypeAlias = Callable[[gymnasium.Env[Any, Any], int], Policy]
+
+
+#: Tasks whose actions are no and yes.
+_YES_OR_NO = ("inlining", "loop_distribution")
+
+
+def _never(env: gymnasium.Env[Any, Any], seed: int) -> Policy:
+    task = _task_of(env)
+    if task == "regalloc_eviction":
+        return evict_nothing(env)
+    if task not in _YES_OR_NO:
+        raise EvaluationError(f"there is no policy 'never' of {task}")
+    return lambda observation, info: 0
+
+
+def _always(env: gymnasium.Env[Any, Any], seed: int) -> Policy:
+    task = _task_of(env)
+    if task not in _YES_OR_NO:
+        raise EvaluationError(f"there is no policy 'always' of {task}")
+    return lambda observation, info: int(info.get("action_mask", (1, 1))[1])
+
+
+def _llvm(env: gymnasium.Env[Any, Any], seed: int) -> Policy:
+    return heuristic(env)
+
+
+#: The baselines.
+NAMED: dict[str, PolicyMaker] = {
+    "always": _always,
+    "llvm": _llvm,
+    "never": _never,
+    "random": random_legal,
+}
+
+
+def find_policy(name: str) -> PolicyMaker:
+    """What makes a policy.
+
+    Args:
+        name: ``"llvm"`` (its own decisions), ``"never"``, ``"always"`` (action 1
+            wherever it is legal), ``"random"``, or ``"module:object"``. The object
+            is a policy itself, ``object(observation, info)``, or makes one of an
+            environment, ``object(env)``; the latter is given the episode's seed if
+            it has an argument ``seed``.
+
+    Raises:
+        EvaluationError: There is no such policy.
+    """
+    if name in NAMED:
+        return NAMED[name]
+    module_name, colon, path = name.partition(":")
+    if not colon or not path:
+        raise EvaluationError(
+            f"no policy {name!r}; there are {', '.join(NAMED)}, and 'module:object' "
+            "for one of your own"
+        )
+    try:
+        found: Any = importlib.import_module(module_name)
+        for part in path.split("."):
+            found = getattr(found, part)
+    except (ImportError, AttributeError) as error:
+        raise EvaluationError(f"policy {name!r}: {error}") from error
+    return _as_maker(name, found)
+
+
+def _as_maker(name: str, found: Any) -> PolicyMaker:
+    try:
+        parameters = inspect.signature(found).parameters
+    except (TypeError, ValueError) as error:
+        raise EvaluationError(f"policy {name!r} cannot be called: {error}") from error
+    required = [
+        each
+        for each in parameters.values()
+        if each.default is each.empty
+        and each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)
+        and each.name != "seed"
+    ]
+    if len(required) == 2:
+        return lambda env, seed: found  # type: ignore[no-any-return, unused-ignore]
+    if len(required) != 1:
+        raise EvaluationError(
+            f"policy {name!r} takes {len(required)} arguments; it is to be a "
+            "function of (observation, info), or to make one of (env) or (env, seed)"
+        )
+    if "seed" in parameters:
+        return lambda env, seed: found(env, seed=seed)  # type: ignore[no-any-return, unused-ignore]
+    return lambda env, seed: found(env)  # type: ignore[no-any-return, unused-ignore]
+
+
+def _task_of(env: gymnasium.Env[Any, Any]) -> str:
+    compiler = env.unwrapped
+    assert isinstance(compiler, CompilerEnv)
+    return compiler.setup.config.task

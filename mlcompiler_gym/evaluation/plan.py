@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is to be evaluated."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from mlcompiler_gym.errors import EvaluationError
+from mlcompiler_gym.programs import Program, ProgramSource
+
+#: An episode that was played, as JSON has it; ``docs/evaluation.md`` says what is in
+#: it.
+Record: TypeAlias = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A policy in an environment.
+
+    Attributes:
+        env_id: Of the environment, as for ``gym.make``.
+        policy: Name of the policy; see :func:`~mlcompiler_gym.evaluation.naming.\
+find_policy`.
+        settings: What ``gym.make`` is given besides; JSON has to have it all.
+        save_steps: Keep observations, actions and rewards.
+    """
+
+    env_id: str
+    policy: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    save_steps: bool = False
+
+    def __post_init__(self) -> None:
+        if "programs" in self.settings:
+            raise EvaluationError("programs are not a setting of an evaluation")
+        try:
+            json.dumps(self.settings, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise EvaluationError(f"settings that JSON does not have: {error}") from (
+                error
+            )
+
+    def identity(self) -> Record:
+        """What all its records begin with."""
+        return {
+            "env": self.env_id,
+            "settings": dict(self.settings),
+            "policy": self.policy,
+            "saved": self.save_steps,
+        }
+
+
+@dataclass(frozen=True)
+class Task:
+    """One episode that is to be played.
+
+    Attributes:
+        program: What is compiled.
+        seed: Of ``reset``, and of the policy if it takes one.
+    """
+
+    program: Program
+    seed: int
+
+
+def key_of(
+    evaluation: Evaluation, llvm: str, program: str, sha256: str, seed: int
+) -> str:
+    """What makes an episode this one and no other, as text."""
+    identity = {**evaluation.identity(), "llvm": llvm}
+    return json.dumps([identity, program, sha256, seed], sort_keys=True)
+
+
+def key_of_record(record: Record) -> str:
+    """The same of an episode that was played.
+
+    Raises:
+        KeyError: It is no such record.
+    """
+    evaluation = Evaluation(
+        record["env"], record["policy"], record["settings"], record["saved"]
+    )
+    return key_of(
+        evaluation,
+        record["llvm"],
+        record["program"],
+        record["program_sha256"],
+        record["seed"],
+    )
+
+
+def tasks_of(
+    programs: ProgramSource, *, episodes: int, seed: int, limit: int | None
+) -> Iterator[Task]:
+    """The episodes, program by program.
+
+    Args:
+        programs: All of them, in order.
+        episodes: Of each program; their seeds follow one another.
+        seed: Of the first.
+        limit: Only the first so many programs.
+    """
+    # Programs travel as what they are, so that nobody else needs the files.
+    for program in itertools.islice(programs, limit):
+        whole = Program(program.name, program.bitcode, program.inputs)
+        for index in range(episodes):
+            yield Task(whole, seed + index)

@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Playing episodes, in one process."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+import mlcompiler_gym
+from mlcompiler_gym.envs import CompilerEnv
+from mlcompiler_gym.envs.episode import OF_THE_COMPILE
+from mlcompiler_gym.errors import EvaluationError, ServiceError
+from mlcompiler_gym.evaluation.naming import find_policy
+from mlcompiler_gym.evaluation.plan import Evaluation, Record
+from mlcompiler_gym.policies import play
+from mlcompiler_gym.programs import Program
+
+#: How often an episode is begun if its session is killed from outside.
+_TRIES = 3
+
+
+@dataclass(frozen=True)
+class Result:
+    """An episode that was played.
+
+    Attributes:
+        record: What is said of it.
+        steps: Observations, actions and rewards as an ``.npz`` file, if they are
+            to be kept.
+    """
+
+    record: Record
+    steps: bytes | None = None
+
+
+def make_env(evaluation: Evaluation) -> tuple[gymnasium.Env[Any, Any], CompilerEnv]:
+    """The environment of an evaluation, and what is inside of its wrappers.
+
+    Raises:
+        EvaluationError: There is none of that name, or not with such settings.
+    """
+    gymnasium.register_envs(mlcompiler_gym)
+    settings = dict(evaluation.settings)
+    env = _make(evaluation.env_id, settings)
+    compiler = env.unwrapped
+    if not isinstance(compiler, CompilerEnv):
+        env.close()
+        raise EvaluationError(f"{evaluation.env_id} is no environment of a compiler")
+    shown = [n for n in compiler.setup.config.options if n.endswith("_default")]
+    if evaluation.policy == "llvm" and shown and shown[0] not in settings:
+        # The policy reads what the heuristic would do from the observation.
+        env.close()
+        return make_env(
+            Evaluation(
+                evaluation.env_id,
+                evaluation.policy,
+                {**settings, shown[0]: True},
+                evaluation.save_steps,
+            )
+        )
+    return env, compiler
+
+
+def _make(env_id: str, settings: dict[str, Any]) -> gymnasium.Env[Any, Any]:
+    try:
+        return gymnasium.make(env_id, **settings)
+    except (gymnasium.error.Error, TypeError, ValueError) as error:
+        raise EvaluationError(f"{env_id}: {error}") from error
+
+
+class Player:
+    """An environment and a policy, which play one episode after the other.
+
+    Raises:
+        EvaluationError: There is no such environment or policy.
+    """
+
+    def __init__(self, evaluation: Evaluation) -> None:
+        self.evaluation = evaluation
+        self._make_policy = find_policy(evaluation.policy)
+        self._env, self._compiler = make_env(evaluation)
+        self._recorder = None
+        if evaluation.save_steps:
+            self._recorder = self._env = _Recorder(self._env)
+        #: LLVM's version.
+        self.llvm = self._compiler.setup.service.describe().llvm_version
+
+    def play(self, program: Program, seed: int) -> Result:
+        """Play one episode to its end.
+
+        The compiler's errors are results; others are raised.
+        """
+        result = self._play_once(program, seed)
+        for _ in range(_TRIES - 1):
+            # Nothing is known of the policy from that.
+            if result.record["error_code"] != "SESSION_LOST":
+                break
+            result = self._play_once(program, seed)
+        return result
+
+    def _play_once(self, program: Program, seed: int) -> Result:
+        try:
+            policy = self._make_policy(self._env, seed)
+        except ValueError as error:
+            raise EvaluationError(str(error)) from error
+        record: Record = {
+            **self.evaluation.identity(),
+            "llvm": self.llvm,
+            "program": program.name,
+            "program_sha256": program.sha256.hex(),
+            "seed": seed,
+            "steps": 0,
+            "reward": 0.0,
+            "objective": None,
+            "baseline": None,
+            "error": None,
+            "error_code": None,
+            "trajectory": None,
+        }
+        try:
+            end = play(self._env, policy, seed=seed, options={"program": program})
+        except ServiceError as error:
+            if error.code not in OF_THE_COMPILE:
+                raise
+            # Not even its first decision was reached.
+            record |= {"error": error.message, "error_code": error.code}
+            return Result(record)
+        record |= {"steps": end.steps, "reward": end.reward}
+        record |= {k: end.info[k] for k in ("error", "error_code") if k in end.info}
+        if "objective" in end.info:
+            known = end.info.get("baseline")
+            record["objective"] = end.info["objective"]
+            record["baseline"] = self._compiler.baseline if known is None else known
+        record["trajectory"] = json.loads(self._compiler.trajectory.to_json())
+        recorded = None if self._recorder is None else self._recorder.as_file()
+        return Result(record, recorded)
+
+    def close(self) -> None:
+        """End the compile that is under way."""
+        self._env.close()
+
+
+class _Recorder(gymnasium.Wrapper[Any, Any, Any, Any]):
+    """Keeps what it sees of an episode."""
+
+    def __init__(self, env: gymnasium.Env[Any, Any]) -> None:
+        super().__init__(env)
+        space = env.observation_space
+        parts = space.values() if isinstance(space, gymnasium.spaces.Dict) else (space,)
+        if not all(isinstance(p, gymnasium.spaces.Box) for p in parts):
+            raise EvaluationError(
+                "only observations that are arrays can be saved; leave out graphs"
+            )
+        self._columns: dict[str, list[Any]] = {}
+
+    def reset(self, **arguments: Any) -> tuple[Any, dict[str, Any]]:
+        self._columns = {}
+        observation, info = self.env.reset(**arguments)
+        self._see(observation, info)
+        return observation, info
+
+    def step(self, action: Any) -> Any:
+        observation, reward, terminated, truncated, info = self.env.step(action)
+        for name, value in (
+            ("actions", action),
+            ("rewards", float(reward)),
+            ("terminated", terminated),
+            ("truncated", truncated),
+        ):
+            self._columns.setdefault(name, []).append(np.asarray(value))
+        self._see(observation, info)
+        return observation, reward, terminated, truncated, info
+
+    def _see(self, observation: Any, info: dict[str, Any]) -> None:
+        if isinstance(observation, dict):
+            seen = {f"observations/{k}": v for k, v in observation.items()}
+        else:
+            seen = {"observations": observation}
+        if "action_mask" in info:
+            seen["action_masks"] = info["action_mask"]
+        for name, value in seen.items():
+            self._columns.setdefault(name, []).append(np.array(value))
+
+    def as_file(self) -> bytes:
+        """All of it; one row more of observations than of actions."""
+        buffer = io.BytesIO()
+        stacked = {name: np.stack(rows) for name, rows in self._columns.items()}
+        np.savez_compressed(buffer, **stacked)  # type: ignore[arg-type]
+        return buffer.getvalue()
