@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from types import ModuleType
 from typing import Any
 
@@ -44,6 +45,7 @@ def connect(address: str | None = None) -> ModuleType:
     settings: dict[str, Any] = {"log_to_driver": False, "logging_level": "warning"}
     if address == "local":
         settings |= {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
+    _check_reachable(address)
     try:
         ray.init(address or "auto", **settings)
     except (ConnectionError, RuntimeError, ValueError) as error:
@@ -52,3 +54,14 @@ def connect(address: str | None = None) -> ModuleType:
             "let one of this machine be started with the address 'local'"
         ) from error
     return ray
+
+
+def _check_reachable(address: str | None) -> None:
+    """Ray by itself tries for minutes, and then ends the process."""
+    host, colon, port = (address or "").removeprefix("ray://").rpartition(":")
+    if not colon or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
+    except (OSError, OverflowError) as error:
+        raise EvaluationError(f"no cluster of Ray at {address}: {error}") from error

@@ -36,6 +36,7 @@ class RayPlayers:
     Attributes:
         address: Of the cluster.
         workers: How many there are to be.
+        lost: Episodes that were under way when their worker was lost.
 
     Raises:
         EvaluationError: There is no cluster.
@@ -55,6 +56,7 @@ class RayPlayers:
         ray = self._ray = connect(address)
         self.address = str(ray.get_runtime_context().gcs_address)
         self.workers = workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
+        self.lost = 0
         self._patience = patience
         self._evaluation = evaluation
         # Ray's own restarts would wait for the place that a worker had. A lost
@@ -67,7 +69,8 @@ class RayPlayers:
         self._starting: dict[Any, Any] = {}
         #: Workers and what they play, by what says that it is done.
         self._playing: dict[Any, tuple[Any, Task]] = {}
-        self._lost: deque[Task] = deque()
+        #: Tasks to be played again.
+        self._again: deque[Task] = deque()
         self._losses: Counter[int] = Counter()
         self._failed_starts = 0
         self._programs: dict[bytes, Any] = {}
@@ -116,7 +119,7 @@ class RayPlayers:
     def _hand_out(self, left: Iterator[Task]) -> bool:
         """Give work to those who have none; False if all is done."""
         while self._idle:
-            task = self._lost.popleft() if self._lost else next(left, None)
+            task = self._again.popleft() if self._again else next(left, None)
             if task is None:
                 return bool(self._playing)
             worker = self._idle.pop()
@@ -155,9 +158,10 @@ class RayPlayers:
             # The worker, its node, or the way to it is gone.
             self._ray.kill(worker)
             self._start()
+            self.lost += 1
             self._losses[id(task)] += 1
             if self._losses[id(task)] < _LOSSES:
-                self._lost.append(task)
+                self._again.append(task)
             else:
                 given_up.append(task)
             return None
