@@ -15,6 +15,7 @@ NAMES = (
     "pass_ordering",
     "ir2vec",
     "grpc",
+    "load",
     "loops",
     "loops_found",
     "validate_episodes",

@@ -78,8 +78,8 @@ def cluster(modules: Path) -> Iterator[Any]:
     import ray
     from ray.cluster_utils import Cluster
 
-    nodes = {"include_dashboard": False, "node_ip_address": "127.0.0.1"}
-    small = {"object_store_memory": 100 << 20}
+    nodes: dict[str, Any] = {"include_dashboard": False, "node_ip_address": "127.0.0.1"}
+    small: dict[str, Any] = {"object_store_memory": 100 << 20}
     # A node is missed after seconds, not after most of a minute.
     quick = {"health_check_period_ms": 1000, "health_check_timeout_ms": 2000}
     cluster = Cluster()
@@ -196,7 +196,7 @@ def test_an_episode_that_takes_its_workers_down_holds_up_no_other(
     players = RayPlayers(evaluation)
     # A program without decisions.
     (tmp_path / "alone.c").write_text("int alone(int x) { return x; }")
-    programs = ["kernels/lz", tmp_path / "alone.c"]
+    programs: list[str | Path] = ["kernels/lz", tmp_path / "alone.c"]
     with pytest.raises(EvaluationError, match="1 episodes of kernels/lz"):
         evaluate(evaluation, programs, tmp_path / "out", players=players)
     [line] = lines(tmp_path / "out")
