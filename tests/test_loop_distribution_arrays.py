@@ -74,7 +74,8 @@ def test_partitions_with_arrays_compute_the_same(
     unoptimised = env.setup.service.open(pb.Open(pipeline="verify"), env.program)
     original = unoptimised.observe("ir")["ir"]
     unoptimised.close()
-    arrays, modules = 0, {}
+    arrays = 0
+    modules: dict[str, None] = {}
     made = partitions(env, 0) if agents == 1 else random_partitions(env, 8)
     for twin in made:
         modules[twin.observe("ir")["ir"]] = None

@@ -68,7 +68,9 @@ class LoopDistributionAEC(AECEnv):  # type: ignore[misc]
         self._masks = np.zeros((len(self._seen["loop"]), 2), np.int8)
         self._row: int | None = None
         actions = {SELECT: len(self._masks), DISTRIBUTE: 2}
-        self.action_spaces = {a: spaces.Discrete(n) for a, n in actions.items()}
+        self.action_spaces: dict[str, spaces.Space[Any]] = {
+            a: spaces.Discrete(n) for a, n in actions.items()
+        }
         self.observation_spaces = {
             agent: spaces.Dict(
                 {
