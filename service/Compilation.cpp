@@ -218,13 +218,18 @@ std::vector<std::string> Compilation::optArguments() const {
   return Arguments;
 }
 
-Expected<std::string> Compilation::spellOut(StringRef Text) {
+Expected<std::vector<std::string>>
+Compilation::spellOut(ArrayRef<std::string> Texts) {
+  // To make one takes longer than to parse with it.
   PassBuilder Builder(Target.get());
-  std::string Spelled = spellOutLevels(Builder, Text);
-  ModulePassManager Unused;
-  if (Error E = Builder.parsePassPipeline(Unused, Spelled))
-    return fail(proto::INVALID_ARGUMENT,
-                "action '" + Text + "': " + toString(std::move(E)));
+  std::vector<std::string> Spelled;
+  for (const std::string &Text : Texts) {
+    Spelled.push_back(spellOutLevels(Builder, Text));
+    ModulePassManager Unused;
+    if (Error E = Builder.parsePassPipeline(Unused, Spelled.back()))
+      return fail(proto::INVALID_ARGUMENT,
+                  "action '" + Text + "': " + toString(std::move(E)));
+  }
   return Spelled;
 }
 

@@ -60,9 +60,10 @@ public:
   /// changed it.
   llvm::Error verify(const llvm::Twine &What) const;
 
-  /// \p Text with the level of each pass spelled out; see spellOutLevels().
-  /// Fails if it is no pipeline.
-  llvm::Expected<std::string> spellOut(llvm::StringRef Text);
+  /// \p Texts with the level of each pass spelled out; see spellOutLevels().
+  /// Fails if one of them is no pipeline.
+  llvm::Expected<std::vector<std::string>>
+  spellOut(llvm::ArrayRef<std::string> Texts);
 
   /// What `opt` must be told, apart from the pipeline, to compile likewise.
   std::vector<std::string> optArguments() const;
@@ -91,8 +92,8 @@ public:
   void changed();
 
   /// Fails if the module lacks a symbol that the program exported when it was
-  /// loaded: its code is then not comparable with the program's. \p What dropped
-  /// it.
+  /// loaded: its code is then not comparable with the program's. \p What
+  /// dropped it.
   llvm::Error checkExports(const llvm::Twine &What,
                            mlcompiler_gym::v1::ErrorCode Code) const;
 

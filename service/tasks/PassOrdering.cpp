@@ -104,13 +104,9 @@ Error PassOrdering::configure(const StringMap<std::string> &Options) {
 }
 
 Error PassOrdering::drive(Compilation &C) {
-  std::vector<std::string> Texts;
-  for (const std::string &Action : Actions) {
-    auto Text = C.spellOut(Action);
-    if (!Text)
-      return Text.takeError();
-    Texts.push_back(std::move(*Text));
-  }
+  auto Texts = C.spellOut(Actions);
+  if (!Texts)
+    return Texts.takeError();
   Pipeline = C.pipeline().str();
   C.compareExactly();
   DecisionPoint &Agent = *DecisionPoint::Current;
@@ -119,15 +115,15 @@ Error PassOrdering::drive(Compilation &C) {
                        Legal.size() * sizeof(int64_t));
     const auto Action = support::endian::read64le(
         Agent.decide(Legal.empty() ? StringRef("") : Features).data());
-    auto Changed = C.run(Texts[Action]);
+    auto Changed = C.run((*Texts)[Action]);
     if (!Changed)
       return Changed.takeError();
     ++Steps;
     if (!Repeats)
       Legal[Action] = 0;
-    Pipeline += "," + Texts[Action];
+    Pipeline += "," + (*Texts)[Action];
     if (*Changed) {
-      const std::string What = "pipeline '" + Texts[Action] + "'";
+      const std::string What = "pipeline '" + (*Texts)[Action] + "'";
       if (Error E = C.verify(What))
         return E;
       // Everything may be deleted once nothing is exported: no gain.
