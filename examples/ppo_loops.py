@@ -116,7 +116,7 @@ def greedy(model: MaskablePPO) -> Any:
     """The model's most probable actions."""
     return lambda seen, info: int(
         model.predict(
-            signed_log(seen), action_masks=info["action_mask"], deterministic=True
+            signed_log(seen), action_masks=info["action_mask"] > 0, deterministic=True
         )[0]
     )
 

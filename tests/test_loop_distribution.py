@@ -145,6 +145,32 @@ def test_a_vectorised_loop_costs_less(make_env: MakeEnv, tmp_path: Path) -> None
     assert 0 < costs["default<O3>"] < costs["default<O1>"] / 1.5
 
 
+#: The iterations are the difference of two numbers that are loaded.
+ROWS = """
+void rows(long n, const int *restrict start, float *restrict a, float *restrict b) {
+  for (long i = 0; i < n; i++)
+    for (long at = start[i]; at < start[i + 1]; at++) {
+      a[at] = a[at] * 2;
+      b[at] = b[at] + 1;
+    }
+}
+"""
+
+
+def test_loops_between_unknown_bounds_are_no_shorter_split(
+    make_env: MakeEnv, tmp_path: Path
+) -> None:
+    source = tmp_path / "rows.c"
+    source.write_text(ROWS)
+    env = make_env(ID, programs=str(source))
+    costs = []
+    for policy in (never_distribute, always_distribute):
+        costs.append(play(env, policy).info["objective"]["loop_cost"])
+    # 1024 rows of 1024 numbers, vectorised or not.
+    assert min(costs) > 1024 * 1024 / 4
+    assert max(costs) < 4 * min(costs)
+
+
 #: Each loop but the first is entered straight from the exit of the one before.
 IN_A_ROW = """
 long in_a_row(long n, int *a, int *b, int *c) {

@@ -35,7 +35,7 @@ public:
     case scPtrToInt:
       return of(S->operands()[0]);
     case scAddExpr:
-      return fold(S, [](double A, double B) { return A + B; });
+      return sum(S);
     case scMulExpr:
       return fold(S, [](double A, double B) { return A * B; });
     case scUDivExpr:
@@ -67,6 +67,30 @@ private:
         return std::nullopt;
       Result = F(*Result, *Value);
     }
+    return Result;
+  }
+
+  static bool isUnknownSize(const SCEV *S) {
+    while (isa<SCEVCastExpr>(S) && !isa<SCEVPtrToIntExpr>(S))
+      S = S->operands()[0];
+    return isa<SCEVUnknown>(S) && S->getType()->isIntegerTy();
+  }
+
+  /// The difference of two sizes that are not known is not known either, and
+  /// not 0.
+  std::optional<double> sum(const SCEV *S) {
+    int Added = 0, Subtracted = 0;
+    for (const SCEV *Operand : S->operands()) {
+      const auto *Product = dyn_cast<SCEVMulExpr>(Operand);
+      Added += isUnknownSize(Operand);
+      Subtracted += Product && Product->getNumOperands() == 2 &&
+                    Product->getOperand(0)->isAllOnesValue() &&
+                    isUnknownSize(Product->getOperand(1));
+    }
+    std::optional<double> Result =
+        fold(S, [](double A, double B) { return A + B; });
+    if (Result)
+      *Result += double(std::min(Added, Subtracted)) * NominalSize;
     return Result;
   }
 
@@ -137,6 +161,14 @@ bool NominalSizes::isOfSizes(const SCEV *S) const {
   });
 }
 
+/// Whether there is a size in \p S that is not in \p Other.
+static bool hasSizeOfItsOwn(const SCEV *S, const SCEV *Other) {
+  return SCEVExprContains(S, [&](const SCEV *Part) {
+    return isa<SCEVUnknown>(Part) &&
+           !SCEVExprContains(Other, [&](const SCEV *O) { return O == Part; });
+  });
+}
+
 std::optional<bool> NominalSizes::decide(Value &Condition) {
   auto *Compare = dyn_cast<ICmpInst>(&Condition);
   if (!Compare || !Compare->getOperand(0)->getType()->isIntegerTy())
@@ -148,6 +180,9 @@ std::optional<bool> NominalSizes::decide(Value &Condition) {
   const std::optional<double> X = NominalValue(SE).of(Left);
   const std::optional<double> Y = NominalValue(SE).of(Right);
   if (!X || !Y || (Compare->isUnsigned() && (*X < 0 || *Y < 0)))
+    return std::nullopt;
+  // That two sizes are taken to be the same says nothing of which is larger.
+  if (*X == *Y && hasSizeOfItsOwn(Left, Right) && hasSizeOfItsOwn(Right, Left))
     return std::nullopt;
   switch (Compare->getPredicate()) {
   case ICmpInst::ICMP_EQ:
