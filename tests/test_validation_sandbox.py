@@ -115,6 +115,15 @@ def test_an_empty_world(run_c: RunC) -> None:
     assert printed == ["LC_ALL=C", "TZ=UTC", "stdin -1", "group 1"]
 
 
+def test_a_folder_to_write_in() -> None:
+    script = 'echo kept > "$PWD/file" && read -r line < file && echo "$line" && pwd'
+    limits = Limits(file_bytes=100)
+    done = run(Path("/bin/sh"), ["-c", script], limits, writable=True)
+    kept, folder = done.output.decode().split()
+    assert (kept, done.status) == ("kept", 0)
+    assert not Path(folder).exists()
+
+
 def test_not_as_root(run_c: RunC) -> None:
     done = run_c(main_of('printf("%d", getuid());'))
     assert int(done.output) == (os.geteuid() or 65534)

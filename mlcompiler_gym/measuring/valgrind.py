@@ -3,21 +3,16 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import subprocess
-import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from mlcompiler_gym.measuring.errors import CountersError
 from mlcompiler_gym.measuring.harness import check_ended, describe
-from mlcompiler_gym.validation import bubblewrap, sandbox
-from mlcompiler_gym.validation.errors import SandboxError
-from mlcompiler_gym.validation.sandbox import Limits, Run
+from mlcompiler_gym.validation import sandbox
+from mlcompiler_gym.validation.sandbox import Limits
 
 #: A program under callgrind takes some fifty times as long.
 _SLOWER = 100
@@ -57,6 +52,8 @@ def count(
             "(Debian: valgrind)"
         )
     command = [
+        # valgrind may be a script, and those cannot be run by a descriptor.
+        *("-c", 'export TMPDIR="$PWD"; exec "$@"', "sh"),
         *(str(valgrind), "--tool=callgrind", "--toggle-collect=main"),
         *("--callgrind-out-file=/dev/null", str(executable.resolve()), *arguments),
     ]
@@ -69,7 +66,8 @@ def count(
         memory_bytes=None,
         file_bytes=max(limits.file_bytes, 1 << 20),
     )
-    done = _run(command, allowed)
+    # It keeps what /proc shows of the program in files, and does not start without.
+    done = sandbox.run(Path("/bin/sh"), command, allowed, writable=True)
     status = check_ended(done, executable.name, arguments, allowed)
     first = _FIRST.search(done.output)
     mark = b"==%s==" % first[1] if first else b"=="
@@ -82,43 +80,3 @@ def count(
     # Not only whole lines: what the program prints need not end with one.
     printed = re.sub(mark + rb".*\n", b"", done.output)
     return int(collected[1]), printed, status
-
-
-def _run(command: Sequence[str], limits: Limits) -> Run:
-    """As the sandbox runs a program, but with a folder that can be written.
-
-    valgrind keeps what ``/proc`` shows of the program in files, and does not start
-    without.
-    """
-    with tempfile.TemporaryDirectory(prefix="mlcompiler-gym-valgrind-") as folder:
-        os.chmod(folder, 0o777)  # as another user, perhaps
-        prefix = bubblewrap.prefix()
-        if prefix:
-            prefix = (*prefix[:-1], "--bind", folder, folder, prefix[-1])
-        reader, writer = os.pipe()
-        with open(reader, "rb", buffering=0) as report:
-            try:
-                process = subprocess.Popen(
-                    [
-                        *(*prefix, sys.executable, "-I", "-S", str(sandbox._LAUNCHER)),
-                        *(str(writer), "/bin/sh", limits.resources()),
-                        # It may be a script, which cannot be run by a descriptor.
-                        *("-c", 'export TMPDIR="$0"; exec "$@"', folder, *command),
-                    ],
-                    bufsize=0,
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.STDOUT,
-                    cwd=folder,
-                    pass_fds=[writer],
-                    start_new_session=True,
-                )
-            except OSError as error:
-                raise SandboxError(f"cannot run {command[0]}: {error}") from error
-            finally:
-                os.close(writer)
-            with process:
-                try:
-                    return sandbox._Watch(process, report, limits).run()
-                finally:
-                    sandbox._end(process)

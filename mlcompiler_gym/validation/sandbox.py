@@ -90,7 +90,11 @@ class Run:
 
 
 def run(
-    executable: Path, arguments: Sequence[str] = (), limits: Limits | None = None
+    executable: Path,
+    arguments: Sequence[str] = (),
+    limits: Limits | None = None,
+    *,
+    writable: bool = False,
 ) -> Run:
     """Run a program with an empty standard input, in an empty folder.
 
@@ -98,17 +102,22 @@ def run(
         executable: Path of the program.
         arguments: Its arguments.
         limits: What it may use.
+        writable: Whether it may write files in that folder, which is gone afterwards,
+            as large as the limits say.
 
     Raises:
         SandboxError: It could not be started.
     """
     limits = limits or Limits()
     with tempfile.TemporaryDirectory(prefix="mlcompiler-gym-run-") as folder:
-        os.chmod(folder, 0o755)  # as another user, perhaps
+        os.chmod(folder, 0o777 if writable else 0o755)  # as another user, perhaps
+        prefix = bubblewrap.prefix()
+        if prefix and writable:
+            prefix = (*prefix[:-1], "--bind", folder, folder, prefix[-1])
         reader, writer = os.pipe()
         with open(reader, "rb", buffering=0) as report:
             try:
-                process = _launch(executable, arguments, limits, folder, writer)
+                process = _launch(prefix, executable, arguments, limits, folder, writer)
             finally:
                 os.close(writer)
             with process:
@@ -119,13 +128,14 @@ def run(
 
 
 def _launch(
+    prefix: Sequence[str],
     executable: Path,
     arguments: Sequence[str],
     limits: Limits,
     folder: str,
     report: int,
 ) -> subprocess.Popen[bytes]:
-    command = [*bubblewrap.prefix(), sys.executable, "-I", "-S", str(_LAUNCHER)]
+    command = [*prefix, sys.executable, "-I", "-S", str(_LAUNCHER)]
     command += [str(report), str(executable.resolve()), limits.resources()]
     try:
         return subprocess.Popen(
