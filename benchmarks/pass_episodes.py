@@ -46,7 +46,8 @@ class Finding:
         outcome: ``"same"``, ``"different"`` (a miscompile), another status of a
             validation, ``"not run"`` (no program that runs), ``"not repeated"``
             (the same actions gave other bitcode), ``"untyped"`` (an exception
-            that is none of the library's), or the code of an error.
+            that is none of the library's), the code of an error, or the name of
+            one that has no code (csmith itself took too long).
         text: The error's message or the validation's report.
         pipelines: What was run; if something is wrong, reduced to what it needs.
         replayed: Whether it was played twice.
@@ -89,6 +90,8 @@ class Fuzzer:
         finding.replayed = int(rng.integers(REPLAYED)) == 0
         try:
             self._check(finding, env, program, chosen)
+        except MLCompilerGymError as error:
+            finding.outcome, finding.text = type(error).__name__, str(error)
         except Exception as error:  # Whatever it is, it is a finding.
             finding.outcome, finding.text = "untyped", repr(error)
         if not self._alive():
