@@ -112,6 +112,9 @@ def make_setup(
                 else "leave out function"
             )
         )
+    # A service that is newer than this may know options that are not in these.
+    defaults = {option.name: option.default_value for option in spec.options}
+    known = {**defaults, **options}
     pipeline = pipeline or spec.default_pipeline
     if level is None:
         optimised = baseline_pipeline or pipeline
@@ -139,7 +142,7 @@ def make_setup(
         config=config,
         scoring=scoring,
         features=Observer(
-            [f for f in spec.features if not f.option or options[f.option] == "true"],
+            [f for f in spec.features if not f.option or known[f.option] == "true"],
             find_observations(config.observations, description.observations),
             flat=observation == "flat",
         ),
