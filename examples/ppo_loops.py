@@ -247,15 +247,15 @@ def make_table(exams: Sequence[Exam], seeds: Sequence[int]) -> Table:
         ("time, of the fastest", "fastest", True),
     ]:
         shares = [share(exams, label, best, timed=timed) for label in policies]
-        table.caption = "\n".join(
-            [
-                *filter(None, [str(table.caption or "")]),
-                f"{what}: {np.mean(shares):.0%} of the gain"
-                + (f" ± {np.std(shares, ddof=1):.0%}" if len(shares) > 1 else "")
-                + f", maximal {share(exams, 'maximal', best, timed=timed):.0%}"
-                + f", least cost {share(exams, 'least cost', best, timed=timed):.0%}",
-            ]
+        line = (
+            f"{what}: {np.mean(shares):.0%} of the gain"
+            + (f" ± {np.std(shares, ddof=1):.0%}" if len(shares) > 1 else "")
+            + f", maximal {share(exams, 'maximal', best, timed=timed):.0%}"
+            + f", least cost {share(exams, 'least cost', best, timed=timed):.0%}"
         )
+        if np.isnan(shares).any():
+            line = f"{what}: not even that gains anything"
+        table.caption = "\n".join([*filter(None, [str(table.caption or "")]), line])
     return table
 
 

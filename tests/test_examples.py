@@ -221,13 +221,13 @@ def test_maskable_ppo_regalloc_goes_on(tmp_path: Path) -> None:
 def test_ppo_loops(tmp_path: Path) -> None:
     output = run(
         EXAMPLES / "ppo_loops.py",
-        *("--train", "loops/recur_split_tail", "--held-out", "loops/stride_reversed"),
+        *("--train", "loops/recur_split_tail", "--held-out", "loops/gather_histogram"),
         *("--steps", "64", "--num-envs", "2", "--partitions", "1", "--repeats", "2"),
         cwd=tmp_path,
     )
     assert re.search(r"loop_cost, of the least: -?\d+% of the gain", output)
     # On a busy machine none may be faster than -O3.
-    assert re.search(r"time, of the fastest: (-?\d+|nan)% of the gain", output)
+    assert re.search(r"time, of the fastest: (-?\d+% of the gain|not even)", output)
     (row,) = json.loads((tmp_path / "loops_ppo/gains.json").read_text())
     costs = row["cost_gains"]
     assert costs["never"] == 0
