@@ -245,6 +245,20 @@ void LoopGraph::findArrays() {
     ArrayElements = Most;
 }
 
+BitVector LoopGraph::neededBy(ArrayRef<unsigned> Roots) const {
+  BitVector Needed(Body.size());
+  SmallVector<unsigned> Open(Roots.begin(), Roots.end());
+  while (!Open.empty()) {
+    const unsigned I = Open.pop_back_val();
+    if (Needed.test(I))
+      continue;
+    Needed.set(I);
+    forEachNeed(I, /*ControlOnly=*/false,
+                [&](unsigned Need) { Open.push_back(Need); });
+  }
+  return Needed;
+}
+
 BitVector LoopGraph::reach(unsigned From) const {
   BitVector Reached(Body.size());
   SmallVector<unsigned> Open{From};

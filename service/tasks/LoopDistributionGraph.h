@@ -93,6 +93,8 @@ public:
   /// Whether \p I is needed by the branch at the end of the body.
   bool isControl(unsigned I) const { return Control.test(I); }
 
+  /// All that \p Roots need, and they themselves: places in the body.
+  llvm::BitVector neededBy(llvm::ArrayRef<unsigned> Roots) const;
   /// Calls \p Visit with what must be in a loop that has instruction \p I:
   /// places in the body. Its operands are left out if \p ControlOnly.
   void forEachNeed(unsigned I, bool ControlOnly,

@@ -29,16 +29,8 @@ void LoopGraph::findNodes() {
     if (isa<StoreInst>(Body[I]))
       Stores.set(I);
   // Not what merely has to come before a store: that is not in its loop.
-  BitVector NeededByStores(Body.size());
-  SmallVector<unsigned> Open(Stores.set_bits());
-  while (!Open.empty()) {
-    unsigned I = Open.pop_back_val();
-    if (NeededByStores.test(I))
-      continue;
-    NeededByStores.set(I);
-    forEachNeed(I, /*ControlOnly=*/false,
-                [&](unsigned Need) { Open.push_back(Need); });
-  }
+  const BitVector NeededByStores =
+      neededBy(SmallVector<unsigned>(Stores.set_bits()));
   for (unsigned I = 0; I != Body.size(); ++I) {
     // What a store needs, too, is there for later uses anyway.
     const bool UsedLater =
@@ -84,18 +76,8 @@ void LoopGraph::findNodes() {
 std::vector<BitVector>
 LoopGraph::findOverwrites(ArrayRef<LoopNode> Found) const {
   std::vector<BitVector> Needs, Overwrites;
-  for (const LoopNode &N : Found) {
-    BitVector &Needed = Needs.emplace_back(Body.size());
-    SmallVector<unsigned> Open(N.Roots.begin(), N.Roots.end());
-    while (!Open.empty()) {
-      unsigned I = Open.pop_back_val();
-      if (Needed.test(I))
-        continue;
-      Needed.set(I);
-      forEachNeed(I, /*ControlOnly=*/false,
-                  [&](unsigned Need) { Open.push_back(Need); });
-    }
-  }
+  for (const LoopNode &N : Found)
+    Needs.push_back(neededBy(N.Roots));
   for (unsigned I = 0; I != Found.size(); ++I) {
     BitVector &Spoilt = Overwrites.emplace_back(Found.size());
     auto Spoil = [&](unsigned Store, unsigned Load) {

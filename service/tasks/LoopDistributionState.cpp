@@ -5,29 +5,12 @@
 //===----------------------------------------------------------------------===//
 
 #include "LoopDistributionState.h"
-#include "llvm/ADT/BitVector.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Analysis/ValueTracking.h"
 #include "llvm/IR/Instructions.h"
 
 using namespace llvm;
 using namespace mlcompiler;
-
-/// All that a loop with nothing but node \p N would hold.
-static BitVector bodyOf(const LoopGraph &G, unsigned N) {
-  BitVector Body(G.body().size());
-  SmallVector<unsigned> Open(G.nodes()[N].Roots.begin(),
-                             G.nodes()[N].Roots.end());
-  while (!Open.empty()) {
-    const unsigned I = Open.pop_back_val();
-    if (Body.test(I))
-      continue;
-    Body.set(I);
-    G.forEachNeed(I, /*ControlOnly=*/false,
-                  [&](unsigned Needed) { Open.push_back(Needed); });
-  }
-  return Body;
-}
 
 /// Whether \p Body reads what a store of node \p N may write. Edges do not say
 /// so of a load and a store that are one node's, but another node may need that
@@ -46,8 +29,8 @@ static bool readsWhatIsStored(const LoopGraph &G, const BitVector &Body,
 
 /// Whether one of two nodes reads or writes what the other writes, or computes
 /// with what the other is for: then neither may overtake the other.
-static bool meet(const LoopGraph &G, unsigned A, unsigned B) {
-  const BitVector OfA = bodyOf(G, A), OfB = bodyOf(G, B);
+static bool meet(const LoopGraph &G, unsigned A, const BitVector &OfA,
+                 unsigned B, const BitVector &OfB) {
   auto Holds = [](const BitVector &Body, ArrayRef<unsigned> Roots) {
     return any_of(Roots, [&](unsigned Root) { return Body.test(Root); });
   };
@@ -62,16 +45,29 @@ static bool meet(const LoopGraph &G, unsigned A, unsigned B) {
          any_of(G.checkablePairs(), Between);
 }
 
-std::vector<unsigned> DistributionState::ready() const {
-  std::vector<unsigned> Ready;
+void DistributionState::findEarlier() {
+  std::vector<BitVector> Bodies;
+  for (const LoopNode &N : G.nodes())
+    Bodies.push_back(G.neededBy(N.Roots));
   for (unsigned N = 0; N != Groups.size(); ++N) {
-    bool Waits = Groups[N].has_value();
-    for (unsigned Before = 0; Before != Groups.size() && !Waits; ++Before)
-      Waits = !Groups[Before] && Before != N &&
-              (G.mustPrecede(Before, N) || (Before < N && meet(G, Before, N)));
-    if (!Waits)
-      Ready.push_back(N);
+    Earlier.emplace_back(Groups.size());
+    for (unsigned Other = 0; Other != Groups.size(); ++Other)
+      if (Other != N &&
+          (G.mustPrecede(Other, N) ||
+           (Other < N && meet(G, Other, Bodies[Other], N, Bodies[N]))))
+        Earlier[N].set(Other);
   }
+}
+
+std::vector<unsigned> DistributionState::ready() {
+  if (Earlier.empty())
+    findEarlier();
+  std::vector<unsigned> Ready;
+  for (unsigned N = 0; N != Groups.size(); ++N)
+    if (!Groups[N] && all_of(Earlier[N].set_bits(), [&](unsigned Other) {
+          return Groups[Other].has_value();
+        }))
+      Ready.push_back(N);
   return Ready;
 }
 

@@ -8,6 +8,7 @@
 #define MLCOMPILER_GYM_SERVICE_TASKS_LOOPDISTRIBUTIONSTATE_H
 
 #include "LoopDistributionPlan.h"
+#include "llvm/ADT/BitVector.h"
 
 namespace mlcompiler {
 
@@ -29,7 +30,7 @@ public:
   bool isDone() const { return Placed == Groups.size(); }
 
   /// Nodes of which all that must come before them is in a group, in order.
-  std::vector<unsigned> ready() const;
+  std::vector<unsigned> ready();
 
   /// Whether a node may go into the current group: always, if there is one.
   bool mayMerge() const { return Count != 0; }
@@ -40,6 +41,7 @@ public:
   void distribute(unsigned Node) { place(Node, Count++); }
 
 private:
+  void findEarlier();
   void place(unsigned Node, unsigned Group) {
     Groups[Node] = Group;
     ++Placed;
@@ -48,6 +50,8 @@ private:
   const LoopGraph &G;
   const std::string Name;
   Partition Groups;
+  /// Of each node, those that must come before it; found when asked for.
+  std::vector<llvm::BitVector> Earlier;
   unsigned Count = 0;
   unsigned Placed = 0;
 };
