@@ -3,7 +3,6 @@
 
 import fcntl
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,13 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from commands import cli
 
 from mlcompiler_gym import EvaluationError, Trajectory, replay
 from mlcompiler_gym.evaluation import Evaluation, LocalPlayers, evaluate
 from mlcompiler_gym.evaluation.evaluate import steps_file
 
-#: The console script of this Python's environment.
-SCRIPT = Path(sys.executable).with_name("mlcompiler-gym")
 INLINING = "mlcompiler/Inlining-v0"
 PROGRAMS = ("kernels/lz", "kernels/basic")
 
@@ -70,22 +68,10 @@ def of_three(a, b, c):
 """
 
 
-def cli(
+def eval_in(
     folder: Path, *arguments: str, status: int = 0
 ) -> subprocess.CompletedProcess[str]:
-    """Run the command; it has to end with this status, and never by a traceback."""
-    done = subprocess.run(
-        [SCRIPT, "eval", *arguments],
-        cwd=folder,
-        env={**os.environ, "COLUMNS": "200", "NO_COLOR": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    assert "Traceback" not in done.stderr
-    assert done.returncode == status, done.stdout + done.stderr
-    return done
+    return cli("eval", *arguments, status=status, cwd=folder)
 
 
 def named(*programs: str) -> list[str]:
@@ -107,7 +93,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_llvm_is_as_good_as_itself_and_trajectories_replay(tmp_path: Path) -> None:
-    shown = cli(tmp_path, INLINING, "--policy", "llvm", *named(*PROGRAMS)).stdout
+    shown = eval_in(tmp_path, INLINING, "--policy", "llvm", *named(*PROGRAMS)).stdout
     records = read(tmp_path / "evaluation.jsonl")
     assert [record["program"] for record in records] == list(PROGRAMS)
     for record in records:
@@ -123,7 +109,7 @@ def test_llvm_is_as_good_as_itself_and_trajectories_replay(tmp_path: Path) -> No
 
 def test_the_ratio_is_the_geometric_mean(tmp_path: Path) -> None:
     policy = ("--policy", "never", "--output", "never.jsonl")
-    shown = cli(tmp_path, INLINING, *policy, *named(*PROGRAMS)).stdout
+    shown = eval_in(tmp_path, INLINING, *policy, *named(*PROGRAMS)).stdout
     ratios = [
         record["objective"]["text_size"] / record["baseline"]["text_size"]
         for record in read(tmp_path / "never.jsonl")
@@ -136,27 +122,27 @@ def test_the_ratio_is_the_geometric_mean(tmp_path: Path) -> None:
 def test_a_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
     path = tmp_path / "evaluation.jsonl"
     options = (INLINING, "--policy", "random", "--episodes", "2")
-    cli(tmp_path, *options, *named("kernels/lz"))
+    eval_in(tmp_path, *options, *named("kernels/lz"))
     first = path.read_bytes()
     # As if it had been killed while it wrote the third.
     path.write_bytes(first + b'{"env": "mlcompiler/Inl')
-    cli(tmp_path, *options, *named(*PROGRAMS))
+    eval_in(tmp_path, *options, *named(*PROGRAMS))
     second = path.read_bytes()
     assert second.startswith(first)
     assert [(record["program"], record["seed"]) for record in read(path)] == [
         (program, seed) for program in PROGRAMS for seed in (0, 1)
     ]
-    shown = cli(tmp_path, *options, *named(*PROGRAMS)).stdout
+    shown = eval_in(tmp_path, *options, *named(*PROGRAMS)).stdout
     assert path.read_bytes() == second
     assert "2 programs" in shown
 
 
 def test_other_policies_and_settings_are_other_episodes(tmp_path: Path) -> None:
     options = (INLINING, *named("kernels/lz"))
-    cli(tmp_path, *options, "--policy", "never")
-    cli(tmp_path, *options, "--policy", "always")
+    eval_in(tmp_path, *options, "--policy", "never")
+    eval_in(tmp_path, *options, "--policy", "always")
     objective = 'objective={"text_size": 1, "ir_instructions": 0.5}'
-    shown = cli(tmp_path, *options, "--policy", "always", objective).stdout
+    shown = eval_in(tmp_path, *options, "--policy", "always", objective).stdout
     records = read(tmp_path / "evaluation.jsonl")
     assert [r["policy"] for r in records] == ["never", "always", "always"]
     assert set(records[2]["objective"]) == {"text_size", "ir_instructions"}
@@ -166,8 +152,8 @@ def test_other_policies_and_settings_are_other_episodes(tmp_path: Path) -> None:
 
 def test_workers_make_no_difference(tmp_path: Path) -> None:
     options = (INLINING, "--policy", "random", "--episodes", "3", *named(*PROGRAMS))
-    one = cli(tmp_path, *options, "-o", "one").stdout
-    three = cli(tmp_path, *options, "-o", "three", "--workers", "3").stdout
+    one = eval_in(tmp_path, *options, "-o", "one").stdout
+    three = eval_in(tmp_path, *options, "-o", "three", "--workers", "3").stdout
     lines = [sorted((tmp_path / n).read_text().splitlines()) for n in ("one", "three")]
     assert lines[0] == lines[1]
     assert len(lines[0]) == 6
@@ -176,8 +162,8 @@ def test_workers_make_no_difference(tmp_path: Path) -> None:
 
 def test_policies_of_a_users_module(folder: Path) -> None:
     options = (INLINING, "--episodes", "2", *named("kernels/lz"))
-    cli(folder, *options, "--policy", "mine:by_seed", "--workers", "2")
-    cli(folder, *options, "--policy", "mine:Alternating")
+    eval_in(folder, *options, "--policy", "mine:by_seed", "--workers", "2")
+    eval_in(folder, *options, "--policy", "mine:Alternating")
     records = read(folder / "evaluation.jsonl")
     for record in records:
         actions = record["trajectory"]["actions"]
@@ -192,7 +178,7 @@ def test_policies_of_a_users_module(folder: Path) -> None:
 def test_what_the_agent_saw_is_kept_if_asked_for(
     tmp_path: Path, observation: str
 ) -> None:
-    cli(
+    eval_in(
         tmp_path,
         *("mlcompiler/RegAllocEviction-v0", f"observation={observation}"),
         *("function=each", "--policy", "random", "--save-trajectories", "steps"),
@@ -215,7 +201,7 @@ def test_what_the_agent_saw_is_kept_if_asked_for(
 
 def test_what_the_compiler_does_not_survive_is_a_result(tmp_path: Path) -> None:
     (tmp_path / "broken.ll").write_text("define nonsense")
-    shown = cli(tmp_path, INLINING, *named("broken.ll", "kernels/lz")).stdout
+    shown = eval_in(tmp_path, INLINING, *named("broken.ll", "kernels/lz")).stdout
     broken, whole = read(tmp_path / "evaluation.jsonl")
     assert broken["error_code"] == "INVALID_PROGRAM"
     assert broken["objective"] is None
@@ -225,14 +211,14 @@ def test_what_the_compiler_does_not_survive_is_a_result(tmp_path: Path) -> None:
 
 def test_an_episode_whose_session_is_killed_is_played_again(folder: Path) -> None:
     options = (INLINING, *named("kernels/lz"))
-    cli(folder, *options, "--policy", "mine:killing_its_session")
-    cli(folder, *options, "--policy", "always", "-o", "always")
+    eval_in(folder, *options, "--policy", "mine:killing_its_session")
+    eval_in(folder, *options, "--policy", "always", "-o", "always")
     [record], [expected] = read(folder / "evaluation.jsonl"), read(folder / "always")
     assert (folder / "session").exists()
     assert record["error"] is None
     assert record["objective"] == expected["objective"]
     # But not without end.
-    cli(folder, *options, "--policy", "mine:killing_all_sessions")
+    eval_in(folder, *options, "--policy", "mine:killing_all_sessions")
     assert read(folder / "evaluation.jsonl")[1]["error_code"] == "SESSION_LOST"
 
 
@@ -248,16 +234,16 @@ def test_a_killed_worker_costs_no_episode(folder: Path) -> None:
 
 def test_workers_that_are_always_killed_end_it(folder: Path) -> None:
     policy = ("--policy", "mine:killing_every_process", "--workers", "2")
-    done = cli(folder, INLINING, *policy, *named("kernels/lz"), status=1)
+    done = eval_in(folder, INLINING, *policy, *named("kernels/lz"), status=1)
     assert "are killed" in done.stderr
     assert read(folder / "evaluation.jsonl") == []
 
 
 def test_programs_without_end(tmp_path: Path) -> None:
     (tmp_path / "x").mkdir()
-    error = cli(tmp_path, INLINING, *named("csmith"), status=1).stderr
+    error = eval_in(tmp_path, INLINING, *named("csmith"), status=1).stderr
     assert "there is no end of" in error
-    cli(tmp_path, INLINING, *named("csmith"), "--limit", "1")
+    eval_in(tmp_path, INLINING, *named("csmith"), "--limit", "1")
     assert [r["program"] for r in read(tmp_path / "evaluation.jsonl")] == ["csmith/0"]
 
 
@@ -291,14 +277,14 @@ def test_programs_without_end(tmp_path: Path) -> None:
 def test_what_is_wrong_is_said(
     folder: Path, arguments: list[str], message: str
 ) -> None:
-    assert message in cli(folder, *arguments, status=1).stderr
+    assert message in eval_in(folder, *arguments, status=1).stderr
 
 
 def test_a_file_of_something_else_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "evaluation.jsonl"
     for content in (b"precious\nnotes", b'{"program": 1}\n', b"[]\n"):
         path.write_bytes(content)
-        done = cli(tmp_path, INLINING, *named("kernels/lz"), status=1)
+        done = eval_in(tmp_path, INLINING, *named("kernels/lz"), status=1)
         assert "line 1 is not an episode" in done.stderr
         assert path.read_bytes() == content
 
@@ -306,7 +292,7 @@ def test_a_file_of_something_else_is_left_alone(tmp_path: Path) -> None:
 def test_one_process_writes_a_file(tmp_path: Path) -> None:
     with (tmp_path / "evaluation.jsonl").open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        done = cli(tmp_path, INLINING, *named("kernels/lz"), status=1)
+        done = eval_in(tmp_path, INLINING, *named("kernels/lz"), status=1)
     assert "another process is writing" in done.stderr
 
 

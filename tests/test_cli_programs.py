@@ -6,12 +6,11 @@ import os
 import re
 import signal
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
+from commands import SCRIPT, cli, environment
 from samples import wait_until
 from toolchain import run
 
@@ -19,32 +18,7 @@ import mlcompiler_gym
 from mlcompiler_gym import load_programs
 from mlcompiler_gym.programs.catalogue import SPLITS, entries_of, read_catalogue
 
-#: The console script of this Python's environment.
-SCRIPT = Path(sys.executable).with_name("mlcompiler-gym")
-
 Database = Callable[..., Path]
-
-
-def environment(**settings: str) -> dict[str, str]:
-    return {**os.environ, "COLUMNS": "200", "NO_COLOR": "1", **settings}
-
-
-def cli(
-    *arguments: str | Path, status: int = 0, **settings: Any
-) -> subprocess.CompletedProcess[str]:
-    """Run the command; it has to end with this status, and never by a traceback."""
-    done = subprocess.run(
-        [SCRIPT, *arguments],
-        env=environment(**settings.pop("env", {})),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-        **settings,
-    )
-    assert "Traceback" not in done.stderr
-    assert done.returncode == status, done.stdout + done.stderr
-    return done
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from typing import Any
 
 import psutil
 import pytest
+from commands import SCRIPT
 from conftest import wait_until
 
 from mlcompiler_gym import EvaluationError
@@ -29,7 +30,6 @@ pytestmark = pytest.mark.slow
 
 INLINING = "mlcompiler/Inlining-v0"
 EXAMPLES = Path(__file__).parent.parent / "examples"
-SCRIPT = Path(sys.executable).with_name("mlcompiler-gym")
 
 POLICIES = """
 import os, signal, time

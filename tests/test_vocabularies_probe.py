@@ -3,10 +3,10 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from commands import SCRIPT
 
 from mlcompiler_gym import vocabularies
 from mlcompiler_gym.vocabularies import VocabularyError
@@ -19,9 +19,6 @@ from mlcompiler_gym.vocabularies.probe import (
     table,
 )
 from mlcompiler_gym.vocabularies.reading import read_vectors
-
-#: The console script of this Python's environment.
-SCRIPT = Path(sys.executable).with_name("mlcompiler-gym")
 
 
 def cli(*arguments: str, status: int = 0) -> str:

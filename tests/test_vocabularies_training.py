@@ -3,13 +3,13 @@
 
 import signal
 import subprocess
-import sys
 import time
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import SCRIPT
 
 from mlcompiler_gym.errors import ProgramError
 from mlcompiler_gym.vocabularies import VocabularyError
@@ -23,9 +23,6 @@ from mlcompiler_gym.vocabularies.triplets import (
     compile_triplet_tool,
     predicate_triplets,
 )
-
-#: The console script of this Python's environment.
-SCRIPT = Path(sys.executable).with_name("mlcompiler-gym")
 
 TINY = Settings(dimension=8, samples=2000, epochs=2)
 TWO_KERNELS = ["kernels/heaps", "kernels/huffman"]
