@@ -5,6 +5,7 @@ Each ends its own session with an error that says what and where. A sibling, in
 the middle of a compile of its own, must not notice.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -137,7 +138,8 @@ def test_a_deadline_that_passes_in_a_pass_of_a_real_program(
     request = pb.Request(step=pb.Step(actions=pack(*[0] * 100_000)), deadline_ms=80)
     with fails("DEADLINE_EXCEEDED", "80 ms", " in ", ended=True) as caught:
         env.session.call(request)
-    assert "Pass on " in caught[0].pass_name
+    # Between two passes it is their manager or adaptor that runs.
+    assert re.search("Pass(Manager|Adaptor)? on ", caught[0].pass_name)
     hurried = make(programs=env.setup.programs[0], deadline=0.003)
     with fails("DEADLINE_EXCEEDED", "3 ms", ended=True):
         hurried.reset()
