@@ -342,8 +342,9 @@ Expected<StringRef> Compilation::object() {
   return StringRef(Object.data(), Object.size());
 }
 
-Error Compilation::checkExports(const Twine &What,
-                                proto::ErrorCode Code) const {
+Error Compilation::checkExports(const Twine &What, proto::ErrorCode Code) {
+  if (ExportsChecked == Version)
+    return Error::success();
   for (const std::string &Name : Exports) {
     const GlobalValue *GV = M->getNamedValue(Name);
     if (!GV || !isExported(*GV))
@@ -351,5 +352,6 @@ Error Compilation::checkExports(const Twine &What,
                             "', which the program exports, so nothing measured "
                             "of it can be compared; leave such passes out");
   }
+  ExportsChecked = Version;
   return Error::success();
 }

@@ -94,8 +94,7 @@ public:
   /// Fails if the module lacks a symbol that the program exported when it was
   /// loaded: its code is then not comparable with the program's. \p What
   /// dropped it.
-  llvm::Error checkExports(const llvm::Twine &What,
-                           mlcompiler_gym::v1::ErrorCode Code) const;
+  llvm::Error checkExports(const llvm::Twine &What, proto::ErrorCode Code);
 
   llvm::Module &module() { return *M; }
   llvm::TargetMachine &target() { return *Target; }
@@ -166,6 +165,8 @@ private:
   Changes LastChanges;
   std::string Diagnostics;
   std::vector<std::string> Exports;
+  /// The version whose exports are known to be complete.
+  uint64_t ExportsChecked = 0;
   llvm::SmallVector<char, 0> Object;
   bool Generating = false;
 };

@@ -8,17 +8,9 @@ from typing import Any
 
 from mlcompiler_gym.envs.scoring import Baseline
 from mlcompiler_gym.envs.setup import Setup
-from mlcompiler_gym.measuring import OBJECTIVES, measure
+from mlcompiler_gym.measuring import measure, split_objectives
 from mlcompiler_gym.programs import Program
 from mlcompiler_gym.service import Session
-
-
-def split(names: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Names of objectives that the service measures, and of those that runs do."""
-    return (
-        [name for name in names if name not in OBJECTIVES],
-        [name for name in names if name in OBJECTIVES],
-    )
 
 
 def measure_now(
@@ -32,7 +24,7 @@ def measure_now(
         session: Where.
         names: Objectives of either kind.
     """
-    static, measured = split(names)
+    static, measured = split_objectives(names)
     values = session.measure(static) if static else {}
     if measured:
         builds = {"": session.emit("object")}

@@ -13,7 +13,7 @@ from mlcompiler_gym.envs.config import CompileConfig
 from mlcompiler_gym.envs.observer import Observer
 from mlcompiler_gym.envs.scoring import Scoring
 from mlcompiler_gym.envs.step_reward import StepReward
-from mlcompiler_gym.measuring import OBJECTIVES, Measuring
+from mlcompiler_gym.measuring import OBJECTIVES, Measuring, split_objectives
 from mlcompiler_gym.programs import ProgramsLike, ProgramSource, load_programs
 from mlcompiler_gym.service import Service, find_service
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
@@ -101,7 +101,7 @@ def make_setup(
         spec.default_objective if objective is None else objective,
         [*(o.name for o in description.objectives), *OBJECTIVES],
     )
-    measured = tuple(name for name in scoring.weights if name in OBJECTIVES)
+    static, measured = split_objectives(scoring.weights)
     if measured and (step_reward is not None or function is not None):
         raise ValueError(
             f"{measured[0]} is measured by running the whole program at the end of "
@@ -127,7 +127,7 @@ def make_setup(
         cpu=cpu or "",
         function="" if function is None or function == "each" else function,
         options=dict(options),
-        objectives=tuple(name for name in scoring.weights if name not in OBJECTIVES),
+        objectives=static,
         measured=measured,
         observations=_check_observations(observations),
         baseline_pipeline=baseline_pipeline,

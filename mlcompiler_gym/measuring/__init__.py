@@ -7,7 +7,12 @@ What runs a program is loaded when it is first used.
 from typing import TYPE_CHECKING, Any
 
 from mlcompiler_gym.measuring.errors import CountersError, MeasureError
-from mlcompiler_gym.measuring.settings import OBJECTIVES, Measuring, check_runnable
+from mlcompiler_gym.measuring.settings import (
+    OBJECTIVES,
+    Measuring,
+    check_runnable,
+    split_objectives,
+)
 
 if TYPE_CHECKING:
     from mlcompiler_gym.measuring.runs import Sample, measure
@@ -20,6 +25,7 @@ __all__ = [
     "Sample",
     "check_runnable",
     "measure",
+    "split_objectives",
 ]
 
 

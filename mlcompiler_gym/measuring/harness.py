@@ -53,20 +53,26 @@ def link_measured(object_code: bytes, executable: Path, *, counts: bool) -> None
         MachineError: It is for another machine.
     """
     harness = executable.with_name(executable.name + "-harness.o")
-    harness.write_bytes(_compile(counts))
+    harness.write_bytes(_compile_harness(counts))
     link(object_code, executable, [harness])
 
 
 @functools.cache
-def _compile(counts: bool) -> bytes:
+def _compile_harness(counts: bool) -> bytes:
     flags = [f'-DHARNESS_MARK="{_c_string(_MARK)}"']
     if counts:
         flags.append("-DHARNESS_COUNTS")
+    return _compile_c(_SOURCE.read_text(), flags)
+
+
+def _compile_c(source: str, flags: Sequence[str] = ()) -> bytes:
     with tempfile.TemporaryDirectory(prefix="mlcompiler-gym-") as folder:
-        made = Path(folder) / "harness.o"
+        made = Path(folder) / "made.o"
         command = [find_linker(), "-O2", "-fPIC", *flags, "-x", "c", "-c"]
-        command += [str(_SOURCE), "-o", str(made)]
-        done = subprocess.run(command, capture_output=True, check=False)
+        command += ["-", "-o", str(made)]
+        done = subprocess.run(
+            command, input=source.encode(), capture_output=True, check=False
+        )
         if done.returncode:
             raise LinkError(
                 "what measures a program's runs does not compile (Debian: "
@@ -130,13 +136,8 @@ def counter_error() -> str:
         LinkError: There is no compiler to find that out with.
     """
     with tempfile.TemporaryDirectory(prefix="mlcompiler-gym-") as folder:
-        source, program = Path(folder) / "probe.c", Path(folder) / "probe"
-        source.write_text("int main(void) { return 0; }\n")
-        made = source.with_suffix(".o")
-        command = [find_linker(), "-fPIC", "-c", str(source), "-o", str(made)]
-        done = subprocess.run(command, capture_output=True, check=False)
-        if done.returncode:
-            raise LinkError(done.stderr.decode(errors="replace"))
-        link_measured(made.read_bytes(), program, counts=True)
+        program = Path(folder) / "probe"
+        code = _compile_c("int main(void) { return 0; }\n")
+        link_measured(code, program, counts=True)
         found = read(program, (), Limits()).instructions
     return os.strerror(-found) if found < 0 else ""

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -45,6 +46,17 @@ class Measuring:
             raise ValueError(
                 f"counter is 'auto', 'hardware' or 'valgrind', not {self.counter!r}"
             )
+
+
+def split_objectives(
+    names: Iterable[str],
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names of objectives that the service measures, and of those that runs do."""
+    every = tuple(names)
+    return (
+        tuple(name for name in every if name not in OBJECTIVES),
+        tuple(name for name in every if name in OBJECTIVES),
+    )
 
 
 def check_runnable(program: Program) -> None:

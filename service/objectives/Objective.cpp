@@ -18,10 +18,8 @@ Error Measurements::measure(
     google::protobuf::RepeatedPtrField<proto::Measurement> &Out) {
   if (Names.empty())
     return Error::success();
-  if (Checked != C.version())
-    if (Error E = C.checkExports("the pipeline", proto::FAILED_PRECONDITION))
-      return E;
-  Checked = C.version();
+  if (Error E = C.checkExports("the pipeline", proto::FAILED_PRECONDITION))
+    return E;
   for (const std::string &Name : Names) {
     auto Value = measure(C, Name);
     if (!Value)

@@ -50,8 +50,6 @@ private:
     double Value = 0;
   };
   llvm::StringMap<Known> Values;
-  /// The module whose exports are known to be complete.
-  uint64_t Checked = 0;
 };
 
 /// Whether all of \p Names are sums over functions.
