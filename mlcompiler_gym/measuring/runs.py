@@ -93,10 +93,22 @@ def measure(
         if timed:
             for label, values in runs.timed(builds, "instructions" in timed).items():
                 found[label].update((name, Sample(values[name])) for name in timed)
+            _check_clocks(found, timed)
         if by_valgrind:
             for label, count in runs.counted(builds).items():
                 found[label]["instructions"] = Sample((count,))
     return found
+
+
+def _check_clocks(found: Mapping[str, Mapping[str, Sample]], names: list[str]) -> None:
+    for name in names:
+        if any(samples[name].median == 0 for samples in found.values()):
+            raise MeasureError(
+                f"the kernel says that these runs took no {name}: they are too short "
+                "for its clock (a virtual machine may take what the host has stolen "
+                "off the processor time of milliseconds); take wall_time, or larger "
+                "inputs"
+            )
 
 
 def _counts_by_valgrind(how: Measuring) -> bool:
