@@ -12,6 +12,7 @@ to compute the same as the unoptimised one.
 import argparse
 import json
 import math
+import subprocess
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
@@ -24,9 +25,9 @@ from rich.table import Table
 
 import mlcompiler_gym
 from mlcompiler_gym import PassOrderingEnv, ProgramError, load_programs, replay
-from mlcompiler_gym.policies import greedy_search, random_search
+from mlcompiler_gym.policies import greedy_search, local_search, random_search
 
-#: The first of them is LLVM's own pipeline: a search may go on from there.
+#: LLVM's own pipeline: a search may go on from there.
 OZ = "default<Oz>"
 Row = dict[str, Any]
 
@@ -46,18 +47,54 @@ def make(program: str, objective: str, actions: list[str] | str) -> PassOrdering
 
 
 def action_names(name: str) -> list[str]:
-    env = make("kernels", "ir_instructions", name)
-    return list(env.setup.actions.meanings)
+    return make("kernels", "ir_instructions", name).action_names
+
+
+def split(pipeline: str) -> list[str]:
+    """The parts of a pipeline between its outermost commas."""
+    parts, depth = [""], 0
+    for letter in pipeline:
+        depth += (letter in "(<") - (letter in ")>")
+        if letter == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return parts
+
+
+def passes_of(level: str) -> list[str]:
+    """LLVM's own pipeline, pass by pass where functions are worked on one by one."""
+    command = ["opt-22", f"-passes={level}", "-print-pipeline-passes"]
+    printed = subprocess.run(
+        [*command, "-disable-output"],
+        input="",
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.strip()
+    found = []
+    for part in split(printed):
+        if part.startswith("function"):
+            inner = part[part.index("(") + 1 : -1]
+            found += [f"function({each})" for each in split(inner)]
+        elif part != "verify":
+            found.append(part)
+    return found
 
 
 def search(
     program: str, objective: str, method: str, actions: str, seconds: float, seed: int
 ) -> Row:
     """One program's row of the table."""
-    env = make(program, objective, [OZ, *action_names(actions)])
+    passes = passes_of(OZ)
+    names = list(dict.fromkeys([OZ, *action_names(actions), *passes]))
+    env = make(program, objective, names)
     try:
         if method == "random":
             found = random_search(env, seconds=seconds, seed=seed)
+        elif method == "local":
+            start = [names.index(each) for each in passes]
+            found = local_search(env, seconds=seconds, seed=seed, start=start)
         else:
             # One half from the unoptimised program, one behind -Oz.
             found = greedy_search(env, seconds=seconds / 2, seed=seed)
@@ -115,7 +152,9 @@ def main() -> None:
     parser.add_argument("--programs", default="kernels:test", help="a set or program")
     parser.add_argument("--limit", type=int, help="only the first so many of them")
     parser.add_argument("--objective", default="ir_instructions")
-    parser.add_argument("--method", choices=("greedy", "random"), default="greedy")
+    parser.add_argument(
+        "--method", choices=("local", "greedy", "random"), default="local"
+    )
     parser.add_argument("--actions", default="llvm22", help="a set of actions")
     parser.add_argument("--seconds", type=float, default=60.0, help="for each program")
     parser.add_argument("--jobs", type=int, default=2, help="programs at a time")

@@ -9,7 +9,12 @@ import pytest
 
 import mlcompiler_gym  # noqa: F401
 from mlcompiler_gym import PassOrderingEnv, replay
-from mlcompiler_gym.policies import SearchResult, greedy_search, random_search
+from mlcompiler_gym.policies import (
+    SearchResult,
+    greedy_search,
+    local_search,
+    random_search,
+)
 
 
 def make(**settings: Any) -> PassOrderingEnv:
@@ -55,6 +60,23 @@ def test_a_search_may_begin_behind_given_actions() -> None:
     assert found.values["ir_instructions"] <= env.baseline["ir_instructions"]
 
 
+def test_local_search_changes_what_it_is_given() -> None:
+    names = ["default<Oz>", "sroa", "dce", "instcombine<no-verify-fixpoint>", "mem2reg"]
+    env = make(actions=names)
+    env.reset()
+    oz = env.baseline["ir_instructions"]
+    found = local_search(env, seconds=3, seed=0, start=[1, 2, 0])
+    assert found.values["ir_instructions"] <= oz
+    assert found.tried > 100
+    check_replays(env, found)
+    # From nothing, too, and with steps that the module does not survive.
+    env = make(actions=["trigger-crash-function", *names[1:]])
+    found = local_search(env, seconds=2, seed=0)
+    assert found.actions
+    assert 0 not in found.actions
+    check_replays(env, found)
+
+
 def test_actions_that_crash_the_compiler_are_passed_over() -> None:
     env = make(actions=["trigger-crash-function", "sroa", "instcombine"])
     found = greedy_search(env, seconds=2, seed=0)
@@ -62,7 +84,7 @@ def test_actions_that_crash_the_compiler_are_passed_over() -> None:
     assert 0 not in found.actions
 
 
-@pytest.mark.parametrize("search", [greedy_search, random_search])
+@pytest.mark.parametrize("search", [greedy_search, local_search, random_search])
 def test_no_action_is_taken_twice_where_that_is_illegal(
     search: Callable[..., SearchResult],
 ) -> None:

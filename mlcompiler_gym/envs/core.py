@@ -8,7 +8,7 @@ import dataclasses
 import os
 from collections.abc import Sequence
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import gymnasium
 import numpy as np
@@ -170,7 +170,7 @@ class CompilerEnv(gymnasium.Env[Any, Any]):
             raise ValueError("to render, make the environment with render_mode='ansi'")
         return render_text(self._running("render"))
 
-    def fork(self) -> CompilerEnv:
+    def fork(self) -> Self:
         """A second environment, stopped at the very same decision.
 
         The two are independent from then on. A fork costs about a millisecond

@@ -8,6 +8,7 @@ from mlcompiler_gym.policies.baselines import (
     random_legal,
 )
 from mlcompiler_gym.policies.exhaustive import Found, exhaustive_search
+from mlcompiler_gym.policies.local_search import local_search
 from mlcompiler_gym.policies.loops import always_distribute, never_distribute
 from mlcompiler_gym.policies.play import Played, play
 from mlcompiler_gym.policies.search import SearchResult, greedy_search, random_search
@@ -22,6 +23,7 @@ __all__ = [
     "exhaustive_search",
     "greedy_search",
     "heuristic",
+    "local_search",
     "never_distribute",
     "play",
     "random_legal",

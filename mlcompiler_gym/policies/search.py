@@ -35,7 +35,7 @@ class SearchResult:
     tried: int = 0
 
 
-class _Search:
+class Search:
     """What is shared by searches: time, randomness, and the best so far."""
 
     def __init__(
@@ -51,9 +51,11 @@ class _Search:
 
     @property
     def over(self) -> bool:
+        """Whether the time is up."""
         return monotonic() >= self._until
 
     def value(self, info: dict[str, Any]) -> float:
+        """What is minimised, where a step has led to."""
         values: dict[str, float] = info["objective"]
         return sum(
             weight * values[name] / (self._initial[name] or 1.0)
@@ -77,6 +79,7 @@ class _Search:
         return None if "error" in info else info
 
     def legal(self, env: CompilerEnv) -> list[int]:
+        """Actions that may be taken now."""
         return [int(action) for action in np.flatnonzero(env.action_masks())]
 
 
@@ -98,7 +101,7 @@ def random_search(
         options: For ``reset``.
     """
     _, info = env.reset(seed=seed, options=options)
-    search = _Search(env, info, seconds, seed)
+    search = Search(env, info, seconds, seed)
     while not search.over:
         with env.fork() as twin:
             for _ in range(length):
@@ -133,7 +136,7 @@ def greedy_search(
         options: For ``reset``.
     """
     _, info = env.reset(seed=seed, options=options)
-    search = _Search(env, info, seconds, seed)
+    search = Search(env, info, seconds, seed)
     for action in first:
         step = search.take(env, action)
         if step is None:
@@ -152,7 +155,7 @@ def greedy_search(
 
 
 def _follow(
-    search: _Search, env: CompilerEnv, actions: Sequence[int], info: dict[str, Any]
+    search: Search, env: CompilerEnv, actions: Sequence[int], info: dict[str, Any]
 ) -> dict[str, Any] | None:
     """Take known actions, and a random one if there are any."""
     for action in actions:
@@ -165,7 +168,7 @@ def _follow(
     return info
 
 
-def _climb(search: _Search, env: CompilerEnv, info: dict[str, Any]) -> None:
+def _climb(search: Search, env: CompilerEnv, info: dict[str, Any]) -> None:
     value = search.value(info)
     idle = 0
     while not search.over and idle < _PATIENCE:
@@ -189,9 +192,7 @@ def _climb(search: _Search, env: CompilerEnv, info: dict[str, Any]) -> None:
         value = search.value(taken)
 
 
-def _children(
-    search: _Search, env: CompilerEnv
-) -> Iterator[tuple[int, dict[str, Any]]]:
+def _children(search: Search, env: CompilerEnv) -> Iterator[tuple[int, dict[str, Any]]]:
     """What each action leads to, in random order, as long as there is time."""
     for action in search.rng.permutation(search.legal(env)):
         if search.over:

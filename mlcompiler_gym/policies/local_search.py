@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Local search over whole pass orderings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from mlcompiler_gym.envs.pass_ordering import PassOrderingEnv
+from mlcompiler_gym.policies.search import Search, SearchResult
+
+#: Actions between two modules that are kept to go on from.
+_STRIDE = 8
+#: Probabilities that a change inserts, removes, replaces or moves an action.
+_KINDS = (0.4, 0.3, 0.15, 0.15)
+#: Actions that are removed at once, at most.
+_REMOVED = 4
+
+
+def local_search(
+    env: PassOrderingEnv,
+    *,
+    seconds: float,
+    seed: int | None = None,
+    start: Sequence[int] = (),
+    options: dict[str, Any] | None = None,
+) -> SearchResult:
+    """Change a sequence at random, and keep what is not worse.
+
+    A change inserts, removes, replaces or moves actions anywhere in the sequence,
+    those of ``start`` included. What is as good is kept, too: the sequence wanders
+    where nothing is better nearby. Behind each change everything is run again, in
+    one request, from the nearest fork in front of it.
+
+    Args:
+        env: A pass-ordering environment. It is reset.
+        seconds: Wall-clock time to search for.
+        seed: Of the search and of ``reset``.
+        start: What to begin with: the passes of ``-Oz``, say.
+        options: For ``reset``.
+    """
+    _, info = env.reset(seed=seed, options=options)
+    search = Search(env, info, seconds, seed)
+    forks = _Forks(search, env.fork())
+    try:
+        value = search.value(info)
+        current: list[int] = []
+        if start and (reached := forks.evaluate(list(start), 0)) is not None:
+            current, value = list(start), reached
+            forks.adopt(current, 0)
+        while not search.over:
+            changed, at = _change(search.rng, current, len(env.action_names))
+            if not forks.repeats and len(set(changed)) < len(changed):
+                continue
+            reached = forks.evaluate(changed, at)
+            if reached is not None and reached <= value:
+                current, value = changed, reached
+                forks.adopt(current, at)
+    finally:
+        forks.close()
+    return search.best
+
+
+def _change(
+    rng: np.random.Generator, actions: Sequence[int], count: int
+) -> tuple[list[int], int]:
+    """Another sequence, and how much of its beginning is the same."""
+    changed, same = list(actions), len(actions)
+    for _ in range(int(rng.geometric(0.7))):
+        kind = int(rng.choice(len(_KINDS), p=_KINDS)) if changed else 0
+        at = int(rng.integers(len(changed) + (kind == 0)))
+        same = min(same, at)
+        if kind == 0:
+            changed.insert(at, int(rng.integers(count)))
+        elif kind == 1:
+            del changed[at : at + int(rng.integers(1, _REMOVED + 1))]
+        elif kind == 2:
+            changed[at] = int(rng.integers(count))
+        else:
+            moved = changed.pop(at)
+            to = int(rng.integers(len(changed) + 1))
+            changed.insert(to, moved)
+            same = min(same, to)
+    return changed, same
+
+
+class _Forks:
+    """The module at several places of the sequence that is kept."""
+
+    def __init__(self, search: Search, root: PassOrderingEnv) -> None:
+        self._search = search
+        self._at = {0: root}
+        self._actions: list[int] = []
+        #: Whether an action may be taken twice.
+        self.repeats = bool(root.setup.config.options.get("repeats", "true") == "true")
+
+    def evaluate(self, actions: Sequence[int], same: int) -> float | None:
+        """The value of a sequence that begins as the one that is kept.
+
+        None if the compiler does not survive it.
+        """
+        place = self._place(same)
+        with self._at[place].fork() as twin:
+            info = self._run(twin, actions[place:])
+            if info is None:
+                return None
+            self._search.better(twin, info)
+            return self._search.value(info)
+
+    def adopt(self, actions: Sequence[int], same: int) -> None:
+        """Keep another sequence, whose beginning is the same."""
+        self._actions = list(actions)
+        for place in [place for place in self._at if place > same]:
+            self._at.pop(place).close()
+
+    def close(self) -> None:
+        for env in self._at.values():
+            env.close()
+
+    def _place(self, same: int) -> int:
+        """Where to go on from, for a sequence of which so much is the same."""
+        nearest = max(place for place in self._at if place <= same)
+        wanted = same // _STRIDE * _STRIDE
+        if wanted <= nearest:
+            return nearest
+        twin = self._at[nearest].fork()
+        if self._run(twin, self._actions[nearest:wanted]) is None:
+            twin.close()
+            return nearest
+        self._at[wanted] = twin
+        return wanted
+
+    def _run(
+        self, env: PassOrderingEnv, actions: Sequence[int]
+    ) -> dict[str, Any] | None:
+        self._search.best.tried += len(actions)
+        info = env.multistep(actions)[4]
+        return None if "error" in info else info
