@@ -6,6 +6,7 @@ from collections import Counter
 
 import pytest
 from regalloc import (
+    AARCH64,
     EVICTION,
     IDS,
     PRIORITY,
@@ -32,10 +33,15 @@ TASKS = {EVICTION: "regalloc_eviction", PRIORITY: "regalloc_priority"}
 
 
 def compiled(
-    service: Service, program: Program, task: str, target: str, function: str = ""
+    service: Service,
+    program: Program,
+    task: str,
+    target: str,
+    function: str = "",
+    pipeline: str = "",
 ) -> tuple[list[Decision], str, str]:
     """Decisions of a compile that answers by what it sees; its assembly and IR."""
-    request = opening(task, target_triple=target, function=function)
+    request = opening(task, target_triple=target, function=function, pipeline=pipeline)
     session = service.open(request, program)
     try:
         decisions = answer_all(session, by_features(task))
@@ -113,6 +119,24 @@ def test_every_function_of_every_kernel(
     service: LocalService, name: str, env_id: str, target: str
 ) -> None:
     check_functions(service, kernel(name, target), TASKS[env_id], target)
+
+
+@pytest.mark.parametrize("env_id", IDS)
+def test_passes_over_all_functions_change_no_decision(
+    service: LocalService, env_id: str
+) -> None:
+    """AArch64's outliner sees one function or all; merged globals are the module's."""
+    task, pipeline, seen = TASKS[env_id], "default<Oz>", ""
+    for name in ("lz", "regex", "hashes"):
+        source = load_programs(f"kernels/{name}", target=AARCH64, level="Oz")
+        program = source.named(f"kernels/{name}")
+        found, assembly, _ = compiled(service, program, task, AARCH64, "", pipeline)
+        seen += assembly
+        for function in list(dict.fromkeys(each.function for each in found))[:3]:
+            alone = compiled(service, program, task, AARCH64, function, pipeline)[0]
+            assert alone == [each for each in found if each.function == function]
+    assert "OUTLINED_FUNCTION_0:" in seen
+    assert "_MergedGlobals" in seen
 
 
 #: What refers to a function that is left out, each in a way of its own.
