@@ -8,6 +8,7 @@ sums are what the machine has to have. Steps a second: each client is a process 
 connection and an environment of its own, which sends requests that answer no decision
 (everything but the compiler) for a few seconds. Recovery: from ``kill -9`` until the
 next step of an environment is answered, `reset` included where the episode is lost.
+``LOAD_PLOT=load.png`` draws the first two.
 """
 
 from __future__ import annotations
@@ -105,7 +106,9 @@ def _environment(service: GrpcService) -> Any:
     ).unwrapped
 
 
-def _hold(server: _Server) -> None:
+def _hold(server: _Server) -> dict[int, tuple[float, float]]:
+    """MiB a session at its first decision and after some, by number of sessions."""
+    held = {}
     service = GrpcService(server.url)
     for count in SESSIONS:
         envs: Any = gymnasium.make_vec(
@@ -121,9 +124,10 @@ def _hold(server: _Server) -> None:
         nursery = server.nursery().pid
         # Parked ones are the nursery's too.
         others = {p.pid for p in server.nursery().children(recursive=True)} - set(pids)
+        first = _pss(*pids) / count
         print(
             f"{count} sessions at their first decision: PSS "
-            f"{_pss(*pids) / count:.2f} MiB each; nursery and {len(others)} parked "
+            f"{first:.2f} MiB each; nursery and {len(others)} parked "
             f"{_pss(nursery, *others):.1f} MiB, server "
             f"{_pss(server.process.pid):.0f} MiB, {server.process.num_fds()} "
             f"descriptors; reset of all from parked {reset:.3f} s",
@@ -132,13 +136,15 @@ def _hold(server: _Server) -> None:
         for _ in range(DECISIONS):
             envs.step(np.zeros(count, np.int64))
         assert pids == [session.opened.pid for session in envs.sessions]
+        held[count] = first, _pss(*pids) / count
         print(
             f"{count} sessions after {DECISIONS} decisions: PSS "
-            f"{_pss(*pids) / count:.2f} MiB each",
+            f"{held[count][1]:.2f} MiB each",
             flush=True,
         )
         envs.close()
     service.close()
+    return held
 
 
 def _client(url: str, barrier: Any, end: Any, counts: Any) -> None:
@@ -159,7 +165,9 @@ def _client(url: str, barrier: Any, end: Any, counts: Any) -> None:
     service.close()
 
 
-def _step(server: _Server) -> None:
+def _step(server: _Server) -> dict[int, float]:
+    """Steps a second of all clients together, by their number."""
+    rates = {}
     context = multiprocessing.get_context("spawn")
     for number in CLIENTS:
         barrier, counts = context.Barrier(number + 1), context.Queue()
@@ -178,11 +186,35 @@ def _step(server: _Server) -> None:
         done = sorted(counts.get(timeout=300) for _ in clients)
         for client in clients:
             client.join()
+        rates[number] = sum(done) / SECONDS
         print(
-            f"{number} clients: {sum(done) / SECONDS:.0f} steps/s (slowest client "
+            f"{number} clients: {rates[number]:.0f} steps/s (slowest client "
             f"{done[0] / SECONDS:.0f}, fastest {done[-1] / SECONDS:.0f})",
             flush=True,
         )
+    return rates
+
+
+def _plot(
+    held: dict[int, tuple[float, float]], rates: dict[int, float], path: str
+) -> None:
+    import matplotlib as mpl
+
+    mpl.use("Agg")  # it writes a file, and needs no display
+    import matplotlib.pyplot as plt
+
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.5), layout="tight")
+    first, later = zip(*held.values(), strict=True)
+    left.loglog(list(held), first, "o-", label="at the first decision")
+    left.loglog(list(held), later, "o-", label=f"after {DECISIONS} decisions")
+    left.set(xlabel="sessions held", ylabel="PSS of each, MiB")
+    left.legend()
+    right.semilogx(list(rates), list(rates.values()), "o-")
+    right.set(xlabel="clients", ylabel="steps a second, together", ylim=(0, None))
+    for axis, numbers in ((left, held), (right, rates)):
+        axis.set_xticks(list(numbers), map(str, numbers))
+        axis.minorticks_off()
+    figure.savefig(path, dpi=150)
 
 
 def _recover(server: _Server) -> None:
@@ -246,8 +278,10 @@ def run() -> None:
     with tempfile.TemporaryDirectory() as folder:
         server = _Server(Path(folder))
         try:
-            _hold(server)
-            _step(server)
+            held = _hold(server)
+            rates = _step(server)
+            if path := os.environ.get("LOAD_PLOT"):
+                _plot(held, rates, path)
             _recover(server)
         finally:
             server.stop()

@@ -94,7 +94,7 @@ class _Forks:
         self._at = {0: root}
         self._actions: list[int] = []
         #: Whether an action may be taken twice.
-        self.repeats = bool(root.setup.config.options.get("repeats", "true") == "true")
+        self.repeats = root.setup.config.options["repeats"] == "true"
 
     def evaluate(self, actions: Sequence[int], same: int) -> float | None:
         """The value of a sequence that begins as the one that is kept.
