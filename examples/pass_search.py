@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
+import matplotlib as mpl
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.progress import Progress
@@ -26,6 +27,9 @@ from rich.table import Table
 import mlcompiler_gym
 from mlcompiler_gym import PassOrderingEnv, ProgramError, load_programs, replay
 from mlcompiler_gym.policies import greedy_search, local_search, random_search
+
+mpl.use("Agg")  # it writes a file, and needs no display
+import matplotlib.pyplot as plt
 
 #: LLVM's own pipeline: a search may go on from there.
 OZ = "default<Oz>"
@@ -147,10 +151,24 @@ def show(rows: list[Row], console: Console) -> None:
         )
 
 
+def save_plot(rows: list[Row], path: Path) -> None:
+    """What each program gains, the most first."""
+    gains = {r["program"]: 100 * (1 - r["value"] / r["Oz"]) for r in rows}
+    names = sorted(gains, key=gains.__getitem__)
+    figure, axis = plt.subplots(figsize=(7, 1 + 0.18 * len(names)), layout="tight")
+    axis.barh(names, [gains[name] for name in names])
+    axis.tick_params(axis="y", labelsize=7)
+    axis.margins(y=0.01)
+    axis.set_xlabel(f"{rows[0]['objective']}: gain over -Oz, %")
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--programs", default="kernels:test", help="a set or program")
-    parser.add_argument("--limit", type=int, help="only the first so many of them")
+    parser.add_argument("--every", type=int, default=1, help="1 in so many of them")
+    parser.add_argument("--limit", type=int, help="only the first so many of those")
     parser.add_argument("--objective", default="ir_instructions")
     parser.add_argument(
         "--method", choices=("local", "greedy", "random"), default="local"
@@ -162,7 +180,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path("search.jsonl"))
     args = parser.parse_args()
 
-    names = list(load_programs(args.programs).names)[: args.limit]
+    names = list(load_programs(args.programs).names)[:: args.every][: args.limit]
     settings = (args.objective, args.method, args.actions, args.seconds, args.seed)
     rows: list[Row] = []
     if args.output.exists():
@@ -185,7 +203,15 @@ def main() -> None:
                 file.write(json.dumps(rows[-1]) + "\n")
                 file.flush()
                 progress.advance(task)
-    show([row for row in rows if row["program"] in names], console)
+    # Some units are tables: there is nothing to be won from nothing.
+    found = [row for row in rows if row["program"] in names and row["Oz"]]
+    if not found:
+        console.print("no program of which -Oz leaves anything")
+        return
+    show(found, console)
+    picture = args.output.with_suffix(".png")
+    save_plot(found, picture)
+    console.print(f"wrote {args.output} and {picture}")
 
 
 if __name__ == "__main__":
