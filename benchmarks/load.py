@@ -210,7 +210,8 @@ def _plot(
     left.set(xlabel="sessions held", ylabel="PSS of each, MiB")
     left.legend()
     right.semilogx(list(rates), list(rates.values()), "o-")
-    right.set(xlabel="clients", ylabel="steps a second, together", ylim=(0, None))
+    right.set(xlabel="clients", ylabel="steps a second, together")
+    right.set_ylim(0, 1.1 * max(rates.values()))
     for axis, numbers in ((left, held), (right, rates)):
         axis.set_xticks(list(numbers), map(str, numbers))
         axis.minorticks_off()
