@@ -45,19 +45,18 @@ def local_search(
     search = Search(env, info, seconds, seed)
     forks = _Forks(search, env.fork())
     try:
-        value = search.value(info)
-        current: list[int] = []
-        if start and (reached := forks.evaluate(list(start), 0)) is not None:
-            current, value = list(start), reached
-            forks.adopt(current, 0)
+        value, count = search.value(info), len(env.action_names)
+        if start and (reached := forks.evaluate(start, 0)) is not None:
+            value = reached
+            forks.adopt(start, 0)
         while not search.over:
-            changed, at = _change(search.rng, current, len(env.action_names))
+            changed, at = _change(search.rng, forks.actions, count)
             if not forks.repeats and len(set(changed)) < len(changed):
                 continue
             reached = forks.evaluate(changed, at)
             if reached is not None and reached <= value:
-                current, value = changed, reached
-                forks.adopt(current, at)
+                value = reached
+                forks.adopt(changed, at)
     finally:
         forks.close()
     return search.best
@@ -92,7 +91,8 @@ class _Forks:
     def __init__(self, search: Search, root: PassOrderingEnv) -> None:
         self._search = search
         self._at = {0: root}
-        self._actions: list[int] = []
+        #: The sequence that is kept.
+        self.actions: Sequence[int] = ()
         #: Whether an action may be taken twice.
         self.repeats = root.setup.config.options["repeats"] == "true"
 
@@ -103,7 +103,7 @@ class _Forks:
         """
         place = self._place(same)
         with self._at[place].fork() as twin:
-            info = self._run(twin, actions[place:])
+            info = self._search.take_all(twin, actions[place:])
             if info is None:
                 return None
             self._search.better(twin, info)
@@ -111,7 +111,7 @@ class _Forks:
 
     def adopt(self, actions: Sequence[int], same: int) -> None:
         """Keep another sequence, whose beginning is the same."""
-        self._actions = list(actions)
+        self.actions = actions
         for place in [place for place in self._at if place > same]:
             self._at.pop(place).close()
 
@@ -126,15 +126,8 @@ class _Forks:
         if wanted <= nearest:
             return nearest
         twin = self._at[nearest].fork()
-        if self._run(twin, self._actions[nearest:wanted]) is None:
+        if self._search.take_all(twin, self.actions[nearest:wanted]) is None:
             twin.close()
             return nearest
         self._at[wanted] = twin
         return wanted
-
-    def _run(
-        self, env: PassOrderingEnv, actions: Sequence[int]
-    ) -> dict[str, Any] | None:
-        self._search.best.tried += len(actions)
-        info = env.multistep(actions)[4]
-        return None if "error" in info else info

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 
 from mlcompiler_gym.envs.core import CompilerEnv
+from mlcompiler_gym.envs.episode import StepResult
+from mlcompiler_gym.envs.pass_ordering import PassOrderingEnv
 
 #: Actions that change nothing for the better and are taken all the same, to see
 #: what they make possible.
@@ -74,8 +76,17 @@ class Search:
 
     def take(self, env: CompilerEnv, action: int) -> dict[str, Any] | None:
         """The info of a step; None if the compiler did not survive it."""
-        self.best.tried += 1
-        info = env.step(action)[4]
+        return self._survived(1, env.step(action))
+
+    def take_all(
+        self, env: PassOrderingEnv, actions: Sequence[int]
+    ) -> dict[str, Any] | None:
+        """The same of several actions, in one request."""
+        return self._survived(len(actions), env.multistep(actions))
+
+    def _survived(self, tried: int, result: StepResult) -> dict[str, Any] | None:
+        self.best.tried += tried
+        info = result[4]
         return None if "error" in info else info
 
     def legal(self, env: CompilerEnv) -> list[int]:
