@@ -10,6 +10,7 @@ to compute the same as the unoptimised one.
 """
 
 import argparse
+import functools
 import json
 import math
 import subprocess
@@ -50,6 +51,7 @@ def make(program: str, objective: str, actions: list[str] | str) -> PassOrdering
     return env
 
 
+@functools.cache
 def action_names(name: str) -> list[str]:
     return make("kernels", "ir_instructions", name).action_names
 
@@ -66,6 +68,7 @@ def split(pipeline: str) -> list[str]:
     return parts
 
 
+@functools.cache
 def passes_of(level: str) -> list[str]:
     """LLVM's own pipeline, pass by pass where functions are worked on one by one."""
     command = ["opt-22", f"-passes={level}", "-print-pipeline-passes"]

@@ -18,7 +18,6 @@ from mlcompiler_gym.measuring import (
     measure,
     valgrind,
 )
-from mlcompiler_gym.measuring.harness import counter_error
 from mlcompiler_gym.policies import always_distribute, never_distribute, play
 from mlcompiler_gym.validation import Limits, reference_object
 
@@ -105,7 +104,7 @@ def test_the_processors_counter_or_a_clear_error(
     program = program_of(inputs=("100000",))
     code = reference_object(program)
     how = Measuring(repeats=1, counter="hardware")
-    if not counter_error():
+    if not harness.counter_error():
         found = measure(program, {"": code}, ["instructions"], how)
         assert found[""]["instructions"].median > 300000
         return

@@ -92,8 +92,8 @@ def check_functions(
     return compared
 
 
-def kernel(name: str, target: str) -> Program:
-    source = load_programs(f"kernels/{name}", target=target, level="O2")
+def kernel(name: str, target: str, level: str = "O2") -> Program:
+    source = load_programs(f"kernels/{name}", target=target, level=level)
     return source.named(f"kernels/{name}")
 
 
@@ -128,8 +128,7 @@ def test_passes_over_all_functions_change_no_decision(
     """AArch64's outliner sees one function or all; merged globals are the module's."""
     task, pipeline, seen = TASKS[env_id], "default<Oz>", ""
     for name in ("lz", "regex", "hashes"):
-        source = load_programs(f"kernels/{name}", target=AARCH64, level="Oz")
-        program = source.named(f"kernels/{name}")
+        program = kernel(name, AARCH64, "Oz")
         found, assembly, _ = compiled(service, program, task, AARCH64, "", pipeline)
         seen += assembly
         for function in list(dict.fromkeys(each.function for each in found))[:3]:
