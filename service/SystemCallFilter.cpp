@@ -19,6 +19,7 @@
 
 #include "Sandbox.h"
 #include "llvm/ADT/ScopeExit.h"
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
@@ -132,15 +133,25 @@ public:
 
   /// The filter as the kernel takes it.
   Error compile(std::vector<sock_filter> &Program) {
-    int File = memfd_create("filter", MFD_CLOEXEC);
-    scope_exit Close([File] { close(File); });
+    // A pipe, since a user's limit on the size of files holds for all others.
+    // The largest filter that the kernel takes fills half of one; not to wait
+    // is for users who have so many that they get smaller ones.
+    int Ends[2];
+    if (pipe2(Ends, O_CLOEXEC | O_NONBLOCK))
+      return createStringError(Twine("seccomp: ") + strerror(errno));
+    scope_exit Close([&Ends] {
+      close(Ends[0]);
+      close(Ends[1]);
+    });
     if (!Failed)
-      Failed = seccomp_export_bpf(Context, File);
+      Failed = seccomp_export_bpf(Context, Ends[1]);
     if (Error E = result())
       return E;
-    Program.resize(lseek(File, 0, SEEK_END) / sizeof(sock_filter));
-    const size_t Bytes = Program.size() * sizeof(sock_filter);
-    if (pread(File, Program.data(), Bytes, 0) != static_cast<ssize_t>(Bytes))
+    Program.resize(BPF_MAXINSNS);
+    ssize_t Bytes =
+        read(Ends[0], Program.data(), Program.size() * sizeof(sock_filter));
+    Program.resize(std::max<ssize_t>(Bytes, 0) / sizeof(sock_filter));
+    if (Program.empty())
       return createStringError("seccomp: a filter cannot be kept");
     return Error::success();
   }

@@ -112,8 +112,10 @@ int main(int argc, char **argv) {
               "the Python package mlcompiler_gym\n";
     return 2;
   }
-  // LLVM warns on stderr, which may be a pipe that nobody reads any more.
+  // LLVM warns on stderr, which may be a pipe that nobody reads any more, or a
+  // file that may not grow.
   signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN);
   fcntl(ControlSocket, F_SETFD, FD_CLOEXEC);
   redirectStandardStreams();
   initializeLLVM();

@@ -6,7 +6,7 @@ import os
 import resource
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -127,8 +127,9 @@ def test_compiling_needs_no_room_on_disk(
 ) -> None:
     # /proc takes no files at all.
     monkeypatch.setenv("TMPDIR", "/proc")
-    with files_of_at_most(0):
-        env = make(programs=small_c, service=None)
+    # Nor does starting the service, which the shared one has done long ago.
+    with files_of_at_most(0), closing(LocalService()) as service:
+        env = make(programs=small_c, service=service)
         env.reset()
         while not env.step(1)[2]:
             pass
