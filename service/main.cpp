@@ -16,6 +16,7 @@
 #include "llvm/Support/raw_ostream.h"
 #include <csignal>
 #include <fcntl.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 using namespace llvm;
@@ -118,6 +119,10 @@ int main(int argc, char **argv) {
   signal(SIGXFSZ, SIG_IGN);
   fcntl(ControlSocket, F_SETFD, FD_CLOEXEC);
   redirectStandardStreams();
+  // A session that outlives the one it was forked from falls to us, whose
+  // children the kernel reaps, and not to process 1: in a container that may be
+  // Python, which would let zombies gather until it may have no more processes.
+  prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
   initializeLLVM();
   readVocabularies(Vocabularies);
   if (Error E = sandbox::enter(SandboxMode)) {

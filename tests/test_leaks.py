@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Nothing is left of sessions: no process, no descriptor, no memory."""
 
+import ctypes
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -180,6 +181,31 @@ def test_a_reset_leaves_one_session(service: LocalService) -> None:
     # The service, the parked session, and this one.
     wait_until(lambda: len(processes_of(pid)) == 3, "the others have ended")
     session.close()
+
+
+@pytest.fixture
+def first_process() -> Iterator[None]:
+    """Orphans are ours, as if we were process 1 of a container."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    subreaper = 36  # PR_SET_CHILD_SUBREAPER of linux/prctl.h
+    assert libc.prctl(subreaper, 1, 0, 0, 0) == 0, os.strerror(ctypes.get_errno())
+    yield
+    libc.prctl(subreaper, 0, 0, 0, 0)
+
+
+@pytest.mark.usefixtures("first_process")
+def test_a_copy_that_outlives_its_original_leaves_no_zombie(
+    service: LocalService,
+) -> None:
+    session = service.open(inlining(), CALLS)
+    copy = session.fork()
+    pids = [process.pid for process in psutil.Process(service.pid).children(True)]
+    assert len(pids) == 2
+    session.close()
+    wait_until(lambda: sum(map(psutil.pid_exists, pids)) == 1, "the original has ended")
+    finish(copy, session.opened.state, lambda _: 0)
+    copy.close()
+    wait_until(lambda: not any(map(psutil.pid_exists, pids)), "the copy is reaped")
 
 
 CLIENT = """
