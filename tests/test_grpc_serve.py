@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import grpc
+import gymnasium
 import psutil
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -127,6 +128,23 @@ def test_sigterm_lets_sessions_come_to_their_end(served: ServerProcess) -> None:
         assert served.wait_for_log("stopped")["sessions_cut_off"] == 0
         idle.close()
     wait_until(lambda: not nursery.is_running(), "the compiler service has ended")
+
+
+def test_sigterm_lets_an_episode_come_to_its_reward(served: ServerProcess) -> None:
+    name = "mlcompiler/Inlining-v0"
+    with closing(gymnasium.make(name, programs=CALLS, service=served.service())) as env:
+        env.reset()
+        served.terminate()
+        served.wait_for_log("draining")
+        terminated = truncated = False
+        while not (terminated or truncated):
+            # What it is rewarded against has not been compiled before.
+            _, reward, terminated, truncated, info = env.step(0)
+        assert (terminated, truncated) == (True, False), info
+        assert reward != 0
+        with fails("RESOURCE_EXHAUSTED", "shut down"):
+            env.reset()
+    assert served.process.wait(timeout=20) == 0
 
 
 def test_a_second_sigterm_ends_sessions_at_once(served: ServerProcess) -> None:
