@@ -9,7 +9,9 @@ fixed policy (the first legal column), compared pair by pair, interleaved:
 * LLVM's interactive mode (`llc`) with a minimal Python host, against `llc` alone.
   The plain compile makes LLVM's own decisions, so that its code differs.
 
-Then episodes a second where an episode is one function.
+Then how long the first reset of each function takes, from the parked module of all of
+them against a service that parks nothing; and episodes a second where an episode is one
+function.
 """
 
 from __future__ import annotations
@@ -27,9 +29,12 @@ import mlcompiler_gym
 from benchmarks.modules import module
 from benchmarks.observation_cost import report
 from benchmarks.stock import interactive_codegen, plain_codegen, write_bitcode
+from mlcompiler_gym import LocalService
 from mlcompiler_gym.envs.choice import functions_with_decisions
 
 PAIRS = 5
+#: Of a module, for first resets.
+FUNCTIONS = 12
 BATCHES = 20
 BATCH = 25
 
@@ -71,6 +76,7 @@ def _one_request(env: mlcompiler_gym.CompilerEnv, actions: bytes) -> float:
 
 def run() -> None:
     _observed()
+    _first_resets()
     _functions()
 
 
@@ -98,6 +104,30 @@ def _observed() -> None:
     print(f"stb_image + stb_truetype, {len(actions) // 8} decisions:")
     report("ours, first legal / same decisions, one request", ours)
     report("stock llc interactive, first legal / plain llc", stock)
+
+
+def _first_resets() -> None:
+    program = module("stb_both")
+    medians = []
+    for options in ([], ["--parked-sessions=0"]):
+        service = LocalService(*options)
+        env = _make(program, service=service)
+        functions = functions_with_decisions(env.setup, env.setup.programs[0])
+        # The first one of all brings the module.
+        env.reset(options={"function": functions[0]})
+        times = []
+        for function in functions[1:FUNCTIONS]:
+            began = perf_counter()
+            env.reset(options={"function": function})
+            times.append(perf_counter() - began)
+        medians.append(statistics.median(times))
+        env.close()
+        service.close()
+    print(
+        f"  first reset of a function of stb_image + stb_truetype: "
+        f"{medians[0] * 1e3:.1f} ms; where the pipeline is run for each "
+        f"{medians[1] * 1e3:.1f} ms"
+    )
 
 
 def _functions() -> None:

@@ -99,6 +99,10 @@ public:
   llvm::Module &module() { return *M; }
   llvm::TargetMachine &target() { return *Target; }
 
+  /// From now on, code is generated for the function called \p Name only; for
+  /// all if that is empty.
+  void generateOnly(llvm::StringRef Name) { OnlyFunction = Name.str(); }
+
   /// The cpu that the client names; may be empty.
   llvm::StringRef cpu() const { return CPU; }
 

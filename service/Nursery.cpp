@@ -9,16 +9,12 @@
 #include "Sandbox.h"
 #include "Session.h"
 #include "objectives/Objective.h"
-#include "llvm/ADT/StringExtras.h"
+#include "tasks/Task.h"
 #include "llvm/Config/llvm-config.h"
 #include "llvm/MC/TargetRegistry.h"
-#include "llvm/Support/Endian.h"
 #include <cerrno>
 #include <csignal>
-#include <cstring>
 #include <poll.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 using namespace llvm;
@@ -49,6 +45,12 @@ void Nursery::run() {
     for (auto It : PolledParked)
       if ((Next++)->revents)
         serveParked(It);
+    // Not before, since to begin a session may end one that was polled.
+    while (!Arrived.empty()) {
+      Waiting W = std::move(Arrived.front());
+      Arrived.pop_front();
+      open(std::move(W.Client), W.Request);
+    }
     for (auto It : PolledClients)
       if ((Next++)->revents && !serveClient(*It))
         Clients.erase(It);
@@ -60,24 +62,18 @@ void Nursery::run() {
 }
 
 void Nursery::acceptClient() {
-  int Socket;
+  SmallVector<int, MaxDescriptors> Sockets;
   std::string Payload;
-  if (!receiveDescriptor(Control, Socket, Payload, 16))
+  if (!receiveDescriptors(Control, Sockets, Payload, 16))
     _exit(0);
-  if (Socket < 0)
+  if (Sockets.empty())
     return;
-  Clients.emplace_back(Socket);
+  Clients.emplace_back(Sockets.front());
+  for (int Extra : ArrayRef(Sockets).drop_front())
+    ::close(Extra);
   // The first request is often there already.
   if (!serveClient(Clients.back()))
     Clients.pop_back();
-}
-
-static proto::Reply notFound(const proto::Open &Open) {
-  return errorReply(proto::NOT_FOUND,
-                    "no program with SHA-256 " +
-                        toHex(Open.program_sha256(), /*LowerCase=*/true) +
-                        " is stored here; upload it, then open again",
-                    /*SessionEnded=*/false);
 }
 
 bool Nursery::serveClient(Channel &Client) {
@@ -123,7 +119,7 @@ bool Nursery::serveClient(Channel &Client) {
         open(std::move(Client), Request);
         return false;
       }
-      Reply = notFound(Request.open());
+      Reply = programNotFound(Request.open());
       break;
     case proto::Request::kClose:
       Reply.mutable_close();
@@ -137,134 +133,6 @@ bool Nursery::serveClient(Channel &Client) {
       return false;
   }
   return true;
-}
-
-void Nursery::open(Channel Client, const proto::Request &Request) {
-  if (!Request.open().park() || !Bounds.Parked) {
-    spawn(std::move(Client), Request, "");
-    return;
-  }
-  // Parsed messages without maps and unknown fields serialise in one way only.
-  std::string Key = Request.open().SerializeAsString();
-  auto Session = llvm::find_if(
-      Parked, [&](const ParkedSession &P) { return P.Key == Key; });
-  if (Session == Parked.end()) {
-    spawn(std::move(Client), Request, Key);
-    return;
-  }
-  Parked.splice(Parked.begin(), Parked, Session);
-  Waiting W{std::move(Client), Request};
-  if (!Session->Ready) {
-    // Only the session's own deadline bounds the wait.
-    if (Request.deadline_ms())
-      spawn(std::move(W.Client), Request, "");
-    else
-      Session->Queue.push_back(std::move(W));
-    return;
-  }
-  if (!handOver(*Session, W)) {
-    drop(Session);
-    spawn(std::move(W.Client), Request, Key);
-  }
-}
-
-bool Nursery::handOver(ParkedSession &Session, Waiting &Client) {
-  std::string Payload(sizeof(uint32_t), '\0');
-  support::endian::write32le(Payload.data(), Client.Request.deadline_ms());
-  return sendDescriptor(Session.Socket, Client.Client.socket(),
-                        Payload + Client.Client.unread());
-}
-
-/// Standard input is the null device.
-static void silence() {
-  dup2(STDIN_FILENO, STDOUT_FILENO);
-  dup2(STDIN_FILENO, STDERR_FILENO);
-  // Then there is no file left that a session might write to.
-  const rlimit Nothing{0, 0};
-  setrlimit(RLIMIT_FSIZE, &Nothing);
-}
-
-void Nursery::spawn(Channel Client, const proto::Request &Request,
-                    const std::string &Key) {
-  const std::string *Program = Programs.find(Request.open().program_sha256());
-  if (!Program) {
-    // It went while the client waited.
-    if (Client.write(notFound(Request.open()), /*Wait=*/false))
-      Clients.push_back(std::move(Client));
-    return;
-  }
-  int Pair[2] = {-1, -1};
-  if (!Key.empty() &&
-      socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, Pair)) {
-    Pair[0] = Pair[1] = -1; // No descriptors left: go without parking.
-  }
-  pid_t Pid = fork();
-  if (Pid == 0) {
-    // Nothing of other clients may stay open here: a client must see the end
-    // of its stream when its own session ends.
-    ::close(Control);
-    for (ParkedSession &P : Parked)
-      ::close(P.Socket);
-    Parked.clear();
-    Clients.clear();
-    Orphans.clear();
-    if (Pair[0] >= 0)
-      ::close(Pair[0]);
-    if (Bounds.Quiet)
-      silence();
-    Session(std::move(Client), Pair[1]).run(Request, *Program);
-  }
-  if (Pair[1] >= 0)
-    ::close(Pair[1]);
-  if (Pid < 0) {
-    if (Pair[0] >= 0)
-      ::close(Pair[0]);
-    Client.write(
-        errorReply(proto::RESOURCE_EXHAUSTED,
-                   std::string("no process could be made for the session: ") +
-                       strerror(errno),
-                   /*SessionEnded=*/true),
-        /*Wait=*/false);
-    return;
-  }
-  if (Pair[0] < 0)
-    return;
-  Parked.push_front({Key, Pair[0], /*Ready=*/false, /*Queue=*/{}});
-  while (Parked.size() > Bounds.Parked) {
-    auto Last = std::prev(Parked.end());
-    if (Last == Parked.begin())
-      break;
-    drop(Last);
-  }
-}
-
-void Nursery::serveParked(std::list<ParkedSession>::iterator Session) {
-  char Ready;
-  if (recv(Session->Socket, &Ready, 1, MSG_DONTWAIT) != 1) {
-    drop(Session);
-    return;
-  }
-  Session->Ready = true;
-  Orphans.splice(Orphans.end(), Session->Queue);
-  placeOrphans(&*Session);
-}
-
-void Nursery::placeOrphans(ParkedSession *Session) {
-  while (!Orphans.empty()) {
-    Waiting W = std::move(Orphans.front());
-    Orphans.pop_front();
-    if (!Session || !handOver(*Session, W))
-      spawn(std::move(W.Client), W.Request, "");
-  }
-}
-
-void Nursery::drop(std::list<ParkedSession>::iterator Session) {
-  ::close(Session->Socket);
-  Orphans.splice(Orphans.end(), Session->Queue);
-  Parked.erase(Session);
-  // Whatever kept the session from its first decision, each client shall hear
-  // it from a session of its own.
-  placeOrphans(nullptr);
 }
 
 proto::Reply Nursery::describe(const proto::Describe &Request) const {

@@ -48,26 +48,41 @@ private:
   };
 
   /// A session process that stands at its first decision, or is on its way
-  /// there.
+  /// there; or stands behind the pipeline, for functions that are compiled one
+  /// by one.
   struct ParkedSession {
     std::string Key;
     int Socket;
+    bool Optimized;
     bool Ready = false;
-    std::list<Waiting> Queue;
+    std::list<Waiting> Queue = {};
   };
 
   void acceptClient();
   /// Serves what has arrived. Returns false if the client is done with here.
   bool serveClient(Channel &Client);
+  static proto::Reply programNotFound(const proto::Open &Open);
   void open(Channel Client, const proto::Request &Request);
+  std::list<ParkedSession>::iterator findParked(const std::string &Key);
+  /// What is sent with a client: the frame of its Open if the session is only
+  /// \p Optimized, or else its deadline; and what has been read after that.
+  static std::string arrivalOf(const Waiting &Client, bool Optimized);
   /// Hands the client to the parked session. Returns false if it is gone.
   bool handOver(ParkedSession &Session, Waiting &Client);
+  /// Has a session of the client's begun from \p Module, which is optimised;
+  /// \p Key is empty if it is not to be parked. Returns false if that cannot
+  /// be.
+  bool branch(ParkedSession &Module, Waiting &Client, const std::string &Key);
   /// Hands Orphans to \p Session, if there is one, or to processes of their
   /// own.
   void placeOrphans(ParkedSession *Session);
-  /// Forks a session process; \p Key is empty if it is not to be parked.
+  /// Forks a session process; \p Key is empty if it is not to be parked, and
+  /// \p ModuleKey if its optimised module is not.
   void spawn(Channel Client, const proto::Request &Request,
-             const std::string &Key);
+             const std::string &Key = "", const std::string &ModuleKey = "");
+  /// Keeps the nursery's end of a parked session's socket, and no more of them
+  /// than it may.
+  void keep(const std::string &Key, int Socket, bool Optimized);
   void serveParked(std::list<ParkedSession>::iterator Session);
   void drop(std::list<ParkedSession>::iterator Session);
   proto::Reply describe(const proto::Describe &Request) const;
@@ -80,6 +95,8 @@ private:
   std::list<ParkedSession> Parked;
   /// Clients that waited for a session and are about to be placed.
   std::list<Waiting> Orphans;
+  /// Clients that waited for a module, which is optimised now.
+  std::list<Waiting> Arrived;
 };
 
 } // namespace mlcompiler

@@ -26,27 +26,58 @@ void Session::run(const proto::Request &Request, StringRef Program) {
   crash::reportTo(Client.socket());
   crash::install();
   startRequest(Request.deadline_ms());
-  if (Error E = open(Program)) {
-    replyError(std::move(E), /*SessionEnded=*/true);
+  if (Optimized < 0)
+    start(open(Program));
+  // The task comes later, for it changes this process.
+  if (Error E = optimize(Program))
+    start(std::move(E));
+  parkOptimized();
+  Error E = configure();
+  start(E ? std::move(E) : generate());
+}
+
+void Session::start(Error Failed) {
+  if (!Failed && !NeedsCode)
+    Failed = finish();
+  if (Failed) {
+    replyError(std::move(Failed), /*SessionEnded=*/true);
     leave();
   }
-  if (NeedsCode) {
-    NeedsCode = false;
+  if (std::exchange(NeedsCode, false))
     dispatch(this->Request);
-  } else {
-    if (Error E = finish()) {
-      replyError(std::move(E), /*SessionEnded=*/true);
-      leave();
-    }
+  else
     replyState();
-  }
   while (true)
     serve();
 }
 
 Error Session::open(StringRef Program) {
+  if (Error E = configure())
+    return E;
+  if (Error E = optimize(Program))
+    return E;
+  if (isOpenEnded())
+    return Decider->drive(*Compile);
+  return generate();
+}
+
+Error Session::configure() {
   if (Error E = checkObjectives(Options.objectives()))
     return E;
+  if (!Options.task().empty()) {
+    auto Created = createTask(Options.task(), Options.options());
+    if (!Created)
+      return Created.takeError();
+    Decider = std::move(*Created);
+    Decider->describe(Spec);
+    Checker = ActionChecker(Spec);
+    if (Options.pipeline().empty())
+      Options.set_pipeline(Spec.default_pipeline());
+  }
+  return Observations.check(Options.observations());
+}
+
+Error Session::optimize(StringRef Program) {
   if (uint64_t Bytes = Options.limits().memory_bytes()) {
     rlimit Limit{Bytes, Bytes};
     if (setrlimit(RLIMIT_DATA, &Limit))
@@ -55,27 +86,14 @@ Error Session::open(StringRef Program) {
   }
   if (Error E = sandbox::enterSession())
     return E;
-  std::string Pipeline = Options.pipeline();
-  if (!Options.task().empty()) {
-    auto Created = createTask(Options.task(), Options.options());
-    if (!Created)
-      return Created.takeError();
-    Decider = std::move(*Created);
-    Decider->describe(Spec);
-    Checker = ActionChecker(Spec);
-    if (Pipeline.empty())
-      Pipeline = Spec.default_pipeline();
-  }
-  if (Pipeline.empty())
+  if (Options.pipeline().empty())
     return fail(proto::INVALID_ARGUMENT,
                 "without a task, Open must name a pipeline");
   auto Loaded = Compilation::load(Program, Options);
   if (!Loaded)
     return Loaded.takeError();
   Compile = std::move(*Loaded);
-  if (Error E = Compile->parsePipeline(Pipeline))
-    return E;
-  if (Error E = Observations.check(Options.observations()))
+  if (Error E = Compile->parsePipeline(Options.pipeline()))
     return E;
   if (Error E =
           Compile->optimize([&](PassBuilder &PB, ModuleAnalysisManager &MAM) {
@@ -85,9 +103,12 @@ Error Session::open(StringRef Program) {
             Decider->install(MAM);
           }))
     return E;
-  if (isOpenEnded())
-    return Decider->drive(*Compile);
-  Compile->endPasses();
+  if (!isOpenEnded())
+    Compile->endPasses();
+  return Error::success();
+}
+
+Error Session::generate() {
   if (!Decider || !Decider->decidesInCodegen())
     return Error::success();
   Compile->setCodegenPasses([this](legacy::PassManagerBase &PM) {

@@ -27,9 +27,14 @@ namespace mlcompiler {
 class Session : public DecisionPoint {
 public:
   /// \p Parking is a socket on which the nursery sends further clients for the
-  /// same Open, or -1 if this session is not to be parked.
-  Session(Channel Client, int Parking)
-      : Client(std::move(Client)), Parking(Parking) {}
+  /// same Open, or -1 if this session is not to be parked. \p Optimized is one
+  /// for clients that differ only in what they generate code for, or -1; what
+  /// they have optimised is then parked, too.
+  Session(Channel Client, int Parking, int Optimized)
+      : Client(std::move(Client)), Parking(Parking), Optimized(Optimized) {}
+
+  /// The most bytes that a client brings when it is sent to a parked session.
+  static constexpr size_t MaxArrivalBytes = 64 << 10;
 
   /// Serves \p Request, which is an Open, on \p Program, and then the client's
   /// further requests. Ends the process.
@@ -47,6 +52,14 @@ private:
   [[noreturn]] static void leave();
 
   llvm::Error open(llvm::StringRef Program);
+  /// Takes what Options say of task, objectives and observations.
+  llvm::Error configure();
+  /// Confines this process, and runs the pipeline.
+  llvm::Error optimize(llvm::StringRef Program);
+  /// Generates code, if decisions come up there.
+  llvm::Error generate();
+  /// Serves the client, once what its Open asks for has been done or \p Failed.
+  [[noreturn]] void start(llvm::Error Failed);
   llvm::Error finish();
   /// Ends the episode as soon as the one function that is compiled has its
   /// registers, if that is all that is measured. The code is generated to its
@@ -77,11 +90,23 @@ private:
   void replyState();
   /// Turns this process into a parked one and its fork into the session.
   void park();
+  /// What the nursery sends with a client: its socket, first, and bytes.
+  struct Arrival {
+    llvm::SmallVector<int, MaxDescriptors> Descriptors;
+    std::string Payload;
+  };
+  /// Tells the nursery that this process is ready, and forks for each client
+  /// that it sends. Returns in the forks only.
+  Arrival awaitClients();
+  /// Parks the optimised module, and returns in the forks that are to generate
+  /// code from it, Options being their client's.
+  void parkOptimized();
   /// Takes \p Socket as the client's from now on.
   void adopt(int Socket);
 
   Channel Client;
   int Parking;
+  int Optimized;
   proto::Open Options;
   unsigned RequestDeadline = 0;
   /// Kept between requests for the memory that they have.

@@ -62,38 +62,63 @@ void Session::park() {
     crash::beginRequest(RequestDeadline);
     return;
   }
+  // The nursery sends the deadline of the client's Open, and what it has read
+  // after that.
+  constexpr size_t DeadlineBytes = sizeof(uint32_t);
+  const Arrival Next = awaitClients();
+  startRequest(support::endian::read32le(Next.Payload.data()));
+  Client.prepend(Next.Payload.substr(DeadlineBytes));
+  FromParked = true;
+}
+
+void Session::parkOptimized() {
+  const int Socket = std::exchange(Optimized, -1);
+  const pid_t Pid = ::fork();
+  if (Pid > 0) {
+    ::close(std::exchange(Parking, Socket));
+    const Arrival Next = awaitClients();
+    if (Next.Descriptors.size() > 1)
+      Parking = Next.Descriptors[1];
+    Client.prepend(Next.Payload);
+    Options = receive().open();
+    Compile->generateOnly(Options.function());
+    return;
+  }
+  ::close(Socket);
+  if (Pid == 0) {
+    crash::afterFork();
+    crash::beginRequest(RequestDeadline);
+  }
+}
+
+Session::Arrival Session::awaitClients() {
   crash::endRequest();
   crash::reportTo(-1);
   Client.close();
   const char Ready = 1;
   if (::write(Parking, &Ready, 1) != 1)
     leave();
-  int Socket;
-  std::string Unread;
-  // The nursery sends the deadline of the client's Open, and what it has read
-  // after that.
-  constexpr size_t DeadlineBytes = sizeof(uint32_t);
-  while (receiveDescriptor(Parking, Socket, Unread, 64 << 10)) {
-    if (Socket < 0)
+  Arrival Next;
+  while (receiveDescriptors(Parking, Next.Descriptors, Next.Payload,
+                            MaxArrivalBytes)) {
+    if (Next.Descriptors.empty())
       continue;
-    Pid = ::fork();
+    const pid_t Pid = ::fork();
     if (Pid == 0) {
       ::close(std::exchange(Parking, -1));
-      adopt(Socket);
-      startRequest(support::endian::read32le(Unread.data()));
-      Client.prepend(Unread.substr(DeadlineBytes));
-      FromParked = true;
-      return;
+      adopt(Next.Descriptors.front());
+      return Next;
     }
+    Channel Refused(Next.Descriptors.front());
     if (Pid < 0)
-      Channel(Socket).write(
+      Refused.write(
           errorReply(proto::RESOURCE_EXHAUSTED,
                      std::string("no process could be made for the session: ") +
                          strerror(errno),
                      /*SessionEnded=*/true),
           /*Wait=*/false);
-    else
-      ::close(Socket);
+    for (int Descriptor : ArrayRef(Next.Descriptors).drop_front())
+      ::close(Descriptor);
   }
   leave();
 }

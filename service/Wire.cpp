@@ -27,7 +27,7 @@ static ssize_t receiveSome(int Socket, int Flags, std::string &Buffer,
   size_t Old = Buffer.size();
   Buffer.resize(Old + Capacity);
   iovec Bytes{&Buffer[Old], Capacity};
-  alignas(cmsghdr) char Control[CMSG_SPACE(sizeof(int) * 4)];
+  alignas(cmsghdr) char Control[CMSG_SPACE(sizeof(int) * MaxDescriptors)];
   msghdr Message{};
   Message.msg_iov = &Bytes;
   Message.msg_iovlen = 1;
@@ -185,19 +185,21 @@ void Channel::prepend(std::string Bytes) {
   FrameBegin = FrameEnd = 0;
 }
 
-bool mlcompiler::sendDescriptor(int Socket, int Descriptor, StringRef Payload) {
+bool mlcompiler::sendDescriptors(int Socket, ArrayRef<int> Descriptors,
+                                 StringRef Payload) {
   iovec Bytes{const_cast<char *>(Payload.data()), Payload.size()};
-  alignas(cmsghdr) char Control[CMSG_SPACE(sizeof(int))] = {};
+  alignas(cmsghdr) char Control[CMSG_SPACE(sizeof(int) * MaxDescriptors)] = {};
+  const size_t Size = Descriptors.size() * sizeof(int);
   msghdr Message{};
   Message.msg_iov = &Bytes;
   Message.msg_iovlen = 1;
   Message.msg_control = Control;
-  Message.msg_controllen = sizeof(Control);
+  Message.msg_controllen = CMSG_SPACE(Size);
   cmsghdr *C = CMSG_FIRSTHDR(&Message);
   C->cmsg_level = SOL_SOCKET;
   C->cmsg_type = SCM_RIGHTS;
-  C->cmsg_len = CMSG_LEN(sizeof(int));
-  memcpy(CMSG_DATA(C), &Descriptor, sizeof(int));
+  C->cmsg_len = CMSG_LEN(Size);
+  memcpy(CMSG_DATA(C), Descriptors.data(), Size);
   ssize_t Sent;
   do
     Sent = sendmsg(Socket, &Message, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -205,14 +207,12 @@ bool mlcompiler::sendDescriptor(int Socket, int Descriptor, StringRef Payload) {
   return Sent >= 0;
 }
 
-bool mlcompiler::receiveDescriptor(int Socket, int &Descriptor,
-                                   std::string &Payload, size_t Capacity) {
-  SmallVector<int, 4> Descriptors;
+bool mlcompiler::receiveDescriptors(int Socket,
+                                    SmallVectorImpl<int> &Descriptors,
+                                    std::string &Payload, size_t Capacity) {
+  Descriptors.clear();
   Payload.clear();
   ssize_t Got = receiveSome(Socket, 0, Payload, Descriptors, Capacity);
-  Descriptor = Descriptors.empty() ? -1 : Descriptors.front();
-  for (int Extra : ArrayRef(Descriptors).drop_front(Descriptor >= 0))
-    ::close(Extra);
   if (Got)
     return Got > 0;
   // An empty datagram, or the end? Only the end stays.

@@ -8,6 +8,8 @@
 #define MLCOMPILER_GYM_SERVICE_WIRE_H
 
 #include "mlcompiler_gym/v1/compiler_service.pb.h"
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
 #include <deque>
@@ -89,14 +91,18 @@ private:
   size_t SentBytes = 0;
 };
 
-/// Sends one descriptor (and \p Payload) over \p Socket. Returns false on
-/// failure, with errno set.
-bool sendDescriptor(int Socket, int Descriptor, llvm::StringRef Payload);
+/// The most descriptors that travel together.
+constexpr size_t MaxDescriptors = 4;
 
-/// Receives at most \p Capacity bytes and one descriptor. Returns false at the
-/// end of the stream; \p Descriptor is -1 if none came.
-bool receiveDescriptor(int Socket, int &Descriptor, std::string &Payload,
-                       size_t Capacity);
+/// Sends descriptors (and \p Payload) over \p Socket. Returns false on failure,
+/// with errno set.
+bool sendDescriptors(int Socket, llvm::ArrayRef<int> Descriptors,
+                     llvm::StringRef Payload);
+
+/// Receives at most \p Capacity bytes and what descriptors come with them.
+/// Returns false at the end of the stream.
+bool receiveDescriptors(int Socket, llvm::SmallVectorImpl<int> &Descriptors,
+                        std::string &Payload, size_t Capacity);
 
 /// An Error as a reply.
 proto::Reply errorReply(proto::ErrorCode Code, const std::string &Message,

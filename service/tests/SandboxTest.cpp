@@ -222,7 +222,7 @@ TEST(Sandbox, OnlyTheNurseryMakesSocketsForClients) {
   };
   EXPECT_EQ(errorOf(MakePair, /*IsSession=*/false), 0);
   EXPECT_EQ(errorOf(MakePair), EPERM);
-  EXPECT_EQ(errorOf([] { return sendDescriptor(0, 1, "x") ? 0 : -1; }), EPERM);
+  EXPECT_EQ(errorOf([] { return sendDescriptors(0, 1, "x") ? 0 : -1; }), EPERM);
 }
 
 TEST(Sandbox, CanBeLeftOut) {

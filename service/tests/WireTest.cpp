@@ -97,7 +97,7 @@ TEST_F(WireTest, HandsOnWhatItHasNotRead) {
 TEST_F(WireTest, PassesDescriptorsInOrder) {
   int Sent[2];
   ASSERT_EQ(pipe(Sent), 0);
-  ASSERT_TRUE(sendDescriptor(Client, Sent[1], framed("fork")));
+  ASSERT_TRUE(sendDescriptors(Client, Sent[1], framed("fork")));
   close(Sent[1]);
   StringRef Frame;
   ASSERT_EQ(Service.read(Frame), Channel::Status::Frame);
@@ -114,7 +114,7 @@ TEST_F(WireTest, PassesDescriptorsInOrder) {
 TEST_F(WireTest, ClosesDescriptorsThatNobodyTook) {
   int Sent[2];
   ASSERT_EQ(pipe(Sent), 0);
-  ASSERT_TRUE(sendDescriptor(Client, Sent[1], framed("fork")));
+  ASSERT_TRUE(sendDescriptors(Client, Sent[1], framed("fork")));
   close(Sent[1]);
   StringRef Frame;
   ASSERT_EQ(Service.read(Frame), Channel::Status::Frame);
@@ -153,7 +153,7 @@ TEST_F(WireTest, NoticesThatTheClientHasGone) {
 TEST_F(WireTest, DoesNotKeepADescriptorForALaterFrame) {
   int Sent[2];
   ASSERT_EQ(pipe(Sent), 0);
-  ASSERT_TRUE(sendDescriptor(Client, Sent[1], framed("observe")));
+  ASSERT_TRUE(sendDescriptors(Client, Sent[1], framed("observe")));
   close(Sent[1]);
   send(framed("fork"));
   StringRef Frame;
@@ -164,16 +164,16 @@ TEST_F(WireTest, DoesNotKeepADescriptorForALaterFrame) {
   close(Sent[0]);
 }
 
-TEST(ReceiveDescriptor, TellsAnEmptyDatagramFromTheEnd) {
+TEST(ReceiveDescriptors, TellsAnEmptyDatagramFromTheEnd) {
   int Pair[2];
   ASSERT_EQ(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, Pair), 0);
   ASSERT_EQ(::send(Pair[1], "", 0, 0), 0);
-  int Descriptor;
+  SmallVector<int> Descriptors;
   std::string Payload;
-  EXPECT_TRUE(receiveDescriptor(Pair[0], Descriptor, Payload, 16));
-  EXPECT_EQ(Descriptor, -1);
+  EXPECT_TRUE(receiveDescriptors(Pair[0], Descriptors, Payload, 16));
+  EXPECT_TRUE(Descriptors.empty());
   close(Pair[1]);
-  EXPECT_FALSE(receiveDescriptor(Pair[0], Descriptor, Payload, 16));
+  EXPECT_FALSE(receiveDescriptors(Pair[0], Descriptors, Payload, 16));
   close(Pair[0]);
 }
 

@@ -1,0 +1,265 @@
+//===- NurserySessions.cpp - Processes for sessions -----------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+///
+/// \file
+/// Which process becomes a client's session: a fork of one that is parked, or
+/// of the nursery.
+///
+//===----------------------------------------------------------------------===//
+
+#include "Nursery.h"
+#include "RegistryLookup.h"
+#include "Session.h"
+#include "tasks/Task.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/Endian.h"
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+using namespace llvm;
+using namespace mlcompiler;
+
+proto::Reply Nursery::programNotFound(const proto::Open &Open) {
+  return errorReply(proto::NOT_FOUND,
+                    "no program with SHA-256 " +
+                        toHex(Open.program_sha256(), /*LowerCase=*/true) +
+                        " is stored here; upload it, then open again",
+                    /*SessionEnded=*/false);
+}
+
+/// What the sessions of a module's functions have in common up to the code
+/// generator. Empty if \p Request is not for one function, or decisions come up
+/// before that.
+static proto::Open moduleOf(const proto::Open &Request) {
+  proto::Open Module;
+  if (Request.function().empty())
+    return Module;
+  std::string Pipeline = Request.pipeline();
+  if (!Request.task().empty()) {
+    auto Entry = lookUp<TaskRegistry>("task", Request.task());
+    if (errorToBool(Entry.takeError()) ||
+        !(*Entry)->instantiate()->decidesInCodegen())
+      return Module;
+    if (Pipeline.empty())
+      Pipeline = describeTask(**Entry).default_pipeline();
+  }
+  Module = Request;
+  Module.set_pipeline(std::move(Pipeline));
+  Module.clear_task();
+  Module.clear_options();
+  Module.clear_objectives();
+  Module.clear_observations();
+  Module.clear_function();
+  Module.clear_park();
+  return Module;
+}
+
+std::string Nursery::arrivalOf(const Waiting &Client, bool Optimized) {
+  const std::string Open =
+      Optimized ? Client.Request.SerializeAsString() : std::string();
+  std::string Number(sizeof(uint32_t), '\0');
+  support::endian::write32le(
+      Number.data(), Optimized ? Open.size() : Client.Request.deadline_ms());
+  return Number + Open + Client.Client.unread();
+}
+
+std::list<Nursery::ParkedSession>::iterator
+Nursery::findParked(const std::string &Key) {
+  auto Found = llvm::find_if(
+      Parked, [&](const ParkedSession &P) { return P.Key == Key; });
+  if (Found != Parked.end())
+    Parked.splice(Parked.begin(), Parked, Found);
+  return Found;
+}
+
+void Nursery::open(Channel Client, const proto::Request &Request) {
+  const proto::Open &Wanted = Request.open();
+  if (!Bounds.Parked) {
+    spawn(std::move(Client), Request);
+    return;
+  }
+  // Parsed messages without maps and unknown fields serialise in one way only.
+  const std::string Key = Wanted.park() ? Wanted.SerializeAsString() : "";
+  const proto::Open Module = moduleOf(Wanted);
+  // It is not to be parked, which no other key says.
+  const std::string ModuleKey = Module.SerializeAsString();
+  auto Session = Key.empty() ? Parked.end() : findParked(Key);
+  const bool AsItIs = Session != Parked.end();
+  if (!AsItIs && !ModuleKey.empty())
+    Session = findParked(ModuleKey);
+  if (Session == Parked.end()) {
+    // Whoever leaves nothing behind leaves no module either.
+    if (Key.empty() || ModuleKey.empty()) {
+      spawn(std::move(Client), Request, Key);
+      return;
+    }
+    proto::Request Complete = Request;
+    Complete.mutable_open()->set_pipeline(Module.pipeline());
+    spawn(std::move(Client), Complete, Key, ModuleKey);
+    return;
+  }
+  Waiting W{std::move(Client), Request};
+  // Some have said more already than fits.
+  if (arrivalOf(W, Session->Optimized).size() >
+      mlcompiler::Session::MaxArrivalBytes) {
+    spawn(std::move(W.Client), Request);
+    return;
+  }
+  if (!Session->Ready) {
+    // Only the session's own deadline bounds the wait.
+    if (Request.deadline_ms())
+      spawn(std::move(W.Client), Request);
+    else
+      Session->Queue.push_back(std::move(W));
+    return;
+  }
+  if (!(AsItIs ? handOver(*Session, W) : branch(*Session, W, Key))) {
+    drop(Session);
+    spawn(std::move(W.Client), Request, Key);
+  }
+}
+
+bool Nursery::handOver(ParkedSession &Session, Waiting &Client) {
+  return sendDescriptors(Session.Socket, Client.Client.socket(),
+                         arrivalOf(Client, /*Optimized=*/false));
+}
+
+/// The two ends of a socket on which a parked session awaits clients; -1 if no
+/// descriptors are left, and then it goes without parking.
+static std::array<int, 2> makeParking() {
+  std::array<int, 2> Ends{-1, -1};
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, Ends.data()))
+    return {-1, -1};
+  return Ends;
+}
+
+bool Nursery::branch(ParkedSession &Module, Waiting &Client,
+                     const std::string &Key) {
+  std::array<int, 2> Parking =
+      Key.empty() ? std::array<int, 2>{-1, -1} : makeParking();
+  SmallVector<int, 2> Descriptors{Client.Client.socket()};
+  if (Parking[1] >= 0)
+    Descriptors.push_back(Parking[1]);
+  const bool Sent = sendDescriptors(Module.Socket, Descriptors,
+                                    arrivalOf(Client, /*Optimized=*/true));
+  if (Parking[1] >= 0)
+    ::close(Parking[1]);
+  if (Parking[0] >= 0 && Sent)
+    keep(Key, Parking[0], /*Optimized=*/false);
+  else if (Parking[0] >= 0)
+    ::close(Parking[0]);
+  return Sent;
+}
+
+void Nursery::keep(const std::string &Key, int Socket, bool Optimized) {
+  Parked.push_front({Key, Socket, Optimized});
+  while (Parked.size() > Bounds.Parked) {
+    auto Last = std::prev(Parked.end());
+    if (Last == Parked.begin())
+      break;
+    drop(Last);
+  }
+}
+
+/// Standard input is the null device.
+static void silence() {
+  dup2(STDIN_FILENO, STDOUT_FILENO);
+  dup2(STDIN_FILENO, STDERR_FILENO);
+  // Then there is no file left that a session might write to.
+  const rlimit Nothing{0, 0};
+  setrlimit(RLIMIT_FSIZE, &Nothing);
+}
+
+void Nursery::spawn(Channel Client, const proto::Request &Request,
+                    const std::string &Key, const std::string &ModuleKey) {
+  const std::string *Program = Programs.find(Request.open().program_sha256());
+  if (!Program) {
+    // It went while the client waited.
+    if (Client.write(programNotFound(Request.open()), /*Wait=*/false))
+      Clients.push_back(std::move(Client));
+    return;
+  }
+  struct Place {
+    const std::string &Key;
+    bool Optimized;
+    std::array<int, 2> Ends{-1, -1};
+  } Places[] = {{ModuleKey, true}, {Key, false}};
+  for (Place &P : Places)
+    if (!P.Key.empty())
+      P.Ends = makeParking();
+  const pid_t Pid = fork();
+  if (Pid == 0) {
+    // Nothing of other clients may stay open here: a client must see the end
+    // of its stream when its own session ends.
+    ::close(Control);
+    for (ParkedSession &P : Parked)
+      ::close(P.Socket);
+    Parked.clear();
+    Clients.clear();
+    Orphans.clear();
+    Arrived.clear();
+    for (const Place &P : Places)
+      if (P.Ends[0] >= 0)
+        ::close(P.Ends[0]);
+    if (Bounds.Quiet)
+      silence();
+    Session(std::move(Client), Places[1].Ends[1], Places[0].Ends[1])
+        .run(Request, *Program);
+  }
+  for (const Place &P : Places) {
+    if (P.Ends[0] < 0)
+      continue;
+    ::close(P.Ends[1]);
+    if (Pid < 0)
+      ::close(P.Ends[0]);
+    else
+      keep(P.Key, P.Ends[0], P.Optimized);
+  }
+  if (Pid < 0)
+    Client.write(
+        errorReply(proto::RESOURCE_EXHAUSTED,
+                   std::string("no process could be made for the session: ") +
+                       strerror(errno),
+                   /*SessionEnded=*/true),
+        /*Wait=*/false);
+}
+
+void Nursery::serveParked(std::list<ParkedSession>::iterator Session) {
+  char Ready;
+  if (recv(Session->Socket, &Ready, 1, MSG_DONTWAIT) != 1) {
+    drop(Session);
+    return;
+  }
+  Session->Ready = true;
+  if (Session->Optimized) {
+    Arrived.splice(Arrived.end(), Session->Queue);
+    return;
+  }
+  Orphans.splice(Orphans.end(), Session->Queue);
+  placeOrphans(&*Session);
+}
+
+void Nursery::placeOrphans(ParkedSession *Session) {
+  while (!Orphans.empty()) {
+    Waiting W = std::move(Orphans.front());
+    Orphans.pop_front();
+    if (!Session || !handOver(*Session, W))
+      spawn(std::move(W.Client), W.Request);
+  }
+}
+
+void Nursery::drop(std::list<ParkedSession>::iterator Session) {
+  ::close(Session->Socket);
+  Orphans.splice(Orphans.end(), Session->Queue);
+  Parked.erase(Session);
+  // Whatever kept the session from its first decision, each client shall hear
+  // it from a session of its own.
+  placeOrphans(nullptr);
+}
