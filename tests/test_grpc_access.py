@@ -130,6 +130,20 @@ def test_a_client_that_does_not_know_the_authority_does_not_speak(
         service.close()
 
 
+@pytest.mark.parametrize("name", ["server.pem", "server.key"])
+@pytest.mark.parametrize("content", [b"", b"-----BEGIN CERTIFICATE-----\nAAAA\n"])
+def test_broken_credentials_are_named(
+    credentials: Path, name: str, content: bytes
+) -> None:
+    assert (credentials / name).exists()
+    (credentials / name).write_bytes(content)
+    done = cli("serve", "--port=0", f"--credentials={credentials}")
+    assert done.returncode == 1
+    assert str(credentials / name) in done.stderr
+    assert "serve-credentials" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_token_is_not_sent_in_the_clear(credentials: Path) -> None:
     with pytest.raises(ValueError, match="grpcs://"):
         GrpcService("grpc://127.0.0.1:1", credentials=credentials)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import hmac
 import os
 import secrets
+import ssl
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from urllib.parse import unquote
 import grpc
 from typing_extensions import override
 
+from mlcompiler_gym.errors import ServiceUnavailableError
 from mlcompiler_gym.service.address import (
     CA_FILE,
     CERTIFICATE_FILE,
@@ -68,10 +70,22 @@ def read_tokens(folder: Path) -> list[str]:
 
 
 def server_credentials(folder: Path) -> grpc.ServerCredentials:
-    """TLS, by the files that :func:`make_credentials` writes."""
-    key = (folder / KEY_FILE).read_bytes()
-    certificate = (folder / CERTIFICATE_FILE).read_bytes()
-    return grpc.ssl_server_credentials([(key, certificate)])
+    """TLS, by the files that :func:`make_credentials` writes.
+
+    Raises:
+        ServiceUnavailableError: They are no certificate and its key.
+    """
+    certificate, key = folder / CERTIFICATE_FILE, folder / KEY_FILE
+    contents = key.read_bytes(), certificate.read_bytes()
+    try:
+        # Of whatever is wrong with them, gRPC says that it could not bind.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
+    except ssl.SSLError as error:
+        raise ServiceUnavailableError(
+            f"{certificate} and {key} are no certificate and its key "
+            f"({error.reason or error}); `mlcompiler-gym serve-credentials` makes both"
+        ) from error
+    return grpc.ssl_server_credentials([contents])
 
 
 def make_credentials(folder: Path, hosts: list[str]) -> None:
