@@ -13,6 +13,7 @@ import psutil
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from regalloc import opening, two
 from samples import CALLS, SLOW, fails, finish, inlining, pack, run, wait_until
 from servers import ServerProcess, cli
 
@@ -52,6 +53,26 @@ def test_it_is_healthy_and_says_what_it_serves(served: ServerProcess) -> None:
         )
         (answer,) = stub.ServerReflectionInfo(iter([request]), timeout=10)
         assert answer.file_descriptor_response.file_descriptor_proto
+
+
+def wait_for_parked(served: ServerProcess, count: int) -> None:
+    """A session may take a moment to end."""
+    wait_until(
+        lambda: served.metrics()["mlcompiler_gym_parked_sessions"] == count,
+        f"{count} are parked",
+    )
+
+
+def test_metrics_count_parked_modules_and_functions(served: ServerProcess) -> None:
+    service = served.service()
+    parked = "mlcompiler_gym_parked_sessions"
+    program = two()
+    for count, name in [(2, "first"), (3, "second"), (3, "first")]:
+        request = opening("regalloc_eviction", function=name, park=True)
+        session = service.open(request, program)
+        assert served.metrics()[parked] == count
+        session.close()
+        wait_for_parked(served, count)
 
 
 def test_metrics_count_what_happens(served: ServerProcess) -> None:

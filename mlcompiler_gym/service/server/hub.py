@@ -56,17 +56,22 @@ class Hub:
             relay.wake()
 
     def parked(self) -> int:
-        """Sessions that wait at their first decision for clients to come.
+        """Processes that wait, at a first decision or with a module, for clients.
 
-        They are children of the nursery's that no client has; one that is
+        They are descendants of the nursery's that no client has; one that is
         being opened counts, too.
         """
-        pid = self.service.pid
-        if pid is None:
+        if self.service.pid is None:
             return 0
-        try:
-            with open(f"/proc/{pid}/task/{pid}/children") as file:
-                children = {int(child) for child in file.read().split()}
-        except OSError:
-            return 0
-        return len(children - self.pids - self.copies.pids())
+        found = _children(self.service.pid)
+        for child in found:  # grows while it is gone through
+            found += _children(child)
+        return len(set(found) - self.pids - self.copies.pids())
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children") as file:
+            return [int(child) for child in file.read().split()]
+    except OSError:
+        return []  # it has ended

@@ -22,7 +22,7 @@ class Metrics:
         name = "mlcompiler_gym_"
         self.sessions = self._gauge("sessions", "Sessions that clients have")
         self.parked = self._gauge(
-            "parked_sessions", "Sessions stopped at their first decision for others"
+            "parked_sessions", "Processes that sessions are forked from"
         )
         self.streams = self._gauge("streams", "gRPC streams that carry sessions")
         self.program_bytes = self._gauge("program_bytes", "Bytes of stored programs")
