@@ -31,12 +31,15 @@ from benchmarks.observation_cost import report
 from benchmarks.stock import interactive_codegen, plain_codegen, write_bitcode
 from mlcompiler_gym import LocalService
 from mlcompiler_gym.envs.choice import functions_with_decisions
+from mlcompiler_gym.service.observation import Rows
 
 PAIRS = 5
 #: Of a module, for first resets.
 FUNCTIONS = 12
-BATCHES = 20
-BATCH = 25
+#: Fewer instructions than that has a function whose episodes are counted.
+SMALL = 200
+BATCHES = 5
+BATCH = 20
 
 _ONE = (1).to_bytes(8, "little")
 
@@ -53,13 +56,24 @@ def _make(programs: Any, **settings: Any) -> mlcompiler_gym.CompilerEnv:
     return env
 
 
-def _episode(env: mlcompiler_gym.CompilerEnv, **options: str) -> float:
+def _first(observation: Any, info: dict[str, Any]) -> int:
+    return int(info["action_mask"].argmax())
+
+
+def _heuristic(observation: Any, info: dict[str, Any]) -> int:
+    return int(observation[-1])
+
+
+def _episode(
+    env: mlcompiler_gym.CompilerEnv, choose: Any = _first, **options: str
+) -> float:
     began = perf_counter()
-    _, info = env.reset(options=options)
+    observation, info = env.reset(options=options)
     done = False
     while not done:
-        action = int(info["action_mask"].argmax())
-        _, _, terminated, truncated, info = env.step(action)
+        observation, _, terminated, truncated, info = env.step(
+            choose(observation, info)
+        )
         done = terminated or truncated
     return perf_counter() - began
 
@@ -130,21 +144,46 @@ def _first_resets() -> None:
     )
 
 
+def _small_functions(
+    env: mlcompiler_gym.CompilerEnv,
+) -> list[tuple[str, str, int]]:
+    """Program, name and size of functions that decisions come up in."""
+    found = []
+    for program in env.setup.programs:
+        env.reset(options={"program": program})
+        counts = env.observe("inst_count@function")["inst_count@function"]
+        assert isinstance(counts, Rows)
+        sizes = dict(zip(counts.names, counts.values.sum(1), strict=True))
+        found += [
+            (program.name, function, int(sizes[function]))
+            for function in functions_with_decisions(env.setup, program)
+            if sizes[function] < SMALL
+        ]
+    return found
+
+
 def _functions() -> None:
-    env = _make("kernels/lz")
-    for function in functions_with_decisions(env.setup, env.setup.programs[0]):
-        _episode(env, function=function)
-        actions = len(env.trajectory.actions)
-        rates = []
-        for _ in range(BATCHES):
-            began = perf_counter()
-            for _ in range(BATCH):
-                _episode(env, function=function)
-            rates.append(BATCH / (perf_counter() - began))
+    env = _make("kernels", eviction_default=True)
+    functions = _small_functions(env)
+    for policy, choose in {"heuristic": _heuristic, "first legal": _first}.items():
+        rates, decisions = [], []
+        for program, function, _ in functions:
+            options = {"program": program, "function": function}
+            _episode(env, choose, **options)
+            decisions.append(len(env.trajectory.actions))
+            times = []
+            for _ in range(BATCHES):
+                began = perf_counter()
+                for _ in range(BATCH):
+                    _episode(env, choose, **options)
+                times.append(perf_counter() - began)
+            rates.append(BATCH / statistics.median(times))
         low, median, high = statistics.quantiles(rates, n=4)
+        sizes = statistics.median(size for *_, size in functions)
         print(
-            f"  kernels/lz {function}, {actions} decisions: {median:.0f} episodes a "
-            f"second (quartiles {low:.0f} to {high:.0f}; goal 500 under 200 "
-            "instructions)"
+            f"  {len(functions)} functions of kernels under {SMALL} instructions "
+            f"(median {sizes:.0f}), {policy}, {statistics.median(decisions):.0f} "
+            f"decisions (median): {median:.0f} episodes a second (quartiles "
+            f"{low:.0f} to {high:.0f}, {min(rates):.0f} to {max(rates):.0f}; goal 500)"
         )
     env.close()

@@ -110,7 +110,7 @@ def collect(
             try:
                 rows += _deviate(env, function, decisions, columns, rng)
             except MLCompilerGymError:
-                continue  # too slow, or too much for LLVM: others will do
+                break  # too slow, or too much for LLVM: other programs will do
     finally:
         env.close()
     observations, actions, gains = zip(*rows, strict=True) if rows else ((), (), ())

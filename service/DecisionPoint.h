@@ -33,9 +33,9 @@ public:
   /// Tensors to send after those of LLVM's own advisor, for a runner that LLVM
   /// makes.
   virtual std::vector<llvm::TensorSpec> extraFeatures() const = 0;
-  /// Called before decide() if there are any; writes them, one behind the
-  /// other.
-  virtual void computeExtraFeatures(char *To) = 0;
+  /// Called before decide() if there are any, with the tensors of LLVM's own;
+  /// writes them, one behind the other.
+  virtual void computeExtraFeatures(const char *Features, char *To) = 0;
 
   /// Called once, with the tensors that decisions will have. Ends the session
   /// if they are not those that the client was told of.

@@ -97,8 +97,9 @@ void *InteractiveModelRunner::evaluateUntyped() {
   size_t ActionBytes = OutputSpec.getTotalTensorBufferSize();
   StringRef Features(OutputBuffer.data(), OutputBuffer.size() - ActionBytes);
   if (ExtraBytes)
-    DecisionPoint::Current->computeExtraFeatures(OutputBuffer.data() +
-                                                 Features.size() - ExtraBytes);
+    DecisionPoint::Current->computeExtraFeatures(
+        OutputBuffer.data(),
+        OutputBuffer.data() + Features.size() - ExtraBytes);
   makeFinite(InputSpecs, OutputBuffer.data());
   StringRef Action = DecisionPoint::Current->decide(Features);
   char *Answer = OutputBuffer.data() + Features.size();

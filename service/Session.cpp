@@ -152,8 +152,8 @@ std::vector<TensorSpec> Session::extraFeatures() const {
   return Decider->extraFeatures();
 }
 
-void Session::computeExtraFeatures(char *To) {
-  Decider->computeExtraFeatures(To);
+void Session::computeExtraFeatures(const char *Features, char *To) {
+  Decider->computeExtraFeatures(Features, To);
 }
 
 void Session::announce(ArrayRef<TensorSpec> Features) {

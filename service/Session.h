@@ -42,7 +42,7 @@ public:
 
   llvm::StringRef decide(llvm::StringRef Features) override;
   std::vector<llvm::TensorSpec> extraFeatures() const override;
-  void computeExtraFeatures(char *To) override;
+  void computeExtraFeatures(const char *Features, char *To) override;
   void announce(llvm::ArrayRef<llvm::TensorSpec> Features) override;
   [[noreturn]] void refuse(llvm::Error Why) override;
 

@@ -93,6 +93,23 @@ def test_where_there_is_no_decision_nothing_is_illegal(make_env: MakeEnv) -> Non
         assert env.action_masks().all()
 
 
+@pytest.mark.parametrize("choose", [min, max], ids=["first", "last"])
+def test_the_heuristics_answer_is_legal_wherever_one_stands(
+    make_env: MakeEnv, choose: Any
+) -> None:
+    # Where the heuristic does not come to, it may answer what LLVM masks.
+    env = make_env(
+        EVICTION, programs="kernels/matrix", function="main", eviction_default=True
+    )
+    observation, info = env.reset()
+    terminated = False
+    while not terminated:
+        mask = info["action_mask"]
+        assert mask[int(observation[-1])] == 1
+        action = int(choose(np.flatnonzero(mask)))
+        observation, _, terminated, _, info = env.step(action)
+
+
 def test_a_mask_kept_by_the_agent_stays_as_it_was(make_env: MakeEnv) -> None:
     env = make_env(EVICTION, programs=TWO)
     _, info = env.reset()

@@ -49,7 +49,7 @@ public:
   bool decidesInCodegen() const override { return true; }
   void install(legacy::PassManagerBase &PM) override;
   std::vector<TensorSpec> extraFeatures() const override;
-  void computeExtraFeatures(char *To) override;
+  void computeExtraFeatures(const char *Features, char *To) override;
   const MachineFunction *machineFunction() const override;
   json::Object describeDecision() const override;
   std::string decisionLabel() const override;
@@ -282,8 +282,9 @@ void RegAllocEviction::describe(proto::TaskSpec &Spec) const {
     setBounds(Tensor, 0, IsDefault ? double(EvictNothing) : Largest);
     Tensor.set_doc(
         IsDefault
-            ? "what LLVM's own heuristic would do; repeating it gives the very "
-              "object file of the heuristic compiler"
+            ? "what LLVM's own heuristic would do, or where that is not legal "
+              "32, or else the first that is; repeating it from the beginning "
+              "gives the very object file of the heuristic compiler"
             : "spill weights of the live ranges that each column evicts, the 8 "
               "heaviest in descending order, then zeros; column 32: the live "
               "range's own. The largest float: it cannot be spilled");
@@ -320,9 +321,22 @@ std::vector<TensorSpec> RegAllocEviction::extraFeatures() const {
   return Extra;
 }
 
-void RegAllocEviction::computeExtraFeatures(char *To) {
+/// What the heuristic would do, or what comes next to that where it is not
+/// legal: LLVM masks what has been evicted too often, and to evict nothing for
+/// what cannot be spilled, neither of which the heuristic knows.
+static int64_t legalColumn(int64_t Heuristic, const char *Features) {
+  std::array<int64_t, Columns> Mask; // LLVM's first feature
+  memcpy(Mask.data(), Features, sizeof(Mask));
+  if (Mask[Heuristic])
+    return Heuristic;
+  if (Mask[EvictNothing])
+    return EvictNothing;
+  return find(Mask, 1) - Mask.begin();
+}
+
+void RegAllocEviction::computeExtraFeatures(const char *Features, char *To) {
   if (IncludeDefault) {
-    int64_t Column = Advisor->heuristicColumn();
+    int64_t Column = legalColumn(Advisor->heuristicColumn(), Features);
     memcpy(To, &Column, sizeof(Column));
     To += sizeof(Column);
   }

@@ -39,7 +39,7 @@ public:
   bool decidesInCodegen() const override { return true; }
   void install(legacy::PassManagerBase &PM) override;
   std::vector<TensorSpec> extraFeatures() const override;
-  void computeExtraFeatures(char *To) override;
+  void computeExtraFeatures(const char *Features, char *To) override;
   const MachineFunction *machineFunction() const override;
   json::Object describeDecision() const override;
   std::string decisionLabel() const override;
@@ -184,7 +184,7 @@ std::vector<TensorSpec> RegAllocPriority::extraFeatures() const {
   return {TensorSpec::createSpec<int64_t>(DefaultName, {1})};
 }
 
-void RegAllocPriority::computeExtraFeatures(char *To) {
+void RegAllocPriority::computeExtraFeatures(const char *, char *To) {
   const int64_t Priority =
       std::min(Advisor->heuristicPriority(), LargestPriority);
   memcpy(To, &Priority, sizeof(Priority));

@@ -66,7 +66,7 @@ public:
 
   /// See DecisionPoint.
   virtual std::vector<llvm::TensorSpec> extraFeatures() const { return {}; }
-  virtual void computeExtraFeatures(char *To) {}
+  virtual void computeExtraFeatures(const char *Features, char *To) {}
 
   /// The function that the compiler is stopped in, if decisions come function
   /// by function.
