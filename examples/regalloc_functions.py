@@ -47,14 +47,16 @@ def geometric_mean(outcomes: list[Outcome]) -> float:
 
 
 class Exam:
-    """All functions of some programs that decisions come up in."""
+    """Functions of some programs that decisions come up in; at most so many of each."""
 
-    def __init__(self, programs: list[str], service: LocalService) -> None:
+    def __init__(
+        self, programs: list[str], service: LocalService, most: int | None = None
+    ) -> None:
         setup = make_envs(programs, 1, "Disabled", service).unwrapped.setup
         self.cases = [
             {"program": program, "function": function}
             for program in setup.programs
-            for function in functions_with_decisions(setup, program)
+            for function in functions_with_decisions(setup, program)[:most]
         ]
         if not self.cases:
             raise SystemExit(f"no decisions come up in {', '.join(programs)}")

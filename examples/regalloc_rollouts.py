@@ -37,6 +37,9 @@ from mlcompiler_gym import LocalService, load_programs
 mpl.use("Agg")  # it writes a file, and needs no display
 import matplotlib.pyplot as plt
 
+#: Functions of a program that is judged by; sqlite3 has so many that it would be most
+#: of the work.
+MOST = 100
 #: Thresholds to choose from, as gains of a function's score.
 THRESHOLDS = (0.006, 0.004, 0.0025, 0.0015)
 
@@ -69,7 +72,7 @@ def judge_program(
 ) -> list[list[Outcome]]:
     """A program's functions, as each policy compiles them."""
     try:
-        exam = Exam([name], LocalService.shared())
+        exam = Exam([name], LocalService.shared(), MOST)
     except SystemExit:
         return [[] for _ in policies]  # no decisions come up in it
     outcomes = [exam.take(policy) for policy in policies]
