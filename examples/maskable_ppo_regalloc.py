@@ -22,7 +22,14 @@ import torch
 from column_policy import DEFAULT, ColumnPolicy
 from gymnasium.wrappers.vector import TransformReward
 from numpy.typing import NDArray
-from regalloc_functions import Exam, Outcome, geometric_mean, make_envs
+from regalloc_functions import (
+    Exam,
+    Outcome,
+    geometric_mean,
+    make_envs,
+    shares,
+    total_ratio,
+)
 from rich.console import Console
 from rich.table import Table
 from sb3_contrib import MaskablePPO
@@ -209,14 +216,13 @@ def make_table(outcomes: dict[int, list[Outcome]], curves: dict[int, Any]) -> Ta
         table.add_column(heading, justify="right")
     means = []
     for seed, ended in outcomes.items():
-        signs = [round(np.sign(o.policy - o.heuristic)) for o in ended]
-        total = sum(o.policy for o in ended) / sum(o.heuristic for o in ended)
         means.append(geometric_mean(ended))
-        changes = (min(point[1] for point in curves[seed]), total, means[-1])
+        best = min(point[1] for point in curves[seed])
+        changes = (best, total_ratio(ended), means[-1])
         table.add_row(
             str(seed),
             *(f"{change - 1:+.2%}" for change in changes),
-            *(f"{signs.count(sign) / count:.0%}" for sign in (-1, 0, 1)),
+            *shares(ended),
         )
     if len(means) > 1:
         mean, spread = np.mean(means) - 1, np.std(means, ddof=1)

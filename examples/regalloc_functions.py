@@ -46,6 +46,16 @@ def geometric_mean(outcomes: list[Outcome]) -> float:
     return float(np.exp(np.mean([np.log(o.ratio) for o in outcomes])))
 
 
+def total_ratio(outcomes: list[Outcome]) -> float:
+    return sum(o.policy for o in outcomes) / sum(o.heuristic for o in outcomes)
+
+
+def shares(outcomes: list[Outcome]) -> list[str]:
+    """How many functions are better, equal and worse, in per cent."""
+    signs = [round(np.sign(o.policy - o.heuristic)) for o in outcomes]
+    return [f"{signs.count(sign) / len(signs):.0%}" for sign in (-1, 0, 1)]
+
+
 class Exam:
     """Functions of some programs that decisions come up in; at most so many of each."""
 

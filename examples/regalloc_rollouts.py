@@ -25,7 +25,7 @@ from time import perf_counter
 import matplotlib as mpl
 import numpy as np
 from deviation_policy import DeviationPolicy
-from regalloc_functions import Exam, Outcome, geometric_mean
+from regalloc_functions import Exam, Outcome, geometric_mean, shares, total_ratio
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.progress import track
@@ -131,17 +131,15 @@ def make_table(
     ):
         table.add_column(heading, justify="right")
     for seed, ended in outcomes.items():
-        signs = [round(np.sign(o.policy - o.heuristic)) for o in ended]
         low, high = spread(ended)
-        total = sum(o.policy for o in ended) / sum(o.heuristic for o in ended)
         threshold = policies[seed].threshold
         table.add_row(
             str(seed),
             f"{threshold:.1%}" if np.isfinite(threshold) else "never",
             f"{geometric_mean(ended) - 1:+.2%}",
             f"{low - 1:+.2%} to {high - 1:+.2%}",
-            f"{total - 1:+.2%}",
-            *(f"{signs.count(sign) / count:.0%}" for sign in (-1, 0, 1)),
+            f"{total_ratio(ended) - 1:+.2%}",
+            *shares(ended),
         )
     if len(outcomes) > 1:
         means = [geometric_mean(ended) - 1 for ended in outcomes.values()]

@@ -5,6 +5,7 @@ LLVM's heuristic allocates a function. At some of its decisions the compiler is 
 each copy takes another column, and the heuristic goes on from there to the end.
 """
 
+import io
 import random
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +15,12 @@ import gymnasium as gym
 import numpy as np
 from column_policy import COLUMNS, DEFAULT, PER_COLUMN, PROGRESS, WEIGHTS
 from numpy.typing import NDArray
+from regalloc_functions import ENV_ID
 
-import mlcompiler_gym
 from mlcompiler_gym import MLCompilerGymError
 from mlcompiler_gym.envs.choice import functions_with_decisions
-
-ENV_ID = "mlcompiler/RegAllocEviction-v0"
+from mlcompiler_gym.files import write_file
+from mlcompiler_gym.policies import heuristic, play
 
 #: An allocation that takes more decisions than this is left out: whoever is evicted may
 #: evict in turn, and some chains are very long.
@@ -41,11 +42,10 @@ class Rollouts:
     gains: NDArray[np.float64]
 
     def save(self, path: Path) -> None:
+        content = io.BytesIO()
+        np.savez_compressed(content, **vars(self))
         # Whole or not at all, so that an interrupted run can go on.
-        partial = path.with_suffix(".part")
-        with partial.open("wb") as file:
-            np.savez_compressed(file, **vars(self))
-        partial.rename(path)
+        write_file(path, content.getvalue())
 
     @classmethod
     def load(cls, path: Path) -> "Rollouts":
@@ -94,7 +94,6 @@ def collect(
         columns: How many other columns to try there, at most.
         seed: Of what is drawn.
     """
-    gym.register_envs(mlcompiler_gym)
     rng = random.Random(f"{program} {seed}")
     env: Any = gym.make(
         ENV_ID,
@@ -122,19 +121,13 @@ def collect(
 def _deviate(
     env: Any, function: str, decisions: int, columns: int, rng: random.Random
 ) -> list[tuple[NDArray[np.float32], int, float]]:
-    observation, _ = env.reset(options={"function": function})
-    path = [observation]
-    terminated = False
-    while not terminated:
-        action = int(observation[DEFAULT])
-        observation, _, terminated, truncated, info = env.step(action)
-        if truncated or len(path) > LONGEST:
-            return []
-        path.append(observation)
-    score = info["objective"]["regalloc_score"]
+    usual = play(env, heuristic(env), options={"function": function})
+    if "error" in usual.info or usual.steps > LONGEST:
+        return []
+    score = usual.info["objective"]["regalloc_score"]
     if not score:
         return []
-    drawn = set(rng.sample(range(len(path) - 1), min(decisions, len(path) - 1)))
+    drawn = set(rng.sample(range(usual.steps), min(decisions, usual.steps)))
     rows = []
     observation, _ = env.reset(options={"function": function})
     for index in range(max(drawn) + 1):

@@ -9,6 +9,7 @@
 
 #include "ProgramStore.h"
 #include "Wire.h"
+#include <array>
 #include <list>
 #include <string>
 #include <vector>
@@ -63,16 +64,16 @@ private:
   bool serveClient(Channel &Client);
   static proto::Reply programNotFound(const proto::Open &Open);
   void open(Channel Client, const proto::Request &Request);
+  /// No session has an empty key.
   std::list<ParkedSession>::iterator findParked(const std::string &Key);
   /// What is sent with a client: the frame of its Open if the session is only
   /// \p Optimized, or else its deadline; and what has been read after that.
   static std::string arrivalOf(const Waiting &Client, bool Optimized);
-  /// Hands the client to the parked session. Returns false if it is gone.
-  bool handOver(ParkedSession &Session, Waiting &Client);
   /// Has a session of the client's begun from \p Module, which is optimised;
   /// \p Key is empty if it is not to be parked. Returns false if that cannot
   /// be.
-  bool branch(ParkedSession &Module, Waiting &Client, const std::string &Key);
+  bool branch(const ParkedSession &Module, int Client,
+              const std::string &Arrival, const std::string &Key);
   /// Hands Orphans to \p Session, if there is one, or to processes of their
   /// own.
   void placeOrphans(ParkedSession *Session);
@@ -80,9 +81,10 @@ private:
   /// \p ModuleKey if its optimised module is not.
   void spawn(Channel Client, const proto::Request &Request,
              const std::string &Key = "", const std::string &ModuleKey = "");
-  /// Keeps the nursery's end of a parked session's socket, and no more of them
-  /// than it may.
-  void keep(const std::string &Key, int Socket, bool Optimized);
+  /// Keeps the nursery's end of a parked session's socket, if the session has
+  /// \p Begun, and no more of them than it may. Closes the session's end.
+  void keep(const std::string &Key, std::array<int, 2> Ends, bool Optimized,
+            bool Begun);
   void serveParked(std::list<ParkedSession>::iterator Session);
   void drop(std::list<ParkedSession>::iterator Session);
   proto::Reply describe(const proto::Describe &Request) const;

@@ -17,8 +17,6 @@
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Endian.h"
 #include <array>
-#include <cerrno>
-#include <cstring>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -87,28 +85,28 @@ void Nursery::open(Channel Client, const proto::Request &Request) {
   }
   // Parsed messages without maps and unknown fields serialise in one way only.
   const std::string Key = Wanted.park() ? Wanted.SerializeAsString() : "";
-  const proto::Open Module = moduleOf(Wanted);
-  // It is not to be parked, which no other key says.
-  const std::string ModuleKey = Module.SerializeAsString();
-  auto Session = Key.empty() ? Parked.end() : findParked(Key);
-  const bool AsItIs = Session != Parked.end();
-  if (!AsItIs && !ModuleKey.empty())
-    Session = findParked(ModuleKey);
+  auto Session = findParked(Key);
   if (Session == Parked.end()) {
-    // Whoever leaves nothing behind leaves no module either.
-    if (Key.empty() || ModuleKey.empty()) {
-      spawn(std::move(Client), Request, Key);
+    const proto::Open Module = moduleOf(Wanted);
+    // It is not to be parked, which no other key says.
+    const std::string ModuleKey = Module.SerializeAsString();
+    Session = findParked(ModuleKey);
+    if (Session == Parked.end()) {
+      // Whoever leaves nothing behind leaves no module either.
+      if (Key.empty() || ModuleKey.empty()) {
+        spawn(std::move(Client), Request, Key);
+        return;
+      }
+      proto::Request Complete = Request;
+      Complete.mutable_open()->set_pipeline(Module.pipeline());
+      spawn(std::move(Client), Complete, Key, ModuleKey);
       return;
     }
-    proto::Request Complete = Request;
-    Complete.mutable_open()->set_pipeline(Module.pipeline());
-    spawn(std::move(Client), Complete, Key, ModuleKey);
-    return;
   }
   Waiting W{std::move(Client), Request};
+  const std::string Arrival = arrivalOf(W, Session->Optimized);
   // Some have said more already than fits.
-  if (arrivalOf(W, Session->Optimized).size() >
-      mlcompiler::Session::MaxArrivalBytes) {
+  if (Arrival.size() > mlcompiler::Session::MaxArrivalBytes) {
     spawn(std::move(W.Client), Request);
     return;
   }
@@ -120,46 +118,47 @@ void Nursery::open(Channel Client, const proto::Request &Request) {
       Session->Queue.push_back(std::move(W));
     return;
   }
-  if (!(AsItIs ? handOver(*Session, W) : branch(*Session, W, Key))) {
+  const int Socket = W.Client.socket();
+  if (!(Session->Optimized
+            ? branch(*Session, Socket, Arrival, Key)
+            : sendDescriptors(Session->Socket, Socket, Arrival))) {
     drop(Session);
     spawn(std::move(W.Client), Request, Key);
   }
 }
 
-bool Nursery::handOver(ParkedSession &Session, Waiting &Client) {
-  return sendDescriptors(Session.Socket, Client.Client.socket(),
-                         arrivalOf(Client, /*Optimized=*/false));
-}
-
-/// The two ends of a socket on which a parked session awaits clients; -1 if no
-/// descriptors are left, and then it goes without parking.
-static std::array<int, 2> makeParking() {
+/// The two ends of a socket on which what is parked as \p Key awaits clients;
+/// -1 if there is no key, or no descriptors are left, and then it goes without
+/// parking.
+static std::array<int, 2> makeParking(const std::string &Key) {
   std::array<int, 2> Ends{-1, -1};
-  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, Ends.data()))
+  if (Key.empty() ||
+      socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, Ends.data()))
     return {-1, -1};
   return Ends;
 }
 
-bool Nursery::branch(ParkedSession &Module, Waiting &Client,
-                     const std::string &Key) {
-  std::array<int, 2> Parking =
-      Key.empty() ? std::array<int, 2>{-1, -1} : makeParking();
-  SmallVector<int, 2> Descriptors{Client.Client.socket()};
+bool Nursery::branch(const ParkedSession &Module, int Client,
+                     const std::string &Arrival, const std::string &Key) {
+  const std::array<int, 2> Parking = makeParking(Key);
+  SmallVector<int, 2> Descriptors{Client};
   if (Parking[1] >= 0)
     Descriptors.push_back(Parking[1]);
-  const bool Sent = sendDescriptors(Module.Socket, Descriptors,
-                                    arrivalOf(Client, /*Optimized=*/true));
-  if (Parking[1] >= 0)
-    ::close(Parking[1]);
-  if (Parking[0] >= 0 && Sent)
-    keep(Key, Parking[0], /*Optimized=*/false);
-  else if (Parking[0] >= 0)
-    ::close(Parking[0]);
+  const bool Sent = sendDescriptors(Module.Socket, Descriptors, Arrival);
+  keep(Key, Parking, /*Optimized=*/false, Sent);
   return Sent;
 }
 
-void Nursery::keep(const std::string &Key, int Socket, bool Optimized) {
-  Parked.push_front({Key, Socket, Optimized});
+void Nursery::keep(const std::string &Key, std::array<int, 2> Ends,
+                   bool Optimized, bool Begun) {
+  if (Ends[0] < 0)
+    return;
+  ::close(Ends[1]);
+  if (!Begun) {
+    ::close(Ends[0]);
+    return;
+  }
+  Parked.push_front({Key, Ends[0], Optimized});
   while (Parked.size() > Bounds.Parked) {
     auto Last = std::prev(Parked.end());
     if (Last == Parked.begin())
@@ -186,14 +185,8 @@ void Nursery::spawn(Channel Client, const proto::Request &Request,
       Clients.push_back(std::move(Client));
     return;
   }
-  struct Place {
-    const std::string &Key;
-    bool Optimized;
-    std::array<int, 2> Ends{-1, -1};
-  } Places[] = {{ModuleKey, true}, {Key, false}};
-  for (Place &P : Places)
-    if (!P.Key.empty())
-      P.Ends = makeParking();
+  const std::array<int, 2> Optimized = makeParking(ModuleKey);
+  const std::array<int, 2> Parking = makeParking(Key);
   const pid_t Pid = fork();
   if (Pid == 0) {
     // Nothing of other clients may stay open here: a client must see the end
@@ -205,30 +198,17 @@ void Nursery::spawn(Channel Client, const proto::Request &Request,
     Clients.clear();
     Orphans.clear();
     Arrived.clear();
-    for (const Place &P : Places)
-      if (P.Ends[0] >= 0)
-        ::close(P.Ends[0]);
+    for (int Ours : {Optimized[0], Parking[0]})
+      if (Ours >= 0)
+        ::close(Ours);
     if (Bounds.Quiet)
       silence();
-    Session(std::move(Client), Places[1].Ends[1], Places[0].Ends[1])
-        .run(Request, *Program);
-  }
-  for (const Place &P : Places) {
-    if (P.Ends[0] < 0)
-      continue;
-    ::close(P.Ends[1]);
-    if (Pid < 0)
-      ::close(P.Ends[0]);
-    else
-      keep(P.Key, P.Ends[0], P.Optimized);
+    Session(std::move(Client), Parking[1], Optimized[1]).run(Request, *Program);
   }
   if (Pid < 0)
-    Client.write(
-        errorReply(proto::RESOURCE_EXHAUSTED,
-                   std::string("no process could be made for the session: ") +
-                       strerror(errno),
-                   /*SessionEnded=*/true),
-        /*Wait=*/false);
+    Client.write(noProcessReply(), /*Wait=*/false);
+  keep(ModuleKey, Optimized, /*Optimized=*/true, Pid > 0);
+  keep(Key, Parking, /*Optimized=*/false, Pid > 0);
 }
 
 void Nursery::serveParked(std::list<ParkedSession>::iterator Session) {
@@ -250,7 +230,8 @@ void Nursery::placeOrphans(ParkedSession *Session) {
   while (!Orphans.empty()) {
     Waiting W = std::move(Orphans.front());
     Orphans.pop_front();
-    if (!Session || !handOver(*Session, W))
+    if (!Session || !sendDescriptors(Session->Socket, W.Client.socket(),
+                                     arrivalOf(W, /*Optimized=*/false)))
       spawn(std::move(W.Client), W.Request);
   }
 }

@@ -111,12 +111,7 @@ Session::Arrival Session::awaitClients() {
     }
     Channel Refused(Next.Descriptors.front());
     if (Pid < 0)
-      Refused.write(
-          errorReply(proto::RESOURCE_EXHAUSTED,
-                     std::string("no process could be made for the session: ") +
-                         strerror(errno),
-                     /*SessionEnded=*/true),
-          /*Wait=*/false);
+      Refused.write(noProcessReply(), /*Wait=*/false);
     for (int Descriptor : ArrayRef(Next.Descriptors).drop_front())
       ::close(Descriptor);
   }

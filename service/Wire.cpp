@@ -10,6 +10,7 @@
 #include "llvm/Support/Endian.h"
 #include "llvm/Support/JSON.h"
 #include <cerrno>
+#include <cstring>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -242,4 +243,11 @@ proto::Reply mlcompiler::errorReply(Error E, bool SessionEnded) {
         R = errorReply(proto::INVALID_PROGRAM, Other.message(), SessionEnded);
       });
   return R;
+}
+
+proto::Reply mlcompiler::noProcessReply() {
+  return errorReply(proto::RESOURCE_EXHAUSTED,
+                    std::string("no process could be made for the session: ") +
+                        strerror(errno),
+                    /*SessionEnded=*/true);
 }

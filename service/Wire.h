@@ -110,6 +110,8 @@ proto::Reply errorReply(proto::ErrorCode Code, const std::string &Message,
 /// The same of whatever went wrong: what is not a Failure comes from LLVM and
 /// is about the program.
 proto::Reply errorReply(llvm::Error E, bool SessionEnded);
+/// To a client for whose session there is no process: errno says why.
+proto::Reply noProcessReply();
 
 } // namespace mlcompiler
 

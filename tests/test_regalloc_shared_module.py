@@ -8,7 +8,7 @@ from contextlib import ExitStack, closing
 
 import psutil
 import pytest
-from regalloc import answer_all, by_features, opening, two
+from regalloc import Decision, answer_all, by_features, opening, two
 from samples import ENDLESS, SLOW, fails, inlining, receive_within, upload, wait_until
 
 from mlcompiler_gym import LocalService
@@ -38,12 +38,12 @@ def ancestors(session: Session) -> list[int]:
     return pids[: pids.index(os.getpid())]
 
 
-def result(session: Session) -> tuple[list[object], str]:
-    decisions = answer_all(session, by_features(TASK))
-    return list(decisions), session.emit("assembly")  # type: ignore[return-value]
+def result(session: Session) -> tuple[list[Decision], bytes]:
+    """Every decision, and the code."""
+    return answer_all(session, by_features(TASK)), session.emit("assembly")
 
 
-def alone(function: str) -> tuple[list[object], str]:
+def alone(function: str) -> tuple[list[Decision], bytes]:
     with (
         closing(LocalService("--parked-sessions=0")) as service,
         closing(service.open(evicting(function), TWO)) as session,
