@@ -103,7 +103,8 @@ def test_what_was_under_way_is_asked_again(restartable: Restartable) -> None:
     service = restartable.server.service()
     expected = run(service)
     session = service.open(inlining(), CALLS)
-    psutil.Process(session.opened.pid).suspend()
+    stopped = psutil.Process(session.opened.pid)
+    stopped.suspend()
     requests = [
         pb.Request(step=pb.Step(actions=pack(0))),
         pb.Request(step=pb.Step(actions=pack(1))),
@@ -113,6 +114,7 @@ def test_what_was_under_way_is_asked_again(restartable: Restartable) -> None:
         session.send(request.SerializeToString())
     time.sleep(0.2)
     starting = restartable.restart_later(0.5)
+    stopped.kill()  # stopped, it would not see that its server is gone
     for request in requests:
         reply = session.receive()
         assert reply.WhichOneof("reply") == request.WhichOneof("request")
