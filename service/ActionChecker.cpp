@@ -36,7 +36,7 @@ Error ActionChecker::check(StringRef Action) const {
 }
 
 Error ActionChecker::check(StringRef Action, StringRef Features) const {
-  if (MaskOffset < 0 || !isMasked(Features, readInt(Action)))
+  if (!hasMask() || !isMasked(Features, readInt(Action)))
     return Error::success();
   std::string Legal;
   for (int64_t A = 0; A != Count; ++A)
@@ -45,6 +45,12 @@ Error ActionChecker::check(StringRef Action, StringRef Features) const {
   return fail(proto::INVALID_ACTION,
               "action " + Twine(readInt(Action)) +
                   " is not legal here; legal are: " + Legal);
+}
+
+void ActionChecker::writeLegal(StringRef Features, std::string &Legal) const {
+  Legal.resize(Count);
+  for (int64_t A = 0; A != Count; ++A)
+    Legal[A] = !isMasked(Features, A);
 }
 
 Error ActionChecker::checkDiscrete(int64_t Action) const {

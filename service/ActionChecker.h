@@ -31,6 +31,13 @@ public:
   /// Whether it is legal at the decision that has these features, too.
   llvm::Error check(llvm::StringRef Action, llvm::StringRef Features) const;
 
+  /// Whether the task says at each decision what is legal.
+  bool hasMask() const { return MaskOffset >= 0; }
+
+  /// Writes a byte for each action, 1 if it is legal at the decision that has
+  /// these features.
+  void writeLegal(llvm::StringRef Features, std::string &Legal) const;
+
 private:
   llvm::Error checkDiscrete(int64_t Action) const;
   llvm::Error checkContinuous(float Action) const;

@@ -56,6 +56,7 @@ static proto::Open moduleOf(const proto::Open &Request) {
   Module.clear_observations();
   Module.clear_function();
   Module.clear_park();
+  Module.clear_features_as_float32();
   return Module;
 }
 

@@ -71,6 +71,7 @@ Error Session::configure() {
     Decider = std::move(*Created);
     Decider->describe(Spec);
     Checker = ActionChecker(Spec);
+    Layout = FeatureLayout(Spec, Options);
     if (Options.pipeline().empty())
       Options.set_pipeline(Spec.default_pipeline());
   }
@@ -351,7 +352,7 @@ Error Session::fillState(proto::State &State) {
   if (Finished)
     *State.mutable_outcome() = Outcome;
   else
-    State.set_features(Features.data(), Features.size());
+    fillDecision(State);
   if (Decider && Decider->decidesInCodegen()) {
     if (const MachineFunction *MF = Decider->machineFunction(); MF && !Finished)
       State.set_function(json::fixUTF8(MF->getName()));
@@ -364,6 +365,15 @@ Error Session::fillState(proto::State &State) {
     KnownVersion = Compile->version();
   }
   return fillComputed(State);
+}
+
+void Session::fillDecision(proto::State &State) {
+  if (Options.features_as_float32())
+    Layout.toFloats(Features, *State.mutable_features());
+  else
+    State.set_features(Features.data(), Features.size());
+  if (Checker.hasMask())
+    Checker.writeLegal(Features, *State.mutable_legal());
 }
 
 Error Session::fillComputed(proto::State &State) {

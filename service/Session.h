@@ -10,6 +10,7 @@
 #include "ActionChecker.h"
 #include "Compilation.h"
 #include "DecisionPoint.h"
+#include "FeatureLayout.h"
 #include "Wire.h"
 #include "objectives/Objective.h"
 #include "observations/ObservationSource.h"
@@ -83,6 +84,8 @@ private:
   llvm::Error takeActions(const std::string &Bytes);
   llvm::Error fork();
   llvm::Error fillState(proto::State &State);
+  /// Fills in what the client decides from.
+  void fillDecision(proto::State &State);
   /// Fills in what is computed of the module as it stands.
   llvm::Error fillComputed(proto::State &State);
   bool isOpenEnded() const { return Decider && Decider->isOpenEnded(); }
@@ -118,6 +121,7 @@ private:
   std::unique_ptr<Task> Decider;
   proto::TaskSpec Spec;
   ActionChecker Checker;
+  FeatureLayout Layout;
   ObservationSet Observations;
   Measurements Measured;
   /// What the module was when the client heard of it last.

@@ -16,6 +16,8 @@ from mlcompiler_gym.errors import InvalidActionError
 from mlcompiler_gym.service.observation import DTYPES
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 
+_INT8 = np.dtype(np.int8)
+
 #: A checked action.
 Action: TypeAlias = int | float
 
@@ -83,10 +85,15 @@ class Actions(abc.ABC):
     def meaning(self, action: Action) -> str:
         """For a person."""
 
-    def mask(self, features: bytes | None) -> NDArray[np.int8] | None:
+    def mask(self, legal: bytes | None) -> NDArray[np.int8] | None:
         """Which actions are legal at a decision (shape ``(n,)``, 1: legal).
 
-        All of them where there is no decision; None if they always are.
+        Args:
+            legal: What the service says; None where there is no decision, where
+                all of them are.
+
+        Returns:
+            None if they always are.
         """
         return None
 
@@ -97,7 +104,7 @@ class DiscreteActions(Actions):
     The request of each is made once; there are few of them and many steps.
     """
 
-    def __init__(self, spec: pb.ActionSpec, features: Sequence[pb.TensorSpec]) -> None:
+    def __init__(self, spec: pb.ActionSpec) -> None:
         self.meanings = list(spec.meanings)
         count = len(self.meanings)
         self.space = LegalDiscrete(count) if spec.mask else spaces.Discrete(count)
@@ -109,7 +116,7 @@ class DiscreteActions(Actions):
             pb.Request(step=pb.Step(actions=data)).SerializeToString()
             for data in self._bytes
         ]
-        self._mask_offset = _offset(spec.mask, features) if spec.mask else None
+        self._masked = bool(spec.mask)
 
     @override
     def check(self, action: Any) -> int:
@@ -145,14 +152,12 @@ class DiscreteActions(Actions):
         return self.meanings[int(action)]
 
     @override
-    def mask(self, features: bytes | None) -> NDArray[np.int8] | None:
-        if self._mask_offset is None:
+    def mask(self, legal: bytes | None) -> NDArray[np.int8] | None:
+        if not self._masked:
             return None
-        if features is None:
+        if legal is None:
             return np.ones(len(self._bytes), np.int8)
-        # Of a 0 or 1 in 64 bits, the lowest byte is all of it.
-        end = self._mask_offset + 8 * len(self._bytes)
-        return np.frombuffer(features[self._mask_offset : end : 8], np.int8)
+        return np.frombuffer(legal, _INT8)
 
 
 class BoxActions(Actions):
@@ -208,15 +213,5 @@ class BoxActions(Actions):
 def make_actions(spec: pb.TaskSpec) -> Actions:
     """The actions of a task that the service describes."""
     if spec.action.meanings:
-        return DiscreteActions(spec.action, spec.features)
+        return DiscreteActions(spec.action)
     return BoxActions(spec.action)
-
-
-def _offset(name: str, features: Sequence[pb.TensorSpec]) -> int:
-    """Bytes of the features before one."""
-    offset = 0
-    for spec in features:
-        if spec.name == name:
-            return offset
-        offset += int(np.prod(spec.shape)) * DTYPES[spec.dtype].itemsize
-    raise ValueError(f"the service describes a mask {name!r} and no such feature")

@@ -74,7 +74,7 @@ def functions_with_decisions(setup: Setup, program: Program) -> list[str]:
                     f"the decisions of {config.task} are not made function by function"
                 )
             found[state.function] = None
-            mask = setup.actions.mask(state.features)
+            mask = setup.actions.mask(state.legal)
             action = 0 if mask is None else int(np.flatnonzero(mask)[-1])
             state = session.step(setup.actions.encode([action]))
     finally:

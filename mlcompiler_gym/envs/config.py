@@ -52,6 +52,7 @@ class CompileConfig:
         request.task = self.task
         request.observations.extend(self.observations)
         request.park = park
+        request.features_as_float32 = True
         for name in sorted(self.options):
             request.options.add(name=name, value=self.options[name])
         return request

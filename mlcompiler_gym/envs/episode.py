@@ -98,15 +98,14 @@ class Episode:
 
     def _observe(self, state: pb.State) -> dict[str, Any]:
         """Take the features of a decision; what there is to say besides."""
-        features = state.features  # made anew whenever it is asked for
-        self.observation = self.setup.features.decode(features, state.observations)
-        info = self._legal(features)
-        if state.function:
-            info["function"] = state.function
+        self.observation = self.setup.features.decode(state)
+        info = self._legal(state.legal)
+        if function := state.function:
+            info["function"] = function
         return info
 
-    def _legal(self, features: bytes | None) -> dict[str, Any]:
-        self.mask = self.setup.actions.mask(features)
+    def _legal(self, legal: bytes | None) -> dict[str, Any]:
+        self.mask = self.setup.actions.mask(legal)
         return {} if self.mask is None else {"action_mask": self.mask}
 
     def advance(self, actions: Sequence[Action], state: pb.State) -> StepResult | None:

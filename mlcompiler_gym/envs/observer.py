@@ -61,16 +61,13 @@ class Observer:
         named = dict(parts[0].spaces) if parts else {}  # type: ignore[attr-defined]
         return spaces.Dict({**named, **{e.name: e.space for e in self._extras}})
 
-    def decode(self, data: bytes, observed: Sequence[pb.Observation]) -> Any:
-        """The observation of a state that is a decision.
-
-        Args:
-            data: The tensors of the decision.
-            observed: What came with it.
-        """
+    def decode(self, state: pb.State) -> Any:
+        """The observation of a state that is a decision."""
+        # Fields are made anew whenever they are asked for.
         if not self._extras:
             assert self._features is not None
-            return self._features.decode(data)
+            return self._features.decode(state.features)
+        observed = state.observations
         if self._alone is not None:
             return self._alone.decode(observed[0])
         pieces = [
@@ -79,9 +76,11 @@ class Observer:
         ]
         if self._flat:
             if self._features is not None:
-                pieces.insert(0, self._features.decode(data))
+                pieces.insert(0, self._features.decode(state.features))
             return np.concatenate(pieces) if len(pieces) > 1 else pieces[0]
-        seen = {} if self._features is None else self._features.decode(data)
+        seen = {}
+        if self._features is not None:
+            seen = self._features.decode(state.features)
         return {
             **seen,
             **dict(zip((e.name for e in self._extras), pieces, strict=True)),

@@ -207,9 +207,10 @@ class ObserveReply(_message.Message):
     def __init__(self, observations: _Optional[_Iterable[_Union[Observation, _Mapping]]] = ...) -> None: ...
 
 class Open(_message.Message):
-    __slots__ = ["codegen_opt_level", "cpu", "function", "limits", "objectives", "observations", "options", "park", "pipeline", "program_sha256", "target_triple", "task"]
+    __slots__ = ["codegen_opt_level", "cpu", "features_as_float32", "function", "limits", "objectives", "observations", "options", "park", "pipeline", "program_sha256", "target_triple", "task"]
     CODEGEN_OPT_LEVEL_FIELD_NUMBER: _ClassVar[int]
     CPU_FIELD_NUMBER: _ClassVar[int]
+    FEATURES_AS_FLOAT32_FIELD_NUMBER: _ClassVar[int]
     FUNCTION_FIELD_NUMBER: _ClassVar[int]
     LIMITS_FIELD_NUMBER: _ClassVar[int]
     OBJECTIVES_FIELD_NUMBER: _ClassVar[int]
@@ -222,6 +223,7 @@ class Open(_message.Message):
     TASK_FIELD_NUMBER: _ClassVar[int]
     codegen_opt_level: int
     cpu: str
+    features_as_float32: bool
     function: str
     limits: Limits
     objectives: _containers.RepeatedScalarFieldContainer[str]
@@ -232,7 +234,7 @@ class Open(_message.Message):
     program_sha256: bytes
     target_triple: str
     task: str
-    def __init__(self, task: _Optional[str] = ..., program_sha256: _Optional[bytes] = ..., pipeline: _Optional[str] = ..., target_triple: _Optional[str] = ..., cpu: _Optional[str] = ..., options: _Optional[_Iterable[_Union[Option, _Mapping]]] = ..., objectives: _Optional[_Iterable[str]] = ..., observations: _Optional[_Iterable[str]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., park: bool = ..., codegen_opt_level: _Optional[int] = ..., function: _Optional[str] = ...) -> None: ...
+    def __init__(self, task: _Optional[str] = ..., program_sha256: _Optional[bytes] = ..., pipeline: _Optional[str] = ..., target_triple: _Optional[str] = ..., cpu: _Optional[str] = ..., options: _Optional[_Iterable[_Union[Option, _Mapping]]] = ..., objectives: _Optional[_Iterable[str]] = ..., observations: _Optional[_Iterable[str]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., park: bool = ..., codegen_opt_level: _Optional[int] = ..., function: _Optional[str] = ..., features_as_float32: bool = ...) -> None: ...
 
 class OpenReply(_message.Message):
     __slots__ = ["from_parked", "pid", "state"]
@@ -335,11 +337,12 @@ class Sandbox(_message.Message):
     def __init__(self, no_new_privileges: bool = ..., system_calls: bool = ..., landlock: _Optional[int] = ..., missing: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class State(_message.Message):
-    __slots__ = ["decisions", "features", "finished", "function", "measurements", "no_effect", "observations", "outcome"]
+    __slots__ = ["decisions", "features", "finished", "function", "legal", "measurements", "no_effect", "observations", "outcome"]
     DECISIONS_FIELD_NUMBER: _ClassVar[int]
     FEATURES_FIELD_NUMBER: _ClassVar[int]
     FINISHED_FIELD_NUMBER: _ClassVar[int]
     FUNCTION_FIELD_NUMBER: _ClassVar[int]
+    LEGAL_FIELD_NUMBER: _ClassVar[int]
     MEASUREMENTS_FIELD_NUMBER: _ClassVar[int]
     NO_EFFECT_FIELD_NUMBER: _ClassVar[int]
     OBSERVATIONS_FIELD_NUMBER: _ClassVar[int]
@@ -348,11 +351,12 @@ class State(_message.Message):
     features: bytes
     finished: _containers.RepeatedCompositeFieldContainer[FunctionOutcome]
     function: str
+    legal: bytes
     measurements: _containers.RepeatedCompositeFieldContainer[Measurement]
     no_effect: bool
     observations: _containers.RepeatedCompositeFieldContainer[Observation]
     outcome: Outcome
-    def __init__(self, decisions: _Optional[int] = ..., features: _Optional[bytes] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ..., observations: _Optional[_Iterable[_Union[Observation, _Mapping]]] = ..., function: _Optional[str] = ..., finished: _Optional[_Iterable[_Union[FunctionOutcome, _Mapping]]] = ..., measurements: _Optional[_Iterable[_Union[Measurement, _Mapping]]] = ..., no_effect: bool = ...) -> None: ...
+    def __init__(self, decisions: _Optional[int] = ..., features: _Optional[bytes] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ..., observations: _Optional[_Iterable[_Union[Observation, _Mapping]]] = ..., function: _Optional[str] = ..., finished: _Optional[_Iterable[_Union[FunctionOutcome, _Mapping]]] = ..., measurements: _Optional[_Iterable[_Union[Measurement, _Mapping]]] = ..., no_effect: bool = ..., legal: _Optional[bytes] = ...) -> None: ...
 
 class Step(_message.Message):
     __slots__ = ["actions"]

@@ -70,9 +70,12 @@ void mlcompiler::describeTensor(const TensorSpec &Spec,
     Out.add_shape(Dimension);
 }
 
+size_t mlcompiler::elementBytes(proto::DType Type) {
+  return Type == proto::FLOAT32 ? sizeof(float) : sizeof(int64_t);
+}
+
 size_t mlcompiler::tensorBytes(const proto::TensorSpec &Spec) {
-  size_t Bytes =
-      Spec.dtype() == proto::FLOAT32 ? sizeof(float) : sizeof(int64_t);
+  size_t Bytes = elementBytes(Spec.dtype());
   for (int64_t Dimension : Spec.shape())
     Bytes *= Dimension;
   return Bytes;

@@ -101,6 +101,9 @@ createTask(llvm::StringRef Name,
 /// A TensorSpec of LLVM in the protocol's terms.
 void describeTensor(const llvm::TensorSpec &Spec, proto::TensorSpec &Out);
 
+/// Bytes of one element.
+size_t elementBytes(proto::DType Type);
+
 /// Bytes of one such tensor.
 size_t tensorBytes(const proto::TensorSpec &Spec);
 
