@@ -53,13 +53,15 @@ void Session::adopt(int Socket) {
 }
 
 void Session::park() {
-  pid_t Pid = ::fork();
-  if (Pid < 0)
-    return; // The session itself is not worse off for not being parked.
-  if (Pid == 0) {
+  const pid_t Pid = ::fork();
+  if (Pid <= 0) {
+    // Without a process to park, the session itself is not worse off; but the
+    // nursery must see at once that nobody will take those who wait for it.
     ::close(std::exchange(Parking, -1));
-    crash::afterFork();
-    crash::beginRequest(RequestDeadline);
+    if (Pid == 0) {
+      crash::afterFork();
+      crash::beginRequest(RequestDeadline);
+    }
     return;
   }
   // The nursery sends the deadline of the client's Open, and what it has read
