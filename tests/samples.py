@@ -76,6 +76,27 @@ def slow_ir(length: int = 4000) -> str:
 SLOW = ir_program(slow_ir(), "slow")
 
 
+#: Real programs: Debian's packages libstb-dev and nlohmann-json3-dev.
+REAL = {
+    "stb_truetype.c": """
+#define STB_TRUETYPE_IMPLEMENTATION
+#include <stb/stb_truetype.h>
+""",
+    "stb_image.c": """
+#define STB_IMAGE_IMPLEMENTATION
+#include <stb/stb_image.h>
+""",
+    "json.cpp": """
+#include <nlohmann/json.hpp>
+int main(int argc, char **argv) {
+  auto value = nlohmann::json::parse(argc > 1 ? argv[1] : "[1]");
+  value.push_back(argc);
+  return static_cast<int>(value.dump().size());
+}
+""",
+}
+
+
 def inlining(**fields: object) -> pb.Open:
     """An ``Open`` of the inlining task that measures ``text_size``."""
     request = pb.Open(task="inlining", objectives=["text_size"])

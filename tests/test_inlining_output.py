@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given
+from samples import REAL
 from strategies import call_graphs, examples
 from toolchain import (
     KERNEL_NAMES,
@@ -53,27 +54,6 @@ def test_echo_gives_llvms_own_object(make: Make, kernel: str, target: str) -> No
         size_increase_threshold=100.0,
     )
     assert_echo_gives_llvms_own_object(env)
-
-
-#: Real programs: Debian's packages libstb-dev and nlohmann-json3-dev.
-REAL = {
-    "stb_truetype.c": """
-#define STB_TRUETYPE_IMPLEMENTATION
-#include <stb/stb_truetype.h>
-""",
-    "stb_image.c": """
-#define STB_IMAGE_IMPLEMENTATION
-#include <stb/stb_image.h>
-""",
-    "json.cpp": """
-#include <nlohmann/json.hpp>
-int main(int argc, char **argv) {
-  auto value = nlohmann::json::parse(argc > 1 ? argv[1] : "[1]");
-  value.push_back(argc);
-  return static_cast<int>(value.dump().size());
-}
-""",
-}
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import math
 import os
 import struct
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,7 @@ from regalloc import (
     legal_at_random,
     opening,
 )
-from samples import fails
+from samples import REAL, fails
 from toolchain import KERNEL_NAMES, always, finish, play
 
 from mlcompiler_gym import (
@@ -237,9 +238,10 @@ def test_wrong_priorities_are_refused_by_the_service(
     session.close()
 
 
-def pool(target: str) -> Iterator[dict[str, Any]]:
-    """Programs of all kinds in turn, as settings."""
+def pool(target: str, folder: Path) -> Iterator[dict[str, Any]]:
+    """Programs of all kinds in turn, as settings; real ones, which are long, once."""
     loops = load_programs("loops").names
+    real = iter(REAL.items())
     for seed in itertools.count():
         yield {"programs": f"kernels/{KERNEL_NAMES[seed % len(KERNEL_NAMES)]}"}
         yield {"programs": loops[seed * 5 % len(loops)]}
@@ -247,16 +249,22 @@ def pool(target: str) -> Iterator[dict[str, Any]]:
         yield {"programs": f"llvm-stress/{seed}", "pipeline": "no-op-module"}
         if target == X86:
             yield {"programs": f"csmith/{seed}"}
+            # There are no headers of other targets.
+            for name, source in itertools.islice(real, 1):
+                (folder / name).write_text(source)
+                yield {"programs": folder / name}
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("env_id", IDS)
-def test_random_legal_decisions(make_env: MakeEnv, env_id: str, target: str) -> None:
+def test_random_legal_decisions(
+    make_env: MakeEnv, env_id: str, target: str, tmp_path: Path
+) -> None:
     """None of them brings the compiler down, or makes a program wrong."""
     taken = validated = 0
-    for seed, settings in enumerate(pool(target)):
+    for seed, settings in enumerate(pool(target, tmp_path)):
         if taken >= DECISIONS // len(TARGETS):
             break
         extra = heuristic_feature(env_id)
