@@ -31,7 +31,7 @@ from samples import (
 
 from mlcompiler_gym import LocalService
 from mlcompiler_gym.envs import CompilerEnv
-from mlcompiler_gym.service import Session, local
+from mlcompiler_gym.service import Session, local_session
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 
 pytestmark = pytest.mark.timeout(60)
@@ -45,6 +45,16 @@ def sibling(service: LocalService) -> Iterator[Sibling]:
     sibling = Sibling(service)
     yield sibling
     sibling.check()
+
+
+@pytest.fixture(params=["all", "one"])
+def processors(request: pytest.FixtureRequest) -> Iterator[None]:
+    """With one processor, a session waits for its replies in another way."""
+    before = os.sched_getaffinity(0)
+    if request.param == "one":
+        os.sched_setaffinity(0, {min(before)})
+    yield
+    os.sched_setaffinity(0, before)
 
 
 def pid_of(env: CompilerEnv) -> int:
@@ -101,6 +111,7 @@ def test_a_signal_between_requests(
     assert caught[0].signal == number.name
 
 
+@pytest.mark.usefixtures("processors")
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGKILL])
 def test_a_killed_session_ends_the_episode(
     make: Callable[..., CompilerEnv], number: signal.Signals
@@ -139,11 +150,12 @@ def test_a_session_of_a_vector_environment_is_killed(service: LocalService) -> N
             assert not truncated.any()
 
 
+@pytest.mark.usefixtures("processors")
 def test_a_stopped_session_is_given_up(
     service: LocalService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The service has half a minute to report the deadline; not in a test.
-    monkeypatch.setattr(local, "GRACE", 0.5)
+    monkeypatch.setattr(local_session, "GRACE", 0.5)
     session = service.open(inlining(limits=pb.Limits(deadline_ms=500)), CALLS)
     os.kill(session.opened.pid, signal.SIGSTOP)
     try:
@@ -158,7 +170,7 @@ def test_a_stopped_session_is_given_up(
 def test_a_stopped_session_of_a_vector_environment_is_given_up(
     service: LocalService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(local, "GRACE", 0.5)
+    monkeypatch.setattr(local_session, "GRACE", 0.5)
     envs = gymnasium.make_vec(
         "mlcompiler/Inlining-v0",
         num_envs=2,
@@ -186,6 +198,7 @@ def test_a_stopped_session_of_a_vector_environment_is_given_up(
             os.waitpid(waker, 0)
 
 
+@pytest.mark.usefixtures("processors")
 def test_stopping_for_a_while_changes_nothing(service: LocalService) -> None:
     session = service.open(inlining(), CALLS)
     os.kill(session.opened.pid, signal.SIGSTOP)

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mlcompiler_gym.service.local import LocalService, LocalSession
+from mlcompiler_gym.service.local import LocalService
+from mlcompiler_gym.service.local_session import LocalSession
 from mlcompiler_gym.service.observation import Graph, Observed, Rows
 from mlcompiler_gym.service.session import Service, Session
 
