@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from regalloc import two
+from regalloc import EVICTION, MakeEnv, two
 from samples import CALLS
 
-from mlcompiler_gym import Program
+from mlcompiler_gym import Program, ServiceUnavailableError
+from mlcompiler_gym.envs.config import CompileConfig
 from mlcompiler_gym.programs import load_programs
 from mlcompiler_gym.service import Service
 from mlcompiler_gym.service.observation import DTYPES
@@ -93,3 +94,21 @@ def test_features_as_float32(
         if not state.HasField("features"):
             assert not state.HasField("legal")
             assert not twin.HasField("features")
+
+
+def test_a_service_that_does_not_know_of_float32(
+    make_env: MakeEnv, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = CompileConfig.open_request
+
+    def as_an_older_one_reads_it(
+        config: CompileConfig, *, park: bool = True
+    ) -> pb.Open:
+        request = made(config, park=park)
+        request.ClearField("features_as_float32")
+        return request
+
+    monkeypatch.setattr(CompileConfig, "open_request", as_an_older_one_reads_it)
+    env = make_env(EVICTION, programs=two())
+    with pytest.raises(ServiceUnavailableError, match="of another version"):
+        env.reset()

@@ -11,6 +11,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from mlcompiler_gym.errors import ServiceUnavailableError
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 
 _FLOAT = np.dtype("<f4")
@@ -36,6 +37,7 @@ class FeatureDecoder:
             end = self._size + math.prod(shape)
             self._places[spec.name] = slice(self._size, end), shape
             self._size = end
+        self._bytes = self._size * _FLOAT.itemsize
         boxes = {spec.name: box(spec) for spec in specs}
         self.space: spaces.Space[Any]
         if flat:
@@ -48,7 +50,17 @@ class FeatureDecoder:
             self.space = spaces.Dict({**boxes})
 
     def decode(self, data: bytes) -> Any:
-        """The observation of one decision, from all elements as float32."""
+        """The observation of one decision, from all elements as float32.
+
+        Raises:
+            ServiceUnavailableError: They are not those that were described.
+        """
+        if len(data) != self._bytes:
+            raise ServiceUnavailableError(
+                f"the service sent {len(data)} bytes of features, where it describes "
+                f"{self._bytes}; is it of another version than this package? Install "
+                "the same on both sides"
+            )
         # A copy, since bytes cannot be written to.
         flat = np.frombuffer(data, _FLOAT).copy()
         if self._flat:
