@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -30,6 +31,10 @@ static int twice(int x) { return leaf(x) + leaf(x + 1); }
 int alone(int x) { return x; }
 int entry(int x) { return twice(x) - leaf(x) + twice(3); }
 """
+
+# In the background of a shell it is ignored, and programs that tests interrupt would
+# inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def processes_of(service_pid: int) -> list[int]:
