@@ -7,6 +7,7 @@ import struct
 from contextlib import closing
 from typing import Any
 
+import psutil
 import pytest
 from samples import (
     CALLS,
@@ -17,6 +18,7 @@ from samples import (
     inlining,
     pack,
     run,
+    wait_until,
 )
 
 from mlcompiler_gym.service import Service
@@ -308,3 +310,16 @@ def test_what_is_no_message_ends_only_this_session(any_service: Service) -> None
             session.send(b"\xff\xff\xff")
             session.receive()
         assert finish(twin, session.opened.state, alternate) == run(any_service)
+
+
+# -- The end of a session ----------------------------------------------------
+
+
+def test_a_session_that_nobody_has_any_more_ends(any_service: Service) -> None:
+    session = any_service.open(inlining(), CALLS)
+    pid = session.opened.pid
+    with closing(session.fork()) as copy:
+        state = copy.step(pack(0))
+        del session
+        wait_until(lambda: not psutil.pid_exists(pid), "the session has ended")
+        finish(copy, state, alternate)

@@ -3,9 +3,6 @@
 
 from __future__ import annotations
 
-import os
-import select
-import threading
 import time
 import weakref
 from collections import deque
@@ -16,13 +13,8 @@ from typing import TYPE_CHECKING, ClassVar
 from typing_extensions import override
 
 from mlcompiler_gym.errors import ServiceError
-from mlcompiler_gym.service.remote_stream import (
-    Broken,
-    Ended,
-    Event,
-    Stream,
-    new_signal,
-)
+from mlcompiler_gym.service.inbox import Inbox
+from mlcompiler_gym.service.remote_stream import Broken, Ended, Event, Stream
 from mlcompiler_gym.service.session import GRACE, Session, lost, raise_for_error
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 
@@ -96,32 +88,18 @@ class GrpcSession(Session):
         self._breaks = 0
         self._look_until = 0.0
         self.opened = pb.OpenReply()
-        #: Guards what the thread of the stream touches: the three below.
-        self._lock = threading.Lock()
-        self._inbox: deque[Event] = deque()
-        self._signal = new_signal()
+        #: What the thread of the stream brings.
+        self._inbox: Inbox[Event] = Inbox()
         self._stream: Stream | None = None
-        self._poll = select.poll()
-        self._poll.register(self._signal, select.POLLIN)
         self._number = 0
         self._live.add(self)
         service.enter()
         self._join(service.stream())
 
     def _join(self, stream: Stream) -> None:
-        with self._lock:
-            self._stream = stream
-            while self._inbox:
-                self._inbox.popleft()
-                os.eventfd_read(self._signal)
-        self._number = stream.add(self)
-
-    def deliver(self, stream: Stream, event: Event) -> None:
-        """Take an event from the stream's thread."""
-        with self._lock:
-            if stream is self._stream and self._signal >= 0:
-                self._inbox.append(event)
-                os.eventfd_write(self._signal, 1)
+        self._stream = stream
+        self._inbox.listen_to(stream)
+        self._number = stream.add(self._inbox)
 
     @override
     def set_deadline(self, milliseconds: int) -> None:
@@ -144,7 +122,7 @@ class GrpcSession(Session):
 
     @override
     def fileno(self) -> int:
-        return self._signal
+        return self._inbox.fileno()
 
     @override
     def send(self, request: bytes) -> None:
@@ -159,7 +137,7 @@ class GrpcSession(Session):
         self._stream.send(self._number, request)
 
     def _check_open(self) -> None:
-        if self._signal < 0:
+        if self._inbox.fileno() < 0:
             raise self._gone()
 
     @override
@@ -176,12 +154,9 @@ class GrpcSession(Session):
     def _next(self) -> pb.Reply:
         """The next reply of the stream, whatever it belongs to."""
         self._check_open()
-        patience = self.patience
-        if not self._poll.poll(None if patience is None else patience * 1000):
+        if not self._inbox.wait(self.patience):
             raise self.overdue()
-        with self._lock:
-            os.eventfd_read(self._signal)
-            event = self._inbox.popleft()
+        event = self._inbox.take()
         if isinstance(event, bytes):
             self._service.reached = True
             self._breaks = 0
@@ -283,24 +258,20 @@ class GrpcSession(Session):
 
     @override
     def close(self) -> None:
-        with self._lock:
-            signal, self._signal = self._signal, -1
-            self._inbox.clear()
-        if signal < 0:
+        if not self._inbox.close():
             return
         self._live.discard(self)
         if self._stream is not None:
             self._stream.remove(self._number)
-        os.close(signal)
         self._service.leave()
 
     def __del__(self) -> None:
         # Sockets end with the last reference to them, and so shall this.
-        if getattr(self, "_signal", -1) >= 0:
+        if hasattr(self, "_inbox"):
             self.close()
 
     def _abandon_in_child(self) -> None:
         self._closed_because = "it belongs to the process that forked this one"
-        self._lock = threading.Lock()
+        self._inbox.abandon_in_child()
         self._stream = None
         self.close()

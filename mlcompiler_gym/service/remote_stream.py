@@ -4,18 +4,18 @@
 from __future__ import annotations
 
 import abc
-import os
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from queue import SimpleQueue
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 import grpc
 from google.protobuf.message import DecodeError
 from typing_extensions import override
 
 from mlcompiler_gym.service import frames
+from mlcompiler_gym.service.inbox import Inbox
 
 _PASSING = frozenset({"OK", "UNAVAILABLE", "CANCELLED", "UNKNOWN", "INTERNAL"})
 
@@ -51,13 +51,6 @@ _PASSED_ON = b"passed on"
 _NOT_UNDERSTOOD = b"not understood"
 
 
-class Receiver(Protocol):
-    """A session, as its stream sees it."""
-
-    def deliver(self, stream: Stream, event: Event) -> None:
-        """Take an event. Called by the stream's own thread."""
-
-
 class Stream(abc.ABC):
     """One gRPC call. Whatever is sent while it is busy travels together."""
 
@@ -66,7 +59,7 @@ class Stream(abc.ABC):
     ) -> None:
         self._queue: SimpleQueue[frames.Item | None] = SimpleQueue()
         self._lock = threading.Lock()
-        self._receivers: dict[int, Receiver] = {}
+        self._receivers: dict[int, Inbox[Event]] = {}
         self._numbered = 0
         self.broken: Broken | None = None
         # No serialiser: what is sent is bytes already. To pass replies on in the
@@ -77,7 +70,7 @@ class Stream(abc.ABC):
         )
         threading.Thread(target=self._read, name="mlcompiler-gym", daemon=True).start()
 
-    def add(self, receiver: Receiver) -> int:
+    def add(self, receiver: Inbox[Event]) -> int:
         """A new session; its number on this stream."""
         with self._lock:
             self._numbered += 1
@@ -85,7 +78,7 @@ class Stream(abc.ABC):
             if self.broken is None:
                 self._receivers[number] = receiver
                 return number
-        receiver.deliver(self, self.broken)
+        receiver.put(self, self.broken)
         return number
 
     def send(self, number: int, message: bytes | None) -> None:
@@ -137,7 +130,7 @@ class Stream(abc.ABC):
                 if message is None:
                     self._receivers.pop(number, None)
             if receiver is not None:
-                receiver.deliver(self, Ended() if message is None else message)
+                receiver.put(self, Ended() if message is None else message)
         return _PASSED_ON
 
     def _read(self) -> None:
@@ -155,7 +148,7 @@ class Stream(abc.ABC):
         self._queue.put(None)
         event = self._last_event(broken)
         for receiver in receivers:
-            receiver.deliver(self, event)
+            receiver.put(self, event)
 
     def _last_event(self, broken: Broken) -> Event:
         return broken
@@ -203,8 +196,3 @@ class SingleStream(Stream):
     @override
     def _last_event(self, broken: Broken) -> Event:
         return Ended() if broken.status in ("OK", "CANCELLED") else broken
-
-
-def new_signal() -> int:
-    """A descriptor that counts events: readable while there are any."""
-    return os.eventfd(0, os.EFD_SEMAPHORE | os.EFD_NONBLOCK | os.EFD_CLOEXEC)
