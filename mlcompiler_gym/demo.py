@@ -195,11 +195,12 @@ def train(
         envs,
         # An episode is about a hundred decisions and pays at its end.
         gamma=1.0,
-        gae_lambda=0.98,
+        gae_lambda=1.0,
         n_steps=max(2, min(4096, args.steps) // args.num_envs),
         batch_size=512,
-        n_epochs=5,
-        learning_rate=1e-3,
+        n_epochs=10,
+        learning_rate=3e-4,
+        target_kl=0.015,
         seed=args.seed,
         device="cpu",
     )
