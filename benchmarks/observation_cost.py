@@ -57,7 +57,8 @@ def _python_episode(env: mlcompiler_gym.CompilerEnv, policy: Policy) -> float:
     return perf_counter() - began
 
 
-def _one_request_episode(env: mlcompiler_gym.CompilerEnv, actions: bytes) -> float:
+def one_request_episode(env: mlcompiler_gym.CompilerEnv, actions: bytes) -> float:
+    """Seconds of a compile to which all decisions are sent at once."""
     setup = env.setup
     program = setup.programs[0]
     began = perf_counter()
@@ -116,7 +117,7 @@ def _measure(name: str) -> None:
         path = Path(folder.name)
         for _ in range(PAIRS):
             ours.append(
-                (_python_episode(env, _never), _one_request_episode(env, actions))
+                (_python_episode(env, _never), one_request_episode(env, actions))
             )
             echo.reset()
             heuristic = _heuristic_compile(echo, echo.setup.service)

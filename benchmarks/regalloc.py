@@ -27,7 +27,7 @@ import numpy as np
 
 import mlcompiler_gym
 from benchmarks.modules import module
-from benchmarks.observation_cost import report
+from benchmarks.observation_cost import one_request_episode, report
 from benchmarks.stock import interactive_codegen, plain_codegen, write_bitcode
 from mlcompiler_gym import LocalService
 from mlcompiler_gym.envs.choice import functions_with_decisions
@@ -78,16 +78,6 @@ def _episode(
     return perf_counter() - began
 
 
-def _one_request(env: mlcompiler_gym.CompilerEnv, actions: bytes) -> float:
-    setup = env.setup
-    began = perf_counter()
-    session = setup.service.open(setup.config.open_request(), setup.programs[0])
-    session.step(actions)
-    elapsed = perf_counter() - began
-    session.close()
-    return elapsed
-
-
 def run() -> None:
     _observed()
     _first_resets()
@@ -110,7 +100,7 @@ def _observed() -> None:
     with folder:
         path = Path(folder.name)
         for _ in range(PAIRS):
-            ours.append((_episode(env), _one_request(env, actions)))
+            ours.append((_episode(env), one_request_episode(env, actions)))
             elapsed, _ = interactive_codegen(bitcode, path, _first_legal)
             stock.append((elapsed, plain_codegen(bitcode, path)))
     gc.enable()

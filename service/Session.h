@@ -91,6 +91,9 @@ private:
   bool isOpenEnded() const { return Decider && Decider->isOpenEnded(); }
   /// The reply of Open, and of every Step.
   void replyState();
+  /// Forks. True in the process that is to be parked on \p Socket, false in
+  /// the session, which closes it, and which there is without a fork, too.
+  bool staysBehind(int Socket);
   /// Turns this process into a parked one and its fork into the session.
   void park();
   /// What the nursery sends with a client: its socket, first, and bytes.

@@ -52,16 +52,23 @@ void Session::adopt(int Socket) {
   crash::reportTo(Socket);
 }
 
-void Session::park() {
+bool Session::staysBehind(int Socket) {
   const pid_t Pid = ::fork();
-  if (Pid <= 0) {
-    // Without a process to park, the session itself is not worse off; but the
-    // nursery must see at once that nobody will take those who wait for it.
-    ::close(std::exchange(Parking, -1));
-    if (Pid == 0) {
-      crash::afterFork();
-      crash::beginRequest(RequestDeadline);
-    }
+  if (Pid > 0)
+    return true;
+  // Without a process to park, the session itself is not worse off; but the
+  // nursery must see at once that nobody will take those who wait for it.
+  ::close(Socket);
+  if (Pid == 0) {
+    crash::afterFork();
+    crash::beginRequest(RequestDeadline);
+  }
+  return false;
+}
+
+void Session::park() {
+  if (!staysBehind(Parking)) {
+    Parking = -1;
     return;
   }
   // The nursery sends the deadline of the client's Open, and what it has read
@@ -75,22 +82,15 @@ void Session::park() {
 
 void Session::parkOptimized() {
   const int Socket = std::exchange(Optimized, -1);
-  const pid_t Pid = ::fork();
-  if (Pid > 0) {
-    ::close(std::exchange(Parking, Socket));
-    const Arrival Next = awaitClients();
-    if (Next.Descriptors.size() > 1)
-      Parking = Next.Descriptors[1];
-    Client.prepend(Next.Payload);
-    Options = receive().open();
-    Compile->generateOnly(Options.function());
+  if (!staysBehind(Socket))
     return;
-  }
-  ::close(Socket);
-  if (Pid == 0) {
-    crash::afterFork();
-    crash::beginRequest(RequestDeadline);
-  }
+  ::close(std::exchange(Parking, Socket));
+  const Arrival Next = awaitClients();
+  if (Next.Descriptors.size() > 1)
+    Parking = Next.Descriptors[1];
+  Client.prepend(Next.Payload);
+  Options = receive().open();
+  Compile->generateOnly(Options.function());
 }
 
 Session::Arrival Session::awaitClients() {

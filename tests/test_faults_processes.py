@@ -31,7 +31,7 @@ from samples import (
 
 from mlcompiler_gym import LocalService
 from mlcompiler_gym.envs import CompilerEnv
-from mlcompiler_gym.service import Session, local_session
+from mlcompiler_gym.service import Session
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 
 pytestmark = pytest.mark.timeout(60)
@@ -155,7 +155,7 @@ def test_a_stopped_session_is_given_up(
     service: LocalService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The service has half a minute to report the deadline; not in a test.
-    monkeypatch.setattr(local_session, "GRACE", 0.5)
+    monkeypatch.setattr("mlcompiler_gym.service.session.GRACE", 0.5)
     session = service.open(inlining(limits=pb.Limits(deadline_ms=500)), CALLS)
     os.kill(session.opened.pid, signal.SIGSTOP)
     try:
@@ -170,7 +170,7 @@ def test_a_stopped_session_is_given_up(
 def test_a_stopped_session_of_a_vector_environment_is_given_up(
     service: LocalService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(local_session, "GRACE", 0.5)
+    monkeypatch.setattr("mlcompiler_gym.service.session.GRACE", 0.5)
     envs = gymnasium.make_vec(
         "mlcompiler/Inlining-v0",
         num_envs=2,

@@ -11,7 +11,7 @@ import itertools
 import math
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -238,7 +238,9 @@ def test_wrong_priorities_are_refused_by_the_service(
     session.close()
 
 
-def pool(target: str, folder: Path) -> Iterator[dict[str, Any]]:
+def pool(
+    target: str, write_file: Callable[[str, str], Path]
+) -> Iterator[dict[str, Any]]:
     """Programs of all kinds in turn, as settings; real ones, which are long, once."""
     loops = load_programs("loops").names
     real = iter(REAL.items())
@@ -251,8 +253,7 @@ def pool(target: str, folder: Path) -> Iterator[dict[str, Any]]:
             yield {"programs": f"csmith/{seed}"}
             # There are no headers of other targets.
             for name, source in itertools.islice(real, 1):
-                (folder / name).write_text(source)
-                yield {"programs": folder / name}
+                yield {"programs": write_file(name, source)}
 
 
 @pytest.mark.slow
@@ -260,11 +261,14 @@ def pool(target: str, folder: Path) -> Iterator[dict[str, Any]]:
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("env_id", IDS)
 def test_random_legal_decisions(
-    make_env: MakeEnv, env_id: str, target: str, tmp_path: Path
+    make_env: MakeEnv,
+    env_id: str,
+    target: str,
+    write_file: Callable[[str, str], Path],
 ) -> None:
     """None of them brings the compiler down, or makes a program wrong."""
     taken = validated = 0
-    for seed, settings in enumerate(pool(target, tmp_path)):
+    for seed, settings in enumerate(pool(target, write_file)):
         if taken >= DECISIONS // len(TARGETS):
             break
         extra = heuristic_feature(env_id)

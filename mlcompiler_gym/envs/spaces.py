@@ -27,7 +27,6 @@ class FeatureDecoder:
     """
 
     def __init__(self, specs: Sequence[pb.TensorSpec], *, flat: bool) -> None:
-        self.names = [spec.name for spec in specs]
         self._flat = flat
         #: Where each tensor is among all elements, and its shape.
         self._places: dict[str, tuple[slice, tuple[int, ...]]] = {}
@@ -76,9 +75,9 @@ class FeatureDecoder:
         Raises:
             ValueError: It is not among those that are observed.
         """
-        if name not in self.names:
+        if name not in self._places:
             raise ValueError(
-                f"{name!r} is not observed; known: {', '.join(self.names)}"
+                f"{name!r} is not observed; known: {', '.join(self._places)}"
             )
         if not self._flat:
             return observation[name]  # type: ignore[no-any-return]

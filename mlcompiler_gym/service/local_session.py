@@ -15,7 +15,7 @@ from typing import ClassVar
 from typing_extensions import override
 
 from mlcompiler_gym.errors import ServiceError
-from mlcompiler_gym.service.session import GRACE, Session, lost
+from mlcompiler_gym.service.session import Session, lost
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 
 #: Bytes before a message that say how long it is.
@@ -36,7 +36,6 @@ class LocalSession(Session):
         self._socket = sock
         self._awaited = 0
         self._last_size = _FIRST_SIZE
-        self._deadline_ms = 0
         self._poll = _make_poll(sock)
         self._poll_ms: int | None = None
         self.opened = opened if opened is not None else pb.OpenReply()
@@ -44,7 +43,7 @@ class LocalSession(Session):
 
     @override
     def set_deadline(self, milliseconds: int) -> None:
-        self._deadline_ms = milliseconds
+        super().set_deadline(milliseconds)
         seconds = self.patience or 0.0
         self._poll_ms = min(round(seconds * 1000), _INT_MAX) or None
         # A receive timeout of the kernel's costs nothing per call, unlike
@@ -113,20 +112,10 @@ class LocalSession(Session):
             )
         return data
 
-    @override
-    def overdue(self) -> ServiceError:
-        self.close()
-        return ServiceError(
-            "DEADLINE_EXCEEDED",
-            f"no reply {GRACE:.0f} s after the deadline of {self._deadline_ms} ms; "
-            "is the process stopped?",
-            session_ended=True,
-        )
-
     @property
     @override
-    def patience(self) -> float | None:
-        return self._deadline_ms / 1000 + GRACE if self._deadline_ms else None
+    def _suspicion(self) -> str:
+        return "; is the process stopped?"
 
     @override
     def fileno(self) -> int:

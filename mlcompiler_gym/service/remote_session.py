@@ -15,7 +15,7 @@ from typing_extensions import override
 from mlcompiler_gym.errors import ServiceError
 from mlcompiler_gym.service.inbox import Inbox
 from mlcompiler_gym.service.remote_stream import Broken, Ended, Event, Stream
-from mlcompiler_gym.service.session import GRACE, Session, lost, raise_for_error
+from mlcompiler_gym.service.session import Session, lost, raise_for_error
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 
 if TYPE_CHECKING:
@@ -83,7 +83,6 @@ class GrpcSession(Session):
         self._service = service
         self._record = record if record is not None else Record()
         self._awaiting: deque[bytes] = deque()
-        self._deadline_ms = 0
         #: Streams that have broken since the latest reply.
         self._breaks = 0
         self._look_until = 0.0
@@ -101,24 +100,10 @@ class GrpcSession(Session):
         self._inbox.listen_to(stream)
         self._number = stream.add(self._inbox)
 
-    @override
-    def set_deadline(self, milliseconds: int) -> None:
-        self._deadline_ms = milliseconds
-
     @property
     @override
-    def patience(self) -> float | None:
-        return self._deadline_ms / 1000 + GRACE if self._deadline_ms else None
-
-    @override
-    def overdue(self) -> ServiceError:
-        self.close()
-        return ServiceError(
-            "DEADLINE_EXCEEDED",
-            f"no reply {GRACE:.0f} s after the deadline of {self._deadline_ms} ms "
-            f"from {self._service.address}; is it reachable?",
-            session_ended=True,
-        )
+    def _suspicion(self) -> str:
+        return f" from {self._service.address}; is it reachable?"
 
     @override
     def fileno(self) -> int:

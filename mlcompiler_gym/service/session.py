@@ -50,6 +50,7 @@ class Session(abc.ABC):
 
     #: Why there is no session any more, once that is known.
     _closed_because = ""
+    _deadline_ms = 0
     #: Reply of the ``Open`` that began this session (of its original, if forked).
     opened: pb.OpenReply
     #: What is compiled, for transports that may have to upload it again.
@@ -89,26 +90,37 @@ class Session(abc.ABC):
         why = self._closed_because or "it was closed"
         return lost(f"the session is gone: {why}; reset to get another")
 
-    @abc.abstractmethod
     def set_deadline(self, milliseconds: int) -> None:
         """How long the service may take for a request; 0: as long as it likes.
 
         The service enforces deadlines itself. This is for one that cannot, so
         that :meth:`receive` does not wait for ever.
         """
+        self._deadline_ms = milliseconds
+
+    @property
+    def patience(self) -> float | None:
+        """Seconds after which a request is :meth:`overdue`; None: never."""
+        return self._deadline_ms / 1000 + GRACE if self._deadline_ms else None
 
     @property
     @abc.abstractmethod
-    def patience(self) -> float | None:
-        """Seconds after which a request is :meth:`overdue`; None: never."""
+    def _suspicion(self) -> str:
+        """Why there may be no reply, as the end of a sentence."""
 
-    @abc.abstractmethod
     def overdue(self) -> ServiceError:
         """Give up on a reply that does not come. Ends the session.
 
         Returns:
             The error that :meth:`receive` raises in such a case.
         """
+        self.close()
+        return ServiceError(
+            "DEADLINE_EXCEEDED",
+            f"no reply {GRACE:.0f} s after the deadline of {self._deadline_ms} ms"
+            + self._suspicion,
+            session_ended=True,
+        )
 
     @abc.abstractmethod
     def fileno(self) -> int:
