@@ -24,8 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import mlcompiler_gym
-from mlcompiler_gym.service import Service
-from mlcompiler_gym.service.remote import GrpcService
+from mlcompiler_gym.client import Service
+from mlcompiler_gym.client.remote import GrpcService
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 
 ENVS = 16
@@ -37,7 +37,7 @@ _SERVE = """
 import os, sys
 from mlcompiler_gym.cli.serve import EXPERIMENTS
 os.environ.setdefault("GRPC_EXPERIMENTS", EXPERIMENTS)
-from mlcompiler_gym.service.server import Config, Server
+from mlcompiler_gym.server import Config, Server
 server = Server(Config(log_level="error"))
 print(server.port, flush=True)
 sys.stdin.read()

@@ -30,7 +30,7 @@ import numpy as np
 import psutil
 
 import mlcompiler_gym
-from mlcompiler_gym.service.remote import GrpcService
+from mlcompiler_gym.client.remote import GrpcService
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 
 SESSIONS = (1, 16, 64, 256)

@@ -27,8 +27,8 @@ import numpy as np
 import mlcompiler_gym
 from benchmarks.modules import module
 from benchmarks.stock import interactive_compile, plain_compile, write_bitcode
+from mlcompiler_gym.client import Service
 from mlcompiler_gym.envs.scoring import baseline_key
-from mlcompiler_gym.service import Service
 
 PAIRS = 5
 

@@ -30,8 +30,8 @@ from benchmarks.modules import module
 from benchmarks.observation_cost import one_request_episode, report
 from benchmarks.stock import interactive_codegen, plain_codegen, write_bitcode
 from mlcompiler_gym import LocalService
+from mlcompiler_gym.client.observation import Rows
 from mlcompiler_gym.envs.choice import functions_with_decisions
-from mlcompiler_gym.service.observation import Rows
 
 PAIRS = 5
 #: Of a module, for first resets.

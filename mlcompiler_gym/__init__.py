@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mlcompiler_gym.registration import register_envs
 
 if TYPE_CHECKING:
+    from mlcompiler_gym.client import LocalService
     from mlcompiler_gym.envs import (
         CompilerEnv,
         CompilerVectorEnv,
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
         ProgramSource,
         load_programs,
     )
-    from mlcompiler_gym.service import LocalService
 
 __version__ = "0.1.0"
 
@@ -69,7 +69,7 @@ _MODULES = {
     "ProgramSet": "programs",
     "ProgramSource": "programs",
     "load_programs": "programs",
-    "LocalService": "service",
+    "LocalService": "client",
 }
 
 __all__ = [

@@ -3,25 +3,23 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gymnasium
-import psutil
 import pytest
-from regalloc import MakeEnv, environments
-from vectors import SMALL
+from support.processes import processes_of, wait_until
+from support.regalloc import MakeEnv, environments
+from support.vectors import SMALL
 
 import mlcompiler_gym
+from mlcompiler_gym.client import Service
 from mlcompiler_gym.envs import CompilerEnv, CompilerVectorEnv
-from mlcompiler_gym.service import Service
 
 if TYPE_CHECKING:
-    from mlcompiler_gym.service.server import Server
+    from mlcompiler_gym.server import Server
 
 # LLVM's own compile of a program of a few functions is what most tests need, and
 # milliseconds long; `leaf` is called from three sites, so there are decisions.
@@ -35,30 +33,6 @@ int entry(int x) { return twice(x) - leaf(x) + twice(3); }
 # In the background of a shell it is ignored, and programs that tests interrupt would
 # inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-def processes_of(service_pid: int) -> list[int]:
-    """The service's processes; each service leads a process session of its own."""
-    found = []
-    for pid in psutil.pids():
-        try:
-            if os.getsid(pid) == service_pid:
-                status = psutil.Process(pid).status()
-                if status != psutil.STATUS_ZOMBIE:
-                    found.append(pid)
-        except (ProcessLookupError, psutil.NoSuchProcess, PermissionError):
-            continue
-    return found
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
-    """Whether the condition comes true in time."""
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.01)
-    return True
 
 
 @pytest.fixture
@@ -77,7 +51,7 @@ def service() -> Iterator[mlcompiler_gym.LocalService]:
 @pytest.fixture
 def server() -> Iterator[Server]:
     """A gRPC server of this test alone, which must leave no process behind."""
-    from mlcompiler_gym.service.server import Config, Server
+    from mlcompiler_gym.server import Config, Server
 
     server = Server(Config(log_level="error"))
     pid = server.hub.service.pid
@@ -92,7 +66,7 @@ def server() -> Iterator[Server]:
 @pytest.fixture
 def grpc_service(server: Server) -> Iterator[Service]:
     """Many sessions on one stream, as environments use the server."""
-    from mlcompiler_gym.service.remote import GrpcService
+    from mlcompiler_gym.client.remote import GrpcService
 
     service = GrpcService(f"grpc://127.0.0.1:{server.port}")
     yield service
@@ -102,7 +76,7 @@ def grpc_service(server: Server) -> Iterator[Service]:
 @pytest.fixture
 def grpc_streams(server: Server) -> Iterator[Service]:
     """A stream for each session, as the protocol has it."""
-    from mlcompiler_gym.service.remote import GrpcService
+    from mlcompiler_gym.client.remote import GrpcService
 
     service = GrpcService(f"grpc://127.0.0.1:{server.port}", stream_per_session=True)
     yield service

@@ -38,7 +38,7 @@ def serve_credentials(
     Clients need ca.pem and token of that folder: copy these two to them.
     """
     try:
-        from mlcompiler_gym.service.server.auth import make_credentials
+        from mlcompiler_gym.server.auth import make_credentials
     except ModuleNotFoundError as error:
         raise _missing(error) from error
     hosts = host or ["localhost", "127.0.0.1", "::1", os.uname().nodename]
@@ -109,8 +109,8 @@ def serve(
     """
     os.environ.setdefault("GRPC_EXPERIMENTS", EXPERIMENTS)
     try:
-        from mlcompiler_gym.service.server import Config, Limits, Server
-        from mlcompiler_gym.service.server.server import default_folder
+        from mlcompiler_gym.server import Config, Limits, Server
+        from mlcompiler_gym.server.server import default_folder
     except ModuleNotFoundError as error:
         raise _missing(error) from error
     if log_format not in ("json", "text"):

@@ -14,6 +14,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcompiler_gym.client import Observed, Session
 from mlcompiler_gym.envs.actions import Action, LegalDiscrete
 from mlcompiler_gym.envs.choice import choose
 from mlcompiler_gym.envs.episode import Episode, Stats, StepResult
@@ -25,7 +26,6 @@ from mlcompiler_gym.envs.trajectory import Trajectory
 from mlcompiler_gym.errors import ResetNeededError, ServiceError
 from mlcompiler_gym.files import write_file
 from mlcompiler_gym.programs import Program
-from mlcompiler_gym.service import Observed, Session
 
 if TYPE_CHECKING:
     from mlcompiler_gym.validation import Validation
@@ -233,8 +233,8 @@ class CompilerEnv(gymnasium.Env[Any, Any]):
 
         Returns:
             By name: ``str``, ``bytes``, an array (of the module), a
-            :class:`~mlcompiler_gym.service.Rows` (of its pieces), or a
-            :class:`~mlcompiler_gym.service.Graph`.
+            :class:`~mlcompiler_gym.client.Rows` (of its pieces), or a
+            :class:`~mlcompiler_gym.client.Graph`.
         """
         return self.session.observe(*names)
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcompiler_gym.client import Session
 from mlcompiler_gym.envs.actions import Action
 from mlcompiler_gym.envs.config import CompileConfig
 from mlcompiler_gym.envs.scoring import Baseline, values_of
@@ -17,7 +18,6 @@ from mlcompiler_gym.envs.setup import Setup
 from mlcompiler_gym.errors import ServiceError
 from mlcompiler_gym.measuring.errors import MeasureError
 from mlcompiler_gym.programs import Program
-from mlcompiler_gym.service import Session
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 
 #: Errors that are of this compile and not of how it was asked for: the episode

@@ -6,11 +6,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from mlcompiler_gym.client import Session
 from mlcompiler_gym.envs.scoring import Baseline
 from mlcompiler_gym.envs.setup import Setup
 from mlcompiler_gym.measuring import measure, split_objectives
 from mlcompiler_gym.programs import Program
-from mlcompiler_gym.service import Session
 
 
 def measure_now(

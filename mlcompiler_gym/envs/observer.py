@@ -11,8 +11,8 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from mlcompiler_gym.client.observation import DTYPES, GRAPH, array
 from mlcompiler_gym.envs.spaces import FeatureDecoder, box
-from mlcompiler_gym.service.observation import DTYPES, GRAPH, array
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 
 

@@ -8,13 +8,13 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mlcompiler_gym.client.session import Service
 from mlcompiler_gym.envs.config import CompileConfig
 from mlcompiler_gym.programs import Program
-from mlcompiler_gym.service.session import Service
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 
 if TYPE_CHECKING:
-    from mlcompiler_gym.service import Session
+    from mlcompiler_gym.client import Session
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypedDict
 
+from mlcompiler_gym.client import Service, find_service
 from mlcompiler_gym.envs.actions import Actions, make_actions
 from mlcompiler_gym.envs.config import CompileConfig
 from mlcompiler_gym.envs.observer import Observer
@@ -15,7 +16,6 @@ from mlcompiler_gym.envs.scoring import Scoring
 from mlcompiler_gym.envs.step_reward import StepReward
 from mlcompiler_gym.measuring import OBJECTIVES, Measuring, split_objectives
 from mlcompiler_gym.programs import ProgramsLike, ProgramSource, load_programs
-from mlcompiler_gym.service import Service, find_service
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 
 

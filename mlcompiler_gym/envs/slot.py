@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from gymnasium.utils import seeding
 
+from mlcompiler_gym.client.session import Opening, Session
 from mlcompiler_gym.envs.actions import Action
 from mlcompiler_gym.envs.choice import choose
 from mlcompiler_gym.envs.config import CompileConfig
@@ -19,7 +20,6 @@ from mlcompiler_gym.envs.scoring import baseline, baseline_key, take_baseline
 from mlcompiler_gym.envs.setup import Setup
 from mlcompiler_gym.errors import ResetNeededError, ServiceError
 from mlcompiler_gym.programs import Program
-from mlcompiler_gym.service.session import Opening, Session
 
 
 class Slot:

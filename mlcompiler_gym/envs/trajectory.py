@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from mlcompiler_gym.client import Service, Session, find_service
 from mlcompiler_gym.envs.actions import Action, make_actions
 from mlcompiler_gym.envs.config import CompileConfig
 from mlcompiler_gym.envs.scoring import values_of
@@ -21,7 +22,6 @@ from mlcompiler_gym.errors import (
 )
 from mlcompiler_gym.files import write_file
 from mlcompiler_gym.programs import Program, load_programs
-from mlcompiler_gym.service import Service, Session, find_service
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 
 _FORMAT = "mlcompiler_gym trajectory 1"

@@ -16,11 +16,11 @@ from gymnasium.vector.utils import batch_space, concatenate, create_empty_array
 from numpy.typing import NDArray
 from typing_extensions import override
 
+from mlcompiler_gym.client import Session
 from mlcompiler_gym.envs.episode import Stats
 from mlcompiler_gym.envs.setup import Setup
 from mlcompiler_gym.envs.slot import Slot
 from mlcompiler_gym.errors import InvalidActionError, ResetNeededError
-from mlcompiler_gym.service import Session
 
 Info = dict[str, Any]
 

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from mlcompiler_gym.client.executable import find_executable
 from mlcompiler_gym.errors import ProgramError
 from mlcompiler_gym.programs.extracted import (
     Extracted,
@@ -19,7 +20,6 @@ from mlcompiler_gym.programs.extracted import (
     read_manifest,
     write_manifest,
 )
-from mlcompiler_gym.service.executable import find_executable
 
 
 def extract_embedded(files: Sequence[Path], output: Path) -> list[Extracted]:

@@ -12,11 +12,11 @@ from pathlib import Path
 
 from typing_extensions import override
 
+from mlcompiler_gym.client.executable import find_installed
 from mlcompiler_gym.errors import ProgramError
 from mlcompiler_gym.programs.catalogue import Entry
 from mlcompiler_gym.programs.named_set import CatalogueSet
 from mlcompiler_gym.programs.variant import Variant
-from mlcompiler_gym.service.executable import find_installed
 
 
 class ShippedSet(CatalogueSet):

@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
+from mlcompiler_gym.client import LocalService, Service
 from mlcompiler_gym.errors import ProgramError, ServiceError
 from mlcompiler_gym.programs import Program
-from mlcompiler_gym.service import LocalService, Service
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 
 #: Milliseconds that the compile may take.

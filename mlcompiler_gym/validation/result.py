@@ -5,13 +5,10 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 from mlcompiler_gym.validation.errors import MiscompileError
 from mlcompiler_gym.validation.sandbox import Run
-
-if TYPE_CHECKING:
-    from mlcompiler_gym.envs import Trajectory
 
 #: Why a program cannot tell right from wrong.
 Problem: TypeAlias = Literal["not deterministic", "invalid reference"]
@@ -21,6 +18,16 @@ Status: TypeAlias = Literal["same", "different"] | Problem
 DifferenceKind: TypeAlias = Literal[
     "timed out", "signal", "endless output", "exit status", "output"
 ]
+
+
+class Decisions(Protocol):
+    """What led to some code; a :class:`~mlcompiler_gym.Trajectory` is such."""
+
+    def to_json(self) -> str:
+        """As one line of JSON."""
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write to a file."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +97,7 @@ class Validation:
     inputs: tuple[tuple[str, ...], ...]
     differences: tuple[Difference, ...] = ()
     unusable: tuple[Unusable, ...] = ()
-    trajectory: Trajectory | None = None
+    trajectory: Decisions | None = None
     trajectory_file: str | None = None
 
     @property
@@ -107,7 +114,7 @@ class Validation:
         return self.status == "same"
 
     def with_trajectory(
-        self, trajectory: Trajectory, save_to: str | os.PathLike[str] | None = None
+        self, trajectory: Decisions, save_to: str | os.PathLike[str] | None = None
     ) -> Validation:
         """This, with the decisions that led to the code.
 

@@ -8,9 +8,9 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from mlcompiler_gym.client import Service
 from mlcompiler_gym.errors import ProgramError
 from mlcompiler_gym.programs import Program
-from mlcompiler_gym.service import Service
 from mlcompiler_gym.validation.cache import Reference, ReferenceCache
 from mlcompiler_gym.validation.link import link
 from mlcompiler_gym.validation.reference import reference_object

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The compiler service on this machine."""
+
+from __future__ import annotations
+
+import atexit
+import errno
+import os
+import socket
+import subprocess
+import threading
+import weakref
+from typing import ClassVar
+
+from typing_extensions import override
+
+from mlcompiler_gym.client.executable import find_executable, find_installed
+from mlcompiler_gym.client.local_session import LocalSession
+from mlcompiler_gym.client.session import Service, lost
+from mlcompiler_gym.errors import ServiceError, ServiceUnavailableError
+
+#: Exit status of a service that cannot sandbox its sessions and must.
+_NO_SANDBOX = 3
+#: Seconds that a service whose sockets are closed may take to end.
+_END = 5.0
+
+
+class LocalService(Service):
+    """The native compiler service, as a process of this machine.
+
+    It is started when first needed, started again should it be killed, and ends
+    with this process. Threads and forked children may share one.
+    """
+
+    _shared: ClassVar[LocalService | None] = None
+    #: Services of this process, to be made usable in a forked child.
+    _live: ClassVar[weakref.WeakSet[LocalService]] = weakref.WeakSet()
+
+    def __init__(self, *arguments: str) -> None:
+        """``arguments`` go to the executable; see its ``--help``."""
+        super().__init__()
+        self._arguments = arguments
+        self._live.add(self)
+        self._lock = threading.Lock()
+        self._control: socket.socket | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @classmethod
+    def shared(cls) -> LocalService:
+        """The service that environments use unless they are given another."""
+        if cls._shared is None:
+            cls._shared = cls()
+            atexit.register(cls._shared.close)
+        return cls._shared
+
+    @property
+    def pid(self) -> int | None:
+        """Process of the service; None while it has not been started."""
+        return self._process.pid if self._process else None
+
+    def __deepcopy__(self, memo: object) -> LocalService:
+        # Gymnasium copies the arguments of make(); a service is not data.
+        return self
+
+    def _start(self) -> None:
+        executable = find_executable()
+        options = [f"--vocabularies={find_installed('vocabularies') or ''}"]
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            try:
+                self._process = subprocess.Popen(
+                    [
+                        executable,
+                        f"--control-fd={theirs.fileno()}",
+                        *options,
+                        *self._arguments,
+                    ],
+                    pass_fds=[theirs.fileno()],
+                    # Ctrl-C is for the agent, not for compiles under way.
+                    start_new_session=True,
+                )
+            except OSError as error:
+                ours.close()
+                raise ServiceUnavailableError(
+                    f"{executable} cannot be started: {error}"
+                ) from error
+        self._control = ours
+
+    @override
+    def connect(self) -> LocalSession:
+        return LocalSession(self.connect_socket())
+
+    def connect_socket(self) -> socket.socket:
+        """A new stream, as the socket that it is."""
+        ours, theirs = socket.socketpair()
+        with theirs, self._lock:
+            if not self._hand_over(theirs):
+                # Killed, or not started yet.
+                self._reap()
+                self._start()
+                if not self._hand_over(theirs):
+                    ours.close()
+                    raise self.explain_loss(lost("the service is gone"))
+        return ours
+
+    @override
+    def explain_loss(self, error: ServiceError) -> Exception:
+        process = self._process
+        if process is None:
+            return error
+        try:
+            status = process.wait(timeout=_END)
+        except subprocess.TimeoutExpired:
+            return error
+        if status == _NO_SANDBOX:
+            return ServiceUnavailableError(
+                "session processes must be sandboxed (--sandbox=require), and here "
+                "they cannot be: the kernel has no seccomp filters, or a container "
+                "forbids them; what the service has printed says more. "
+                "--sandbox=auto does without"
+            )
+        return ServiceUnavailableError(
+            f"the compiler service ends as soon as it is started (exit status "
+            f"{status}); run `{find_executable()} --version` to see why"
+        )
+
+    def _hand_over(self, sock: socket.socket) -> bool:
+        """Give the service its end of a stream; False if there is no service."""
+        if self._control is None:
+            return False
+        try:
+            socket.send_fds(self._control, [b"c"], [sock.fileno()])
+        except OSError as error:
+            if error.errno in (errno.EPIPE, errno.ECONNRESET):
+                return False
+            raise
+        return True
+
+    def _reap(self) -> None:
+        if self._control is not None:
+            self._control.close()
+            self._control = None
+        if self._process is not None:
+            try:
+                self._process.wait(timeout=_END)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            self._process = None
+
+    @override
+    def close(self) -> None:
+        with self._lock:
+            self._reap()
+
+
+def _after_fork_in_child() -> None:
+    # Another thread may have held a lock, and does not exist here.
+    for service in LocalService._live:
+        service._lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)

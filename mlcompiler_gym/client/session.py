@@ -1,0 +1,309 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The protocol as Python calls, whatever transport carries it."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any, Protocol
+
+from mlcompiler_gym.client.observation import Observed, decode
+from mlcompiler_gym.errors import MLCompilerGymError, ServiceError
+from mlcompiler_gym.v1 import compiler_service_pb2 as pb
+
+
+class Compilable(Protocol):
+    """What a session needs to know of a program."""
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+
+    @property
+    def bitcode(self) -> bytes:
+        """LLVM bitcode or textual IR."""
+
+    @property
+    def sha256(self) -> bytes:
+        """Of the bitcode, 32 bytes."""
+
+
+def raise_for_error(reply: pb.Reply) -> None:
+    """Raise :class:`ServiceError` if the reply is one."""
+    if reply.HasField("error"):
+        error = reply.error
+        raise ServiceError(
+            pb.ErrorCode.Name(error.code),
+            error.message,
+            session_ended=error.session_ended,
+            signal=error.signal,
+            pass_name=getattr(error, "pass"),
+        )
+
+
+#: Seconds by which the service may be late with reporting a passed deadline.
+GRACE = 30.0
+
+#: How often a stream is begun that is lost before anything has come of it.
+ATTEMPTS = 3
+
+
+def lost(message: str) -> ServiceError:
+    """The error of a session that ended without saying why."""
+    return ServiceError("SESSION_LOST", message, session_ended=True)
+
+
+class Session(abc.ABC):
+    """One compile, stopped at a decision or at its end.
+
+    A transport implements the abstract methods. Requests are answered one by
+    one, in order; :meth:`send` and :meth:`receive` apart let one thread keep
+    many sessions busy.
+    """
+
+    #: Why there is no session any more, once that is known.
+    _closed_because = ""
+    _deadline_ms = 0
+    #: Reply of the ``Open`` that began this session (of its original, if forked).
+    opened: pb.OpenReply
+    #: What is compiled, for transports that may have to upload it again.
+    program: Compilable | None = None
+
+    @abc.abstractmethod
+    def send(self, request: bytes) -> None:
+        """Send a serialised ``Request``."""
+
+    @abc.abstractmethod
+    def _take_reply(self) -> pb.Reply:
+        """Wait for the next reply, whatever it is."""
+
+    def receive(self) -> pb.Reply:
+        """Wait for the next reply.
+
+        Raises:
+            ServiceError: The reply is an error, or the session ended without.
+        """
+        try:
+            reply = self._take_reply()
+        except MLCompilerGymError:
+            raise
+        except BaseException:
+            # Ctrl-C, for one. The next reply would be taken for another's.
+            self._closed_because = "a call was interrupted"
+            self.close()
+            raise
+        if reply.HasField("error"):
+            if reply.error.session_ended:
+                self._closed_because = reply.error.message
+                self.close()
+            raise_for_error(reply)
+        return reply
+
+    def _gone(self) -> ServiceError:
+        why = self._closed_because or "it was closed"
+        return lost(f"the session is gone: {why}; reset to get another")
+
+    def set_deadline(self, milliseconds: int) -> None:
+        """How long the service may take for a request; 0: as long as it likes.
+
+        The service enforces deadlines itself. This is for one that cannot, so
+        that :meth:`receive` does not wait for ever.
+        """
+        self._deadline_ms = milliseconds
+
+    @property
+    def patience(self) -> float | None:
+        """Seconds after which a request is :meth:`overdue`; None: never."""
+        return self._deadline_ms / 1000 + GRACE if self._deadline_ms else None
+
+    @property
+    @abc.abstractmethod
+    def _suspicion(self) -> str:
+        """Why there may be no reply, as the end of a sentence."""
+
+    def overdue(self) -> ServiceError:
+        """Give up on a reply that does not come. Ends the session.
+
+        Returns:
+            The error that :meth:`receive` raises in such a case.
+        """
+        self.close()
+        return ServiceError(
+            "DEADLINE_EXCEEDED",
+            f"no reply {GRACE:.0f} s after the deadline of {self._deadline_ms} ms"
+            + self._suspicion,
+            session_ended=True,
+        )
+
+    @abc.abstractmethod
+    def fileno(self) -> int:
+        """Descriptor that becomes readable when a reply arrives."""
+
+    @abc.abstractmethod
+    def fork(self) -> Session:
+        """Copy the session where it stands; the two are independent then."""
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """End the session. Idempotent."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether the session has ended, by :meth:`close` or by an error."""
+        return self.fileno() < 0
+
+    def call(self, request: pb.Request) -> pb.Reply:
+        """Send a request and wait for its reply."""
+        self.send(request.SerializeToString())
+        return self.receive()
+
+    def step(self, actions: bytes) -> pb.State:
+        """Answer one or several decisions; actions as the action spec lays out."""
+        return self.call(pb.Request(step=pb.Step(actions=actions))).step
+
+    def observe(self, *names: str) -> dict[str, Observed]:
+        """Compute observations, by name."""
+        reply = self.call(pb.Request(observe=pb.Observe(names=names)))
+        return {o.name: decode(o) for o in reply.observe.observations}
+
+    def measure(self, objectives: Sequence[str]) -> dict[str, float]:
+        """Measure the module as it stands, by objective."""
+        reply = self.call(pb.Request(measure=pb.Measure(objectives=objectives)))
+        return {m.objective: m.value for m in reply.measure.measurements}
+
+    def emit(self, kind: str = "object") -> bytes:
+        """Write out the module as it stands: bitcode, assembly or object."""
+        kinds = [name.lower() for name in pb.Emit.Format.keys()[1:]]
+        if kind not in kinds:
+            raise ValueError(f"unknown format {kind!r}; known: {', '.join(kinds)}")
+        return self.call(pb.Request(emit=pb.Emit(format=kind.upper()))).emit.data
+
+
+class Opening:
+    """An ``Open`` under way: a stream, what was asked of it, what is missing.
+
+    One :meth:`advance` takes one reply, so that a poll loop can wait for many.
+    """
+
+    def __init__(self, service: Service, request: pb.Open, program: Compilable) -> None:
+        self._service = service
+        self._program = program
+        self._deadline_ms = request.limits.deadline_ms
+        request.program_sha256 = program.sha256
+        self._request = pb.Request(open=request).SerializeToString()
+        self._attempt = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        self._attempt += 1
+        self.session = self._service.connect()
+        self.session.program = self._program
+        self.session.set_deadline(self._deadline_ms)
+        self.session.send(self._request)
+
+    def advance(self) -> bool:
+        """Wait for one reply; whether the session is open now.
+
+        Raises:
+            ServiceError: The session cannot be opened.
+        """
+        try:
+            reply = self.session.receive()
+        except ServiceError as error:
+            if error.code == "NOT_FOUND":
+                upload = pb.Request(upload=pb.Upload(program=self._program.bitcode))
+                self.session.send(upload.SerializeToString())
+                self.session.send(self._request)
+                return False
+            self.session.close()
+            # Killed between the request and its reply: a parked session or the
+            # service itself. Nothing has been decided yet, so ask again.
+            if error.code == "SESSION_LOST":
+                if self._attempt < ATTEMPTS:
+                    self._begin()
+                    return False
+                raise self._service.explain_loss(error) from error
+            error.message = f"{self._program.name}: {error.message}"
+            raise
+        except BaseException:
+            self.session.close()
+            raise
+        if not reply.HasField("open"):
+            return False  # of the upload
+        self.session.opened = reply.open
+        return True
+
+
+class Service(abc.ABC):
+    """Where sessions come from."""
+
+    def __init__(self) -> None:
+        #: Measured values of LLVM's own compile, by everything they depend on.
+        self.baselines: dict[Hashable, Any] = {}
+        #: Functions that decisions come up in, by what that depends on.
+        self.functions: dict[Hashable, list[str]] = {}
+        self._descriptions: dict[Hashable, pb.DescribeReply] = {}
+
+    @abc.abstractmethod
+    def connect(self) -> Session:
+        """A new stream to the service, nothing asked for yet."""
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """Stop the service. Its sessions go on until they are closed."""
+
+    def describe(self) -> pb.DescribeReply:
+        """Tasks, objectives, observations and versions."""
+        return self._describe(pb.Describe())
+
+    def describe_task(self, name: str, options: Mapping[str, str]) -> pb.TaskSpec:
+        """What a task is with some options.
+
+        Raises:
+            ValueError: There is no such task or option.
+        """
+        request = pb.Describe(task=name)
+        for option in sorted(options):
+            request.options.add(name=option, value=options[option])
+        try:
+            return self._describe(request).tasks[0]
+        except ServiceError as error:
+            if error.code != "INVALID_ARGUMENT":
+                raise
+            raise ValueError(error.message) from error
+
+    def _describe(self, request: pb.Describe) -> pb.DescribeReply:
+        key = request.SerializeToString(deterministic=True)
+        for attempt in range(ATTEMPTS):
+            if key in self._descriptions:
+                break
+            stream = self.connect()
+            try:
+                reply = stream.call(pb.Request(describe=request))
+                self._descriptions[key] = reply.describe
+            except ServiceError as error:
+                if error.code != "SESSION_LOST":
+                    raise
+                if attempt + 1 == ATTEMPTS:
+                    raise self.explain_loss(error) from error
+            finally:
+                stream.close()
+        return self._descriptions[key]
+
+    def explain_loss(self, error: ServiceError) -> Exception:
+        """What to raise when streams are lost as soon as they are begun."""
+        return error
+
+    def open(self, request: pb.Open, program: Compilable) -> Session:
+        """Begin a compile of ``program`` and run to its first decision.
+
+        ``request.program_sha256`` is filled in; the program is uploaded if the
+        service does not hold it.
+
+        Raises:
+            ServiceError: The session cannot be opened.
+        """
+        opening = Opening(self, request, program)
+        while not opening.advance():
+            pass
+        return opening.session

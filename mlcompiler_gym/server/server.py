@@ -1,0 +1,300 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The gRPC server: what ``mlcompiler-gym serve`` runs."""
+
+from __future__ import annotations
+
+import os
+import resource
+import tempfile
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+from prometheus_client import start_http_server
+
+from mlcompiler_gym.client.address import is_loopback
+from mlcompiler_gym.client.local import LocalService
+from mlcompiler_gym.errors import ServiceUnavailableError
+from mlcompiler_gym.server import auth
+from mlcompiler_gym.server.hub import Hub
+from mlcompiler_gym.server.limits import Accounts, Limits
+from mlcompiler_gym.server.log import make_log
+from mlcompiler_gym.server.programs import ProgramFolder
+from mlcompiler_gym.server.sessions import RELAY, SERVICE, Sessions
+from mlcompiler_gym.v1 import compiler_service_pb2 as pb
+
+_SLACK = 4 << 20
+
+
+@dataclass(frozen=True)
+class Config:
+    """How to serve.
+
+    Attributes:
+        host: Address to listen on. Any but loopback needs ``credentials`` or
+            ``insecure``.
+        port: 0: any that is free; :attr:`Server.port` says which.
+        credentials: Folder of certificate, key and tokens.
+        insecure: Speak in the clear with everybody.
+        sandbox: ``"require"``: do not serve unless session processes are confined;
+            ``"auto"``: confine them as far as the kernel can; ``"off"``. ``None``:
+            require it where other machines can reach ``host``, else auto.
+        limits: Of each client.
+        programs: Folder to keep programs in. ``None``: one that goes with the
+            server.
+        program_bytes: Of all programs there.
+        metrics_port: For Prometheus, over HTTP; ``None``: none. 0: any.
+        health_port: A second port, in the clear, for nothing but health checks.
+        streams: gRPC streams at once; each takes two threads.
+        grace: Seconds that sessions may go on when the server is to end.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    credentials: Path | None = None
+    insecure: bool = False
+    sandbox: str | None = None
+    limits: Limits = field(default_factory=Limits)
+    programs: Path | None = None
+    program_bytes: int = 4 << 30
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int | None = None
+    health_port: int | None = None
+    streams: int = 1024
+    grace: float = 30.0
+    json_logs: bool = True
+    log_level: str = "info"
+
+    @property
+    def sandbox_mode(self) -> str:
+        """What :attr:`sandbox` comes to."""
+        return self.sandbox or ("auto" if is_loopback(self.host) else "require")
+
+    def check(self) -> None:
+        """Refuse to be open to the world by accident.
+
+        Raises:
+            ServiceUnavailableError: It would be.
+        """
+        if not (is_loopback(self.host) or self.credentials or self.insecure):
+            raise ServiceUnavailableError(
+                f"{self.host} can be reached from other machines, and a server "
+                "compiles whatever it is sent: make a certificate and a token with "
+                "`mlcompiler-gym serve-credentials DIR` and pass --credentials DIR, "
+                "or say --insecure"
+            )
+
+
+class Server:
+    """A running server, with a compiler service of its own."""
+
+    def __init__(self, config: Config) -> None:
+        config.check()
+        _raise_descriptor_limit()
+        self._config = config
+        self._temporary = (
+            tempfile.TemporaryDirectory(prefix="mlcompiler-gym-")
+            if config.programs is None
+            else None
+        )
+        folder = Path(self._temporary.name) if self._temporary else config.programs
+        assert folder is not None
+        self.hub = Hub(
+            # What a program has LLVM print would be lines of our log.
+            service=LocalService(
+                f"--sandbox={config.sandbox_mode}", "--quiet-sessions"
+            ),
+            programs=ProgramFolder(folder, config.program_bytes),
+            limits=config.limits,
+            accounts=Accounts(config.limits),
+            log=make_log(json=config.json_logs, level=config.log_level),
+        )
+        self._health = health.HealthServicer()
+        self._hurry = threading.Event()
+        self._stopped = threading.Event()
+        self._description = self.hub.service.describe()
+        self._server = self._make_server()
+        self.port = self._listen(self._server, config.host, config.port, secure=True)
+        self._health_server, self.health_port = self._serve_health()
+        self.metrics_port, self._metrics = self._serve_metrics()
+        self._server.start()
+        self._set_health(health_pb2.HealthCheckResponse.SERVING)
+        self.hub.log.info(
+            "serving",
+            host=config.host,
+            port=self.port,
+            tls=config.credentials is not None,
+            metrics_port=self.metrics_port,
+            health_port=self.health_port,
+            service_version=self._description.version,
+            llvm_version=self._description.llvm_version,
+            programs=str(folder),
+            sandbox=sandbox_in_force(self._description),
+        )
+        missing = list(self._description.sandbox.missing)
+        if missing:
+            self.hub.log.warning("not all of the sandbox is in force", missing=missing)
+        if config.insecure and not is_loopback(config.host):
+            self.hub.log.warning(
+                "insecure: whoever reaches this port can have compiled what they like, "
+                "and read what others compile"
+            )
+
+    def _make_server(self) -> grpc.Server:
+        config = self._config
+        interceptors: list[Any] = []
+        if config.credentials is not None:
+            tokens = auth.read_tokens(config.credentials)
+            interceptors.append(auth.RequireToken(tokens))
+        server = grpc.server(
+            # Health checks and reflection are to be answered all the same.
+            ThreadPoolExecutor(config.streams + 8, thread_name_prefix="stream"),
+            interceptors=interceptors,
+            maximum_concurrent_rpcs=config.streams + 8,
+            options=[
+                (
+                    "grpc.max_receive_message_length",
+                    config.limits.upload_bytes + _SLACK,
+                ),
+                ("grpc.max_send_message_length", -1),
+                # Two servers on one port would each get half of the clients.
+                ("grpc.so_reuseport", 0),
+                ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+                ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
+                ("grpc.http2.max_ping_strikes", 0),
+                ("grpc.keepalive_time_ms", 30_000),
+                ("grpc.keepalive_timeout_ms", 20_000),
+            ],
+        )
+        server.add_generic_rpc_handlers((Sessions(self.hub),))
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        # Both are in the pool of descriptors once their modules are imported.
+        names = (SERVICE, RELAY, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        reflection.enable_server_reflection(names, server)
+        return server
+
+    def _listen(
+        self, server: grpc.Server, host: str, port: int, *, secure: bool
+    ) -> int:
+        target = f"{f'[{host}]' if ':' in host else host}:{port}"
+        folder = self._config.credentials
+        try:
+            if folder is None or not secure:
+                bound = server.add_insecure_port(target)
+            else:
+                bound = server.add_secure_port(target, auth.server_credentials(folder))
+        except RuntimeError as error:
+            bound, why = 0, str(error)
+        else:
+            why = "it is taken"
+        if not bound:
+            self.hub.service.close()
+            raise ServiceUnavailableError(f"cannot listen on {target}: {why}")
+        return int(bound)
+
+    def _serve_health(self) -> tuple[grpc.Server | None, int | None]:
+        port = self._config.health_port
+        if port is None:
+            return None, None
+        server = grpc.server(ThreadPoolExecutor(2))
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        bound = self._listen(server, self._config.host, port, secure=False)
+        server.start()
+        return server, bound
+
+    def _serve_metrics(self) -> tuple[int | None, Any]:
+        hub = self.hub
+        hub.metrics.watch(
+            sessions=hub.accounts.sessions,
+            parked=hub.parked,
+            streams=lambda: len(hub.relays),
+            program_bytes=lambda: hub.programs.size,
+        )
+        if self._config.metrics_port is None:
+            return None, None
+        server, _ = start_http_server(
+            self._config.metrics_port,
+            addr=self._config.metrics_host,
+            registry=hub.metrics.registry,
+        )
+        return int(server.server_port), server
+
+    def _set_health(self, status: Any) -> None:
+        for name in ("", SERVICE, RELAY):
+            self._health.set(name, status)
+
+    def stop(self, grace: float | None = None) -> None:
+        """Begin no session any more, wait for those that there are, and end.
+
+        Args:
+            grace: Seconds to wait; ``None``: as configured.
+        """
+        grace = self._config.grace if grace is None else grace
+        self.hub.log.info("draining", sessions=self.hub.accounts.sessions())
+        self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)
+        self.hub.drain()
+        # gRPC's own grace begins with refusing calls, which a client that has
+        # yet to attach to a copy would suffer from.
+        until = time.monotonic() + grace
+        while self.hub.accounts.sessions() and time.monotonic() < until:
+            if self._hurry.wait(0.05):
+                break
+        left = self.hub.accounts.sessions()
+        self._server.stop(0).wait()
+        self._close()
+        self.hub.log.info("stopped", sessions_cut_off=left)
+        self._stopped.set()
+
+    def hurry(self) -> None:
+        """Let :meth:`stop` wait no longer."""
+        self._hurry.set()
+
+    def _close(self) -> None:
+        if self._health_server is not None:
+            self._health_server.stop(0).wait()
+        if self._metrics is not None:
+            self._metrics.shutdown()
+            self._metrics.server_close()
+        self.hub.copies.close()
+        self.hub.service.close()
+        if self._temporary is not None:
+            self._temporary.cleanup()
+
+    def wait(self) -> None:
+        """Until :meth:`stop` has done its work."""
+        while not self._stopped.wait(1.0):
+            self.hub.copies.expire()
+
+
+def _raise_descriptor_limit() -> None:
+    """A session takes a descriptor here and several in the compiler service."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def sandbox_in_force(description: pb.DescribeReply) -> list[str]:
+    """What confines session processes, in words."""
+    sandbox = description.sandbox
+    parts = {
+        "no_new_privs": sandbox.no_new_privileges,
+        "seccomp": sandbox.system_calls,
+        f"landlock {sandbox.landlock}": sandbox.landlock,
+    }
+    return [name for name, there in parts.items() if there]
+
+
+def default_folder() -> Path:
+    """Where a server keeps programs between runs."""
+    import platformdirs
+
+    return (
+        Path(platformdirs.user_cache_dir("mlcompiler_gym"))
+        / "served"
+        / str(os.getuid())
+    )
