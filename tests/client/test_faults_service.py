@@ -13,6 +13,7 @@ from contextlib import ExitStack, closing
 
 import psutil
 import pytest
+from support.processes import processes_of
 from support.samples import (
     CALLS,
     ENDLESS,
@@ -134,7 +135,8 @@ def test_clients_that_waited_for_a_killed_session_are_independent() -> None:
             upload(uploader, SLOW)
 
         def spawned() -> list[int]:
-            return [p.pid for p in psutil.Process(service.pid).children()]
+            assert service.pid is not None
+            return [p for p in processes_of(service.pid) if p != service.pid]
 
         streams = [stack.enter_context(closing(service.connect())) for _ in range(4)]
         for stream in streams:

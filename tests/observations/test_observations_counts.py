@@ -19,8 +19,7 @@ from support.regalloc import IDS as REGALLOC_IDS
 from support.regalloc import MakeEnv, environments
 from support.samples import CALLS, fails
 from support.strategies import call_graphs, examples
-from support.toolchain import run
-from test_kernels import NAMES, SOME
+from support.toolchain import NAMES, SOME, run
 
 from mlcompiler_gym import LocalService, Program, load_programs
 from mlcompiler_gym.envs import CompilerEnv

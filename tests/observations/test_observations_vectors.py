@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 from support.regalloc import IDS as REGALLOC_IDS
 from support.regalloc import MakeEnv
 from support.samples import CALLS, TRIPLE, fails, ir_program
-from support.toolchain import run
-from test_kernels import NAMES, SOME
+from support.toolchain import NAMES, SOME, run
 
 import mlcompiler_gym
 from mlcompiler_gym import LocalService, Program, load_programs

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from support import toolchain
-from support.toolchain import KERNELS, at_random, play
+from support.toolchain import FOLDERS, KERNELS, NAMES, SOME, at_random, play
 
 from mlcompiler_gym import load_programs
 from mlcompiler_gym.envs import CompilerEnv
@@ -24,20 +24,6 @@ from mlcompiler_gym.programs.catalogue import (
 
 Make = Callable[..., CompilerEnv]
 
-FOLDERS = {"kernels": KERNELS, "loops": KERNELS.with_name("loops")}
-NAMES = sorted(
-    f"{name}/{path.stem}"
-    for name, folder in FOLDERS.items()
-    for path in (folder / "src").glob("*.c")
-)
-#: One of each kind: strings, numbers, recursion, a stencil, indirect writes.
-SOME = [
-    "kernels/json",
-    "kernels/matrix",
-    "kernels/lisp",
-    "loops/stencil_five_point",
-    "loops/gather_histogram",
-]
 ALL = [
     pytest.param(name, marks=() if name in SOME else pytest.mark.slow) for name in NAMES
 ]

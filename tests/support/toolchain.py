@@ -14,6 +14,22 @@ from mlcompiler_gym.envs import CompilerEnv
 
 KERNELS = Path(__file__).parents[2] / "mlcompiler_gym" / "programs" / "kernels"
 KERNEL_NAMES = sorted(path.stem for path in (KERNELS / "src").glob("*.c"))
+#: Folders of the sets whose programs ship with us.
+FOLDERS = {"kernels": KERNELS, "loops": KERNELS.with_name("loops")}
+#: What these programs are called.
+NAMES = sorted(
+    f"{name}/{path.stem}"
+    for name, folder in FOLDERS.items()
+    for path in (folder / "src").glob("*.c")
+)
+#: One of each kind: strings, numbers, recursion, a stencil, indirect writes.
+SOME = [
+    "kernels/json",
+    "kernels/matrix",
+    "kernels/lisp",
+    "loops/stencil_five_point",
+    "loops/gather_histogram",
+]
 
 #: Seconds after which a tool is taken to hang.
 _TIMEOUT = 120
