@@ -139,6 +139,7 @@ proto::Reply Nursery::describe(const proto::Describe &Request) const {
   proto::Reply Result;
   proto::DescribeReply &Reply = *Result.mutable_describe();
   Reply.set_version(MLCOMPILER_GYM_VERSION);
+  Reply.set_protocol(proto::PROTOCOL_CURRENT);
   Reply.set_llvm_version(LLVM_VERSION_STRING);
   const sandbox::Status &InForce = sandbox::status();
   proto::Sandbox &Sandbox = *Reply.mutable_sandbox();

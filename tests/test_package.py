@@ -3,6 +3,7 @@
 
 import importlib.metadata
 import inspect
+import json
 import pickle
 import subprocess
 import sys
@@ -11,7 +12,14 @@ import pytest
 
 import mlcompiler_gym
 from mlcompiler_gym import errors
-from mlcompiler_gym.errors import MLCompilerGymError, ServiceError
+from mlcompiler_gym.client.session import raise_for_error
+from mlcompiler_gym.errors import (
+    CompilerCrashedError,
+    ErrorCode,
+    MLCompilerGymError,
+    ServiceError,
+)
+from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 
 
 def python(code: str) -> str:
@@ -111,8 +119,8 @@ def test_every_error_is_exported(cls: type[MLCompilerGymError]) -> None:
 
 
 def full_service_error() -> ServiceError:
-    return ServiceError(
-        "CRASHED",
+    return ServiceError.of(
+        ErrorCode.CRASHED,
         "it crashed: ünïcode",
         session_ended=True,
         signal="SIGSEGV",
@@ -128,14 +136,55 @@ def test_service_errors_pickle(protocol: int, with_note: bool) -> None:
         # As test runners and task queues add them on the way between processes.
         error.add_note("in worker 3")
     again = pickle.loads(pickle.dumps(error, protocol))
-    assert type(again) is ServiceError
+    assert type(again) is CompilerCrashedError
     assert str(again) == str(error) == "CRASHED: it crashed: ünïcode"
     assert vars(again) == vars(error)
     # Pickling must not eat the original.
+    assert error.code is again.code is ErrorCode.CRASHED
     assert error.code == "CRASHED"
 
 
-@pytest.mark.parametrize("cls", [cls for cls in ERRORS if cls is not ServiceError])
+def test_codes_are_those_of_the_protocol_and_the_clients_own() -> None:
+    ours = {"SESSION_LOST", "NOT_MEASURED"}
+    assert set(ErrorCode) == set(pb.ErrorCode.keys()) | ours
+    assert json.dumps(ErrorCode.CRASHED) == '"CRASHED"'
+
+
+#: Causes that a program may want to tell apart.
+LEAVES = {
+    "INVALID_ARGUMENT": errors.InvalidRequestError,
+    "INVALID_PROGRAM": errors.InvalidProgramError,
+    "DEADLINE_EXCEEDED": errors.DeadlineError,
+    "OUT_OF_MEMORY": errors.CompilerMemoryError,
+    "CRASHED": errors.CompilerCrashedError,
+    "RESOURCE_EXHAUSTED": errors.ServiceLimitError,
+    "BROKEN_MODULE": errors.BrokenModuleError,
+    "SESSION_LOST": errors.SessionLostError,
+}
+
+
+@pytest.mark.parametrize("code", ErrorCode)
+def test_each_code_has_its_class(code: ErrorCode) -> None:
+    error = ServiceError.of(code, "what is wrong", signal="SIGSEGV")
+    assert type(error) is LEAVES.get(code, ServiceError)
+    assert (error.code, error.signal) == (code, "SIGSEGV")
+    assert type(pickle.loads(pickle.dumps(error))) is type(error)
+
+
+@pytest.mark.parametrize("number", [11, 4711])
+def test_codes_on_the_wire(number: int) -> None:
+    """One that a newer service may send has no name here."""
+    reply = pb.Reply()
+    reply.error.ParseFromString(pb.Error(code=number).SerializeToString())  # type: ignore[arg-type]
+    with pytest.raises(ServiceError) as caught:
+        raise_for_error(reply)
+    known = {11: ErrorCode.BROKEN_MODULE}
+    assert caught.value.code is known.get(number, ErrorCode.ERROR_CODE_UNSPECIFIED)
+
+
+@pytest.mark.parametrize(
+    "cls", [cls for cls in ERRORS if not issubclass(cls, ServiceError)]
+)
 def test_other_errors_pickle(cls: type[MLCompilerGymError]) -> None:
     error = cls("what is wrong")
     again = pickle.loads(pickle.dumps(error))
@@ -148,11 +197,12 @@ def test_real_errors_pickle(service: mlcompiler_gym.LocalService) -> None:
     env = mlcompiler_gym.InliningEnv(
         programs="kernels/lz", cpu="x86-64", pipeline="nonsuch", service=service
     )
-    with pytest.raises(ServiceError) as caught:
+    with pytest.raises(errors.InvalidRequestError, match="nonsuch") as caught:
         env.reset()
     again = pickle.loads(pickle.dumps(caught.value))
     assert vars(again) == vars(caught.value)
     assert isinstance(again, ServiceError)
+    assert again.code == "INVALID_ARGUMENT"
 
 
 def test_version() -> None:

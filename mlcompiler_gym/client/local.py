@@ -17,7 +17,7 @@ from typing_extensions import override
 from mlcompiler_gym.client.executable import find_executable, find_installed
 from mlcompiler_gym.client.local_session import LocalSession
 from mlcompiler_gym.client.session import Service, lost
-from mlcompiler_gym.errors import ServiceError, ServiceUnavailableError
+from mlcompiler_gym.errors import ServiceUnavailableError, SessionLostError
 
 #: Exit status of a service that cannot sandbox its sessions and must.
 _NO_SANDBOX = 3
@@ -103,8 +103,13 @@ class LocalService(Service):
                     raise self.explain_loss(lost("the service is gone"))
         return ours
 
+    @property
     @override
-    def explain_loss(self, error: ServiceError) -> Exception:
+    def where(self) -> str:
+        return f"the compiler service {find_executable()}"
+
+    @override
+    def explain_loss(self, error: SessionLostError) -> Exception:
         process = self._process
         if process is None:
             return error

@@ -22,8 +22,9 @@ from mlcompiler_gym.client.remote_stream import (
 )
 from mlcompiler_gym.client.session import Service
 from mlcompiler_gym.errors import (
+    ErrorCode,
     MLCompilerGymError,
-    ServiceError,
+    ServiceLimitError,
     ServiceUnavailableError,
 )
 
@@ -131,11 +132,16 @@ class GrpcService(Service):
     def connect(self) -> GrpcSession:
         return GrpcSession(self)
 
+    @property
+    @override
+    def where(self) -> str:
+        return f"the server at {self.address}"
+
     def explain(self, broken: Broken) -> MLCompilerGymError:
         """What to raise if a broken stream is the end of it."""
         if broken.status == "RESOURCE_EXHAUSTED":
-            return ServiceError(
-                "RESOURCE_EXHAUSTED",
+            return ServiceLimitError(
+                ErrorCode.RESOURCE_EXHAUSTED,
                 f"{self.address}: {broken.details}",
                 session_ended=True,
             )

@@ -8,7 +8,15 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, Protocol
 
 from mlcompiler_gym.client.observation import Observed, decode
-from mlcompiler_gym.errors import MLCompilerGymError, ServiceError
+from mlcompiler_gym.errors import (
+    DeadlineError,
+    ErrorCode,
+    InvalidRequestError,
+    MLCompilerGymError,
+    ProtocolError,
+    ServiceError,
+    SessionLostError,
+)
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 
 
@@ -32,13 +40,19 @@ def raise_for_error(reply: pb.Reply) -> None:
     """Raise :class:`ServiceError` if the reply is one."""
     if reply.HasField("error"):
         error = reply.error
-        raise ServiceError(
-            pb.ErrorCode.Name(error.code),
+        raise ServiceError.of(
+            _code(error.code),
             error.message,
             session_ended=error.session_ended,
             signal=error.signal,
             pass_name=getattr(error, "pass"),
         )
+
+
+def _code(number: int) -> ErrorCode:
+    # An enum of proto3 may have values that are not in it.
+    known = pb.ErrorCode.DESCRIPTOR.values_by_number.get(number)
+    return ErrorCode[known.name] if known else ErrorCode.ERROR_CODE_UNSPECIFIED
 
 
 #: Seconds by which the service may be late with reporting a passed deadline.
@@ -48,9 +62,9 @@ GRACE = 30.0
 ATTEMPTS = 3
 
 
-def lost(message: str) -> ServiceError:
+def lost(message: str) -> SessionLostError:
     """The error of a session that ended without saying why."""
-    return ServiceError("SESSION_LOST", message, session_ended=True)
+    return SessionLostError(ErrorCode.SESSION_LOST, message, session_ended=True)
 
 
 class Session(abc.ABC):
@@ -99,7 +113,7 @@ class Session(abc.ABC):
             raise_for_error(reply)
         return reply
 
-    def _gone(self) -> ServiceError:
+    def _gone(self) -> SessionLostError:
         why = self._closed_because or "it was closed"
         return lost(f"the session is gone: {why}; reset to get another")
 
@@ -121,15 +135,15 @@ class Session(abc.ABC):
     def _suspicion(self) -> str:
         """Why there may be no reply, as the end of a sentence."""
 
-    def overdue(self) -> ServiceError:
+    def overdue(self) -> DeadlineError:
         """Give up on a reply that does not come. Ends the session.
 
         Returns:
             The error that :meth:`receive` raises in such a case.
         """
         self.close()
-        return ServiceError(
-            "DEADLINE_EXCEEDED",
+        return DeadlineError(
+            ErrorCode.DEADLINE_EXCEEDED,
             f"no reply {GRACE:.0f} s after the deadline of {self._deadline_ms} ms"
             + self._suspicion,
             session_ended=True,
@@ -210,7 +224,7 @@ class Opening:
         try:
             reply = self.session.receive()
         except ServiceError as error:
-            if error.code == "NOT_FOUND":
+            if error.code == ErrorCode.NOT_FOUND:
                 upload = pb.Request(upload=pb.Upload(program=self._program.bitcode))
                 self.session.send(upload.SerializeToString())
                 self.session.send(self._request)
@@ -218,7 +232,7 @@ class Opening:
             self.session.close()
             # Killed between the request and its reply: a parked session or the
             # service itself. Nothing has been decided yet, so ask again.
-            if error.code == "SESSION_LOST":
+            if isinstance(error, SessionLostError):
                 if self._attempt < ATTEMPTS:
                     self._begin()
                     return False
@@ -267,9 +281,7 @@ class Service(abc.ABC):
             request.options.add(name=option, value=options[option])
         try:
             return self._describe(request).tasks[0]
-        except ServiceError as error:
-            if error.code != "INVALID_ARGUMENT":
-                raise
+        except InvalidRequestError as error:
             raise ValueError(error.message) from error
 
     def _describe(self, request: pb.Describe) -> pb.DescribeReply:
@@ -280,17 +292,32 @@ class Service(abc.ABC):
             stream = self.connect()
             try:
                 reply = stream.call(pb.Request(describe=request))
+                self._check_protocol(reply.describe)
                 self._descriptions[key] = reply.describe
-            except ServiceError as error:
-                if error.code != "SESSION_LOST":
-                    raise
+            except SessionLostError as error:
                 if attempt + 1 == ATTEMPTS:
                     raise self.explain_loss(error) from error
             finally:
                 stream.close()
         return self._descriptions[key]
 
-    def explain_loss(self, error: ServiceError) -> Exception:
+    @property
+    @abc.abstractmethod
+    def where(self) -> str:
+        """What and where the service is, for messages."""
+
+    def _check_protocol(self, reply: pb.DescribeReply) -> None:
+        if reply.protocol == pb.PROTOCOL_CURRENT:
+            return
+        theirs = reply.version or "unknown"
+        raise ProtocolError(
+            f"{self.where} is mlcompiler_gym {theirs} and speaks version "
+            f"{reply.protocol} of the protocol; this is a client of version "
+            f"{pb.PROTOCOL_CURRENT}. Install the same mlcompiler_gym at both ends: "
+            f"here `pip install mlcompiler_gym=={theirs}`, or this client's there"
+        )
+
+    def explain_loss(self, error: SessionLostError) -> Exception:
         """What to raise when streams are lost as soon as they are begun."""
         return error
 

@@ -15,7 +15,7 @@ from mlcompiler_gym.envs.actions import Action
 from mlcompiler_gym.envs.config import CompileConfig
 from mlcompiler_gym.envs.scoring import Baseline, values_of
 from mlcompiler_gym.envs.setup import Setup
-from mlcompiler_gym.errors import ServiceError
+from mlcompiler_gym.errors import ErrorCode, ServiceError
 from mlcompiler_gym.measuring.errors import MeasureError
 from mlcompiler_gym.programs import Program
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
@@ -24,12 +24,12 @@ from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 #: ends truncated and the next one may well work.
 OF_THE_COMPILE = frozenset(
     {
-        "BROKEN_MODULE",
-        "CRASHED",
-        "DEADLINE_EXCEEDED",
-        "INVALID_PROGRAM",
-        "OUT_OF_MEMORY",
-        "SESSION_LOST",
+        ErrorCode.BROKEN_MODULE,
+        ErrorCode.CRASHED,
+        ErrorCode.DEADLINE_EXCEEDED,
+        ErrorCode.INVALID_PROGRAM,
+        ErrorCode.OUT_OF_MEMORY,
+        ErrorCode.SESSION_LOST,
     }
 )
 
@@ -137,7 +137,7 @@ class Episode:
             try:
                 measured = compare(self.setup, self.program, self.session, baseline)
             except MeasureError as error:
-                return self._truncate(str(error), "NOT_MEASURED")
+                return self._truncate(str(error), ErrorCode.NOT_MEASURED)
             values.update(measured[0])
             baselines.update(measured[1])
             spread = measured[2]
@@ -176,7 +176,7 @@ class Episode:
             raise error
         return self._truncate(error.message, error.code)
 
-    def _truncate(self, error: str, code: str) -> StepResult:
+    def _truncate(self, error: str, code: ErrorCode) -> StepResult:
         self.over = self.done = True
         info = {
             "program": self.program.name,

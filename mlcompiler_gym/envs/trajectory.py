@@ -15,6 +15,7 @@ from mlcompiler_gym.envs.actions import Action, make_actions
 from mlcompiler_gym.envs.config import CompileConfig
 from mlcompiler_gym.envs.scoring import values_of
 from mlcompiler_gym.errors import (
+    ErrorCode,
     InvalidActionError,
     ProgramError,
     ServiceError,
@@ -187,6 +188,6 @@ def _take(
     except InvalidActionError as error:
         raise TrajectoryError(f"its actions are not legal: {error}") from error
     except ServiceError as error:
-        if error.code != "INVALID_ACTION":
+        if error.code != ErrorCode.INVALID_ACTION:
             raise
         raise TrajectoryError(f"its actions are not legal: {error.message}") from error

@@ -14,7 +14,7 @@ import numpy as np
 import mlcompiler_gym
 from mlcompiler_gym.envs import CompilerEnv
 from mlcompiler_gym.envs.episode import OF_THE_COMPILE
-from mlcompiler_gym.errors import EvaluationError, ServiceError
+from mlcompiler_gym.errors import ErrorCode, EvaluationError, ServiceError
 from mlcompiler_gym.evaluation.naming import find_policy
 from mlcompiler_gym.evaluation.plan import Evaluation, Record
 from mlcompiler_gym.policies import play
@@ -98,7 +98,7 @@ class Player:
         result = self._play_once(program, seed)
         for _ in range(_TRIES - 1):
             # Nothing is known of the policy from that.
-            if result.record["error_code"] != "SESSION_LOST":
+            if result.record["error_code"] != ErrorCode.SESSION_LOST:
                 break
             result = self._play_once(program, seed)
         return result

@@ -19,6 +19,8 @@ INVALID_PROGRAM: ErrorCode
 MALFORMED_REQUEST: ErrorCode
 NOT_FOUND: ErrorCode
 OUT_OF_MEMORY: ErrorCode
+PROTOCOL_CURRENT: Protocol
+PROTOCOL_UNSPECIFIED: Protocol
 RESOURCE_EXHAUSTED: ErrorCode
 
 class ActionSpec(_message.Message):
@@ -58,10 +60,11 @@ class Describe(_message.Message):
     def __init__(self, task: _Optional[str] = ..., options: _Optional[_Iterable[_Union[Option, _Mapping]]] = ...) -> None: ...
 
 class DescribeReply(_message.Message):
-    __slots__ = ["llvm_version", "objectives", "observations", "sandbox", "targets", "tasks", "version"]
+    __slots__ = ["llvm_version", "objectives", "observations", "protocol", "sandbox", "targets", "tasks", "version"]
     LLVM_VERSION_FIELD_NUMBER: _ClassVar[int]
     OBJECTIVES_FIELD_NUMBER: _ClassVar[int]
     OBSERVATIONS_FIELD_NUMBER: _ClassVar[int]
+    PROTOCOL_FIELD_NUMBER: _ClassVar[int]
     SANDBOX_FIELD_NUMBER: _ClassVar[int]
     TARGETS_FIELD_NUMBER: _ClassVar[int]
     TASKS_FIELD_NUMBER: _ClassVar[int]
@@ -69,11 +72,12 @@ class DescribeReply(_message.Message):
     llvm_version: str
     objectives: _containers.RepeatedCompositeFieldContainer[ObjectiveSpec]
     observations: _containers.RepeatedCompositeFieldContainer[ObservationSpec]
+    protocol: int
     sandbox: Sandbox
     targets: _containers.RepeatedScalarFieldContainer[str]
     tasks: _containers.RepeatedCompositeFieldContainer[TaskSpec]
     version: str
-    def __init__(self, version: _Optional[str] = ..., llvm_version: _Optional[str] = ..., targets: _Optional[_Iterable[str]] = ..., tasks: _Optional[_Iterable[_Union[TaskSpec, _Mapping]]] = ..., objectives: _Optional[_Iterable[_Union[ObjectiveSpec, _Mapping]]] = ..., observations: _Optional[_Iterable[_Union[ObservationSpec, _Mapping]]] = ..., sandbox: _Optional[_Union[Sandbox, _Mapping]] = ...) -> None: ...
+    def __init__(self, version: _Optional[str] = ..., llvm_version: _Optional[str] = ..., targets: _Optional[_Iterable[str]] = ..., tasks: _Optional[_Iterable[_Union[TaskSpec, _Mapping]]] = ..., objectives: _Optional[_Iterable[_Union[ObjectiveSpec, _Mapping]]] = ..., observations: _Optional[_Iterable[_Union[ObservationSpec, _Mapping]]] = ..., sandbox: _Optional[_Union[Sandbox, _Mapping]] = ..., protocol: _Optional[int] = ...) -> None: ...
 
 class Emit(_message.Message):
     __slots__ = ["format"]
@@ -425,6 +429,9 @@ class UploadReply(_message.Message):
     SHA256_FIELD_NUMBER: _ClassVar[int]
     sha256: bytes
     def __init__(self, sha256: _Optional[bytes] = ...) -> None: ...
+
+class Protocol(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = []
 
 class ErrorCode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = []
