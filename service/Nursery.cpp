@@ -10,6 +10,7 @@
 #include "Session.h"
 #include "objectives/Objective.h"
 #include "tasks/Task.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Config/llvm-config.h"
 #include "llvm/MC/TargetRegistry.h"
 #include <cerrno>
@@ -20,12 +21,25 @@
 using namespace llvm;
 using namespace mlcompiler;
 
+/// Messages of this size are not counted, so that a client can be served while
+/// others take all the memory that there is.
+static constexpr size_t SmallBytes = 64 << 10;
+/// To serve a request takes no more than this many times its size.
+static constexpr size_t CopiesMade = 4;
+
+/// Standard input is the null device.
+static int makeSpare() { return dup(STDIN_FILENO); }
+
+Nursery::Nursery(int Control, Limits Bounds)
+    : Control(Control), Bounds(Bounds), Spare(makeSpare()),
+      Programs(Bounds.ProgramBytes, Bounds.Programs), Parked(Bounds.Parked) {}
+
 void Nursery::run() {
   // Nobody waits for sessions: the kernel shall reap them.
   signal(SIGCHLD, SIG_IGN);
   while (true) {
     std::vector<pollfd> Polled{{Control, POLLIN, 0}};
-    std::vector<std::list<ParkedSession>::iterator> PolledParked;
+    std::vector<ParkedSessions::iterator> PolledParked;
     std::vector<std::list<Channel>::iterator> PolledClients;
     for (auto It = Parked.begin(); It != Parked.end(); ++It) {
       PolledParked.push_back(It);
@@ -44,13 +58,7 @@ void Nursery::run() {
     // client that has just come.
     for (auto It : PolledParked)
       if ((Next++)->revents)
-        serveParked(It);
-    // Not before, since to begin a session may end one that was polled.
-    while (!Arrived.empty()) {
-      Waiting W = std::move(Arrived.front());
-      Arrived.pop_front();
-      open(std::move(W.Client), W.Request);
-    }
+        Parked.serve(It);
     for (auto It : PolledClients)
       if ((Next++)->revents && !serveClient(*It))
         Clients.erase(It);
@@ -58,22 +66,55 @@ void Nursery::run() {
       acceptClient();
     else if (Polled[0].revents)
       return;
+    // Not before, since to begin a session may end one that was polled; and
+    // over again, since then others may be waiting for that one.
+    for (std::list<Opening> Next; !(Next = Parked.takeReleased()).empty();)
+      for (Opening &Client : Next)
+        open(std::move(Client));
   }
 }
 
 void Nursery::acceptClient() {
   SmallVector<int, MaxDescriptors> Sockets;
   std::string Payload;
+  // A descriptor for which there is no room is lost, and its client would hear
+  // nothing. So there is always room for one.
+  ::close(Spare);
   if (!receiveDescriptors(Control, Sockets, Payload, 16))
     _exit(0);
-  if (Sockets.empty())
-    return;
-  Clients.emplace_back(Sockets.front());
-  for (int Extra : ArrayRef(Sockets).drop_front())
+  for (int Extra : ArrayRef(Sockets).drop_front(!Sockets.empty()))
     ::close(Extra);
+  Channel Client(Sockets.empty() ? -1 : Sockets.front());
+  while ((Spare = makeSpare()) < 0 && Parked.dropLast())
+    ;
+  if (Spare < 0) {
+    Client.write(errorReply(noDescriptor("another client"),
+                            /*SessionEnded=*/true),
+                 /*Wait=*/false);
+    Client.close();
+    Spare = makeSpare();
+  }
+  if (!Client.isOpen())
+    return;
+  Clients.push_back(std::move(Client));
   // The first request is often there already.
   if (!serveClient(Clients.back()))
     Clients.pop_back();
+}
+
+bool Nursery::hasRoom(size_t More) const {
+  size_t Held = Parked.bytesHeld() + More;
+  for (const Channel &Client : Clients)
+    Held += Client.bytesHeld();
+  return Held <= Bounds.Bytes;
+}
+
+static proto::Reply noRoomReply(bool SessionEnded) {
+  return errorReply(
+      proto::RESOURCE_EXHAUSTED,
+      "the service has no memory left for a message of this size; try again, "
+      "send less at a time, or raise its limit (--nursery-bytes)",
+      SessionEnded);
 }
 
 bool Nursery::serveClient(Channel &Client) {
@@ -83,7 +124,10 @@ bool Nursery::serveClient(Channel &Client) {
     StringRef Frame;
     switch (Client.poll(Frame)) {
     case Channel::Status::Pending:
-      return true;
+      if (Client.bytesHeld() <= SmallBytes || hasRoom(0))
+        return true;
+      Client.write(noRoomReply(/*SessionEnded=*/true), /*Wait=*/false);
+      return false;
     case Channel::Status::EndOfStream:
       return false;
     case Channel::Status::TooLarge:
@@ -96,6 +140,11 @@ bool Nursery::serveClient(Channel &Client) {
     case Channel::Status::Frame:
       break;
     }
+    if (Frame.size() > SmallBytes && !hasRoom(CopiesMade * Frame.size())) {
+      if (!Client.write(noRoomReply(/*SessionEnded=*/false), /*Wait=*/false))
+        return false;
+      continue;
+    }
     proto::Request Request;
     if (!Request.ParseFromArray(Frame.data(), static_cast<int>(Frame.size()))) {
       Client.write(
@@ -105,34 +154,47 @@ bool Nursery::serveClient(Channel &Client) {
           /*Wait=*/false);
       return false;
     }
-    proto::Reply Reply;
-    switch (Request.request_case()) {
-    case proto::Request::kDescribe:
-      Reply = describe(Request.describe());
-      break;
-    case proto::Request::kUpload:
-      Reply.mutable_upload()->set_sha256(
-          Programs.insert(Request.upload().program()));
-      break;
-    case proto::Request::kOpen:
-      if (Programs.find(Request.open().program_sha256())) {
-        open(std::move(Client), Request);
-        return false;
-      }
-      Reply = programNotFound(Request.open());
-      break;
-    case proto::Request::kClose:
-      Reply.mutable_close();
-      break;
-    default:
-      Reply = errorReply(proto::FAILED_PRECONDITION,
-                         "this stream has no open session",
-                         /*SessionEnded=*/false);
+    if (Request.has_open() && Programs.find(Request.open().program_sha256())) {
+      open({std::move(Client), std::move(Request)});
+      return false;
     }
+    proto::Reply Reply = answer(Request);
+    if (size_t Bytes = Reply.ByteSizeLong();
+        Bytes > SmallBytes && !hasRoom(Bytes))
+      Reply = noRoomReply(/*SessionEnded=*/false);
     if (!Client.write(Reply, /*Wait=*/false) || Request.has_close())
       return false;
   }
   return true;
+}
+
+static proto::Reply programNotFound(const proto::Open &Open) {
+  return errorReply(proto::NOT_FOUND,
+                    "no program with SHA-256 " +
+                        toHex(Open.program_sha256(), /*LowerCase=*/true) +
+                        " is stored here; upload it, then open again",
+                    /*SessionEnded=*/false);
+}
+
+proto::Reply Nursery::answer(const proto::Request &Request) {
+  proto::Reply Reply;
+  switch (Request.request_case()) {
+  case proto::Request::kDescribe:
+    return describe(Request.describe());
+  case proto::Request::kUpload:
+    Reply.mutable_upload()->set_sha256(
+        Programs.insert(Request.upload().program()));
+    return Reply;
+  case proto::Request::kOpen:
+    return programNotFound(Request.open());
+  case proto::Request::kClose:
+    Reply.mutable_close();
+    return Reply;
+  default:
+    return errorReply(proto::FAILED_PRECONDITION,
+                      "this stream has no open session",
+                      /*SessionEnded=*/false);
+  }
 }
 
 proto::Reply Nursery::describe(const proto::Describe &Request) const {

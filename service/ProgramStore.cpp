@@ -19,7 +19,8 @@ std::string ProgramStore::insert(StringRef Program) {
   Entries.push_front({Hash, Program.str()});
   ByHash[Hash] = Entries.begin();
   Bytes += Program.size();
-  while (Bytes > Capacity && Entries.size() > 1) {
+  while ((Bytes > MostBytes || Entries.size() > MostPrograms) &&
+         Entries.size() > 1) {
     Bytes -= Entries.back().Program.size();
     ByHash.erase(Entries.back().Hash);
     Entries.pop_back();

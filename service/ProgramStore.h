@@ -15,11 +15,12 @@
 namespace mlcompiler {
 
 /// Programs by the SHA-256 of their bytes, in memory, so that a session gets
-/// its program by being forked. Bounded: the program used least recently goes
-/// first, and its next Open is answered NOT_FOUND.
+/// its program by being forked. Bounded in bytes and in number: the program
+/// used least recently goes first, and its next Open is answered NOT_FOUND.
 class ProgramStore {
 public:
-  explicit ProgramStore(size_t Capacity) : Capacity(Capacity) {}
+  ProgramStore(size_t MostBytes, size_t MostPrograms)
+      : MostBytes(MostBytes), MostPrograms(MostPrograms) {}
 
   /// Returns the 32 bytes of the hash.
   std::string insert(llvm::StringRef Program);
@@ -33,7 +34,8 @@ private:
     std::string Program;
   };
 
-  const size_t Capacity;
+  const size_t MostBytes;
+  const size_t MostPrograms;
   size_t Bytes = 0;
   /// Used most recently first.
   std::list<Entry> Entries;

@@ -18,14 +18,13 @@
 using namespace llvm;
 using namespace mlcompiler;
 
-void Session::leave() { _exit(0); }
-
 void Session::run(const proto::Request &Request, StringRef Program) {
   Current = this;
   Options = Request.open();
-  crash::reportTo(Client.socket());
   crash::install();
-  startRequest(Request.deadline_ms());
+  Client.setDeadline(Options.limits().deadline_ms());
+  Client.begin(Request);
+  Client.answer().mutable_open();
   if (Optimized < 0)
     start(open(Program));
   // The task comes later, for it changes this process.
@@ -37,14 +36,12 @@ void Session::run(const proto::Request &Request, StringRef Program) {
 }
 
 void Session::start(Error Failed) {
-  if (!Failed && !NeedsCode)
+  if (!Failed && Stage == Phase::Deciding)
     Failed = finish();
-  if (Failed) {
-    replyError(std::move(Failed), /*SessionEnded=*/true);
-    leave();
-  }
-  if (std::exchange(NeedsCode, false))
-    dispatch(this->Request);
+  if (Failed)
+    refuse(std::move(Failed));
+  if (std::exchange(Stage, Phase::Finished) == Phase::NeedsCode)
+    dispatch(Client.request());
   else
     replyState();
   while (true)
@@ -122,21 +119,21 @@ Error Session::generate() {
 }
 
 void Session::finishWithAllocation() {
-  if (Finished)
+  if (isFinished())
     return;
   Features = StringRef();
-  Finished = true;
+  Stage = Phase::Finished;
   measureFunction(Compile->allocated().back(), Options.objectives(),
                   *Outcome.add_functions());
   *Outcome.mutable_measurements() = Outcome.functions(0).measurements();
   replyState();
-  while (!NeedsCode)
+  while (Stage != Phase::NeedsCode)
     serve();
 }
 
 Error Session::finish() {
   Features = StringRef();
-  Finished = true;
+  Stage = Phase::Finished;
   if (Error E = Measured.measure(*Compile, Options.objectives(),
                                  *Outcome.mutable_measurements()))
     return E;
@@ -175,12 +172,12 @@ void Session::announce(ArrayRef<TensorSpec> Features) {
 }
 
 void Session::refuse(Error Why) {
-  replyError(std::move(Why), /*SessionEnded=*/true);
-  leave();
+  Client.replyError(std::move(Why), /*SessionEnded=*/true);
+  Conversation::leave();
 }
 
 StringRef Session::decide(StringRef NewFeatures) {
-  if (Finished)
+  if (isFinished())
     return Taken[Repeated++].Action;
   Features = NewFeatures;
   if (!isOpenEnded())
@@ -206,7 +203,7 @@ StringRef Session::nextAction() {
       NextAction += Action.size();
       return Action;
     }
-    replyError(std::move(Illegal), /*SessionEnded=*/false);
+    Client.replyError(std::move(Illegal), /*SessionEnded=*/false);
     Actions.clear();
     NextAction = 0;
     while (Actions.empty())
@@ -214,63 +211,16 @@ StringRef Session::nextAction() {
   }
 }
 
-const proto::Request &Session::receive() {
-  StringRef Frame;
-  switch (Client.read(Frame)) {
-  case Channel::Status::Frame:
-    if (Request.ParseFromArray(Frame.data(), static_cast<int>(Frame.size())))
-      break;
-    replyError(fail(proto::MALFORMED_REQUEST,
-                    "these bytes are not a Request of mlcompiler_gym.v1"),
-               /*SessionEnded=*/true);
-    leave();
-  case Channel::Status::TooLarge:
-    replyError(fail(proto::MALFORMED_REQUEST,
-                    "a message of this length is not accepted; is the stream "
-                    "out of step?"),
-               /*SessionEnded=*/true);
-    leave();
-  case Channel::Status::Pending:
-  case Channel::Status::EndOfStream:
-    leave();
-  }
-  startRequest(Request.deadline_ms());
-  return Request;
-}
-
-void Session::startRequest(unsigned DeadlineMs) {
-  RequestDeadline = DeadlineMs ? DeadlineMs : Options.limits().deadline_ms();
-  crash::beginRequest(RequestDeadline);
-}
-
-void Session::reply() {
-  if (size_t Bytes = Answer.ByteSizeLong(); Bytes > MaxFrameBytes)
-    Answer = errorReply(proto::RESOURCE_EXHAUSTED,
-                        "the reply would have " + std::to_string(Bytes) +
-                            " bytes; a message may have at most " +
-                            std::to_string(MaxFrameBytes),
-                        /*SessionEnded=*/false);
-  crash::endRequest();
-  if (!Client.write(Answer))
-    leave();
-  Answer.Clear();
-}
-
-void Session::replyError(Error E, bool SessionEnded) {
-  Answer = errorReply(std::move(E), SessionEnded);
-  reply();
-}
-
-void Session::serve() { dispatch(receive()); }
-
 void Session::dispatch(const proto::Request &Request) {
   Error E = Error::success();
-  NeedsCode =
-      Finished && Compile->isGenerating() &&
+  if (isFinished() && Compile->isGenerating() &&
       (Request.has_measure() ||
-       (Request.has_emit() && Request.emit().format() != proto::Emit::BITCODE));
-  if (NeedsCode)
+       (Request.has_emit() &&
+        Request.emit().format() != proto::Emit::BITCODE))) {
+    Stage = Phase::NeedsCode;
     return;
+  }
+  proto::Reply &Answer = Client.answer();
   switch (Request.request_case()) {
   case proto::Request::kStep:
     E = takeActions(Request.step().actions());
@@ -310,8 +260,8 @@ void Session::dispatch(const proto::Request &Request) {
   }
   case proto::Request::kClose:
     Answer.mutable_close();
-    reply();
-    leave();
+    Client.reply();
+    Conversation::leave();
   case proto::Request::kDescribe:
   case proto::Request::kUpload:
   case proto::Request::kOpen:
@@ -324,15 +274,15 @@ void Session::dispatch(const proto::Request &Request) {
     break;
   }
   if (E)
-    replyError(std::move(E), /*SessionEnded=*/false);
+    Client.replyError(std::move(E), /*SessionEnded=*/false);
   else if (Answer.reply_case() != proto::Reply::REPLY_NOT_SET)
-    reply();
+    Client.reply();
 }
 
 Error Session::takeActions(const std::string &Bytes) {
   if (Bytes.empty())
     return Error::success();
-  if (Finished)
+  if (isFinished())
     return fail(proto::FAILED_PRECONDITION,
                 "the compile is finished; there is nothing left to decide");
   if (Bytes.size() % Checker.bytes())
@@ -349,12 +299,13 @@ Error Session::takeActions(const std::string &Bytes) {
 
 Error Session::fillState(proto::State &State) {
   State.set_decisions(Taken.size());
-  if (Finished)
+  if (isFinished())
     *State.mutable_outcome() = Outcome;
   else
     fillDecision(State);
   if (Decider && Decider->decidesInCodegen()) {
-    if (const MachineFunction *MF = Decider->machineFunction(); MF && !Finished)
+    if (const MachineFunction *MF = Decider->machineFunction();
+        MF && !isFinished())
       State.set_function(json::fixUTF8(MF->getName()));
     for (; Finishes < Compile->allocated().size(); ++Finishes)
       measureFunction(Compile->allocated()[Finishes], Options.objectives(),
@@ -382,29 +333,27 @@ Error Session::fillComputed(proto::State &State) {
                                    *State.mutable_measurements()))
       return E;
   return Observations.observe(
-      {*Compile, Finished ? nullptr : Decider.get(), Taken},
+      {*Compile, isFinished() ? nullptr : Decider.get(), Taken},
       Options.observations(), /*Strict=*/false, *State.mutable_observations());
 }
 
 void Session::replyState() {
-  if (!Opened && Parking >= 0) {
+  if (Parking >= 0) {
     // Computed once, and then known to every session that is forked from here.
     proto::State Known;
     consumeError(fillComputed(Known));
     park();
   }
-  proto::State &State =
-      Opened ? *Answer.mutable_step() : *Answer.mutable_open()->mutable_state();
-  if (Error E = fillState(State)) {
-    replyError(std::move(E), /*SessionEnded=*/false);
-    return;
-  }
-  if (!Opened) {
+  proto::Reply &Answer = Client.answer();
+  const bool IsOpen = Answer.has_open();
+  if (IsOpen)
     Answer.mutable_open()->set_pid(getpid());
-    Answer.mutable_open()->set_from_parked(FromParked);
-    Opened = true;
+  if (Error E = fillState(IsOpen ? *Answer.mutable_open()->mutable_state()
+                                 : *Answer.mutable_step())) {
+    Client.replyError(std::move(E), /*SessionEnded=*/false);
+    return;
   }
   Actions.clear();
   NextAction = 0;
-  reply();
+  Client.reply();
 }

@@ -8,10 +8,11 @@
 #define MLCOMPILER_GYM_SERVICE_SESSION_H
 
 #include "ActionChecker.h"
+#include "Arrival.h"
 #include "Compilation.h"
+#include "Conversation.h"
 #include "DecisionPoint.h"
 #include "FeatureLayout.h"
-#include "Wire.h"
 #include "objectives/Objective.h"
 #include "observations/ObservationSource.h"
 #include "tasks/Task.h"
@@ -21,10 +22,13 @@ namespace mlcompiler {
 /// One compile and the client that steers it: the whole life of a session
 /// process.
 ///
-/// There is one thread. Requests are served either in serve(), before the
-/// pipeline starts and after it has ended, or in decide(), which LLVM calls
+/// Contract: there is one thread. Requests are served either in serve(), before
+/// the pipeline starts and after it has ended, or in decide(), which LLVM calls
 /// from the middle of a pass and which returns when a Step arrives. Because of
 /// that, fork(2) copies a session wherever it stands.
+/// Failure mode: an error of a request is its reply, and the session stays
+/// where it was. What LLVM does not survive ends this process and no other; the
+/// client is told what happened (CrashReport.h).
 class Session : public DecisionPoint {
 public:
   /// \p Parking is a socket on which the nursery sends further clients for the
@@ -33,9 +37,6 @@ public:
   /// they have optimised is then parked, too.
   Session(Channel Client, int Parking, int Optimized)
       : Client(std::move(Client)), Parking(Parking), Optimized(Optimized) {}
-
-  /// The most bytes that a client brings when it is sent to a parked session.
-  static constexpr size_t MaxArrivalBytes = 64 << 10;
 
   /// Serves \p Request, which is an Open, on \p Program, and then the client's
   /// further requests. Ends the process.
@@ -48,9 +49,16 @@ public:
   [[noreturn]] void refuse(llvm::Error Why) override;
 
 private:
-  /// Leaves without running destructors: there is nothing to save, and freeing
-  /// a module takes longer than leaving it to the kernel.
-  [[noreturn]] static void leave();
+  enum class Phase {
+    /// LLVM runs, or waits for an action.
+    Deciding,
+    /// The outcome is known. Decisions come up again if code is generated once
+    /// more, and are decided as before.
+    Finished,
+    /// The same, and the request that has been begun waits for code whose
+    /// generation has been stopped in the middle.
+    NeedsCode,
+  };
 
   llvm::Error open(llvm::StringRef Program);
   /// Takes what Options say of task, objectives and observations.
@@ -67,17 +75,8 @@ private:
   /// end only for a client that asks for it.
   void finishWithAllocation();
 
-  /// Serves requests until a Step brings actions, which is possible only at a
-  /// decision; ends the process when the client closes.
-  void serve();
-  /// Reads a request, its time running; ends the process at the end of stream.
-  const proto::Request &receive();
-  /// Lets the time of a request run; 0 stands for the session's own deadline.
-  void startRequest(unsigned DeadlineMs);
-  /// Sends Answer, the time of the request no longer running.
-  void reply();
-  void replyError(llvm::Error E, bool SessionEnded);
-
+  /// Serves one request.
+  void serve() { dispatch(Client.receive()); }
   void dispatch(const proto::Request &Request);
   /// Stops at a decision until the next action is there, and legal.
   llvm::StringRef nextAction();
@@ -91,33 +90,24 @@ private:
   bool isOpenEnded() const { return Decider && Decider->isOpenEnded(); }
   /// The reply of Open, and of every Step.
   void replyState();
+  bool isFinished() const { return Stage != Phase::Deciding; }
+
   /// Forks. True in the process that is to be parked on \p Socket, false in
   /// the session, which closes it, and which there is without a fork, too.
   bool staysBehind(int Socket);
   /// Turns this process into a parked one and its fork into the session.
   void park();
-  /// What the nursery sends with a client: its socket, first, and bytes.
-  struct Arrival {
-    llvm::SmallVector<int, MaxDescriptors> Descriptors;
-    std::string Payload;
-  };
-  /// Tells the nursery that this process is ready, and forks for each client
-  /// that it sends. Returns in the forks only.
-  Arrival awaitClients();
   /// Parks the optimised module, and returns in the forks that are to generate
   /// code from it, Options being their client's.
   void parkOptimized();
-  /// Takes \p Socket as the client's from now on.
-  void adopt(int Socket);
+  /// Tells the nursery that this process is ready, and forks for each client
+  /// that it sends. Returns in the forks only, which serve that client.
+  Arrival awaitClients();
 
-  Channel Client;
+  Conversation Client;
   int Parking;
   int Optimized;
   proto::Open Options;
-  unsigned RequestDeadline = 0;
-  /// Kept between requests for the memory that they have.
-  proto::Request Request;
-  proto::Reply Answer;
   proto::Outcome Outcome;
 
   std::unique_ptr<Compilation> Compile;
@@ -129,11 +119,7 @@ private:
   Measurements Measured;
   /// What the module was when the client heard of it last.
   uint64_t KnownVersion = 0;
-  bool Opened = false;
-  bool FromParked = false;
-  bool Finished = false;
-  /// Request has to wait until the code is there.
-  bool NeedsCode = false;
+  Phase Stage = Phase::Deciding;
   /// The features of the decision that LLVM waits for; null if none.
   llvm::StringRef Features;
   std::vector<TakenDecision> Taken;

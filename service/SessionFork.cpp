@@ -11,9 +11,6 @@
 
 #include "CrashReport.h"
 #include "Session.h"
-#include "llvm/Support/Endian.h"
-#include <cerrno>
-#include <cstring>
 #include <malloc.h>
 #include <unistd.h>
 
@@ -21,35 +18,27 @@ using namespace llvm;
 using namespace mlcompiler;
 
 Error Session::fork() {
-  int Socket = Client.takeDescriptor();
-  if (Socket < 0)
+  const std::optional<int> Socket = Client.takeDescriptor();
+  if (!Socket)
     return fail(proto::INVALID_ARGUMENT,
                 "Fork must carry the socket of the new session");
+  if (*Socket == Channel::Lost)
+    return noDescriptor("the socket of the fork");
+  Channel Other(*Socket);
   // Passes leave a good deal of memory behind that is not in use, and to copy
   // the tables of its pages is most of what a fork then costs.
   malloc_trim(0);
   pid_t Pid = ::fork();
-  if (Pid < 0) {
-    ::close(Socket);
-    return fail(proto::RESOURCE_EXHAUSTED,
-                Twine("no process could be made for the fork: ") +
-                    strerror(errno));
-  }
+  if (Pid < 0)
+    return noProcess("the fork");
   if (Pid == 0) {
     crash::endRequest();
     // No reply: the original answers, and this one waits for its own client.
-    adopt(Socket);
+    Client.adopt(std::move(Other));
     return Error::success();
   }
-  ::close(Socket);
-  Answer.mutable_fork()->set_pid(Pid);
+  Client.answer().mutable_fork()->set_pid(Pid);
   return Error::success();
-}
-
-void Session::adopt(int Socket) {
-  crash::afterFork();
-  Client = Channel(Socket);
-  crash::reportTo(Socket);
 }
 
 bool Session::staysBehind(int Socket) {
@@ -61,7 +50,7 @@ bool Session::staysBehind(int Socket) {
   ::close(Socket);
   if (Pid == 0) {
     crash::afterFork();
-    crash::beginRequest(RequestDeadline);
+    Client.beginAgain();
   }
   return false;
 }
@@ -71,13 +60,8 @@ void Session::park() {
     Parking = -1;
     return;
   }
-  // The nursery sends the deadline of the client's Open, and what it has read
-  // after that.
-  constexpr size_t DeadlineBytes = sizeof(uint32_t);
-  const Arrival Next = awaitClients();
-  startRequest(support::endian::read32le(Next.Payload.data()));
-  Client.prepend(Next.Payload.substr(DeadlineBytes));
-  FromParked = true;
+  Parking = awaitClients().Parking;
+  Client.answer().mutable_open()->set_from_parked(true);
 }
 
 void Session::parkOptimized() {
@@ -86,36 +70,32 @@ void Session::parkOptimized() {
     return;
   ::close(std::exchange(Parking, Socket));
   const Arrival Next = awaitClients();
-  if (Next.Descriptors.size() > 1)
-    Parking = Next.Descriptors[1];
-  Client.prepend(Next.Payload);
-  Options = receive().open();
+  Parking = Next.Parking;
+  Options = Next.Request.open();
   Compile->generateOnly(Options.function());
 }
 
-Session::Arrival Session::awaitClients() {
-  crash::endRequest();
-  crash::reportTo(-1);
-  Client.close();
+Arrival Session::awaitClients() {
+  Client.abandon();
   const char Ready = 1;
   if (::write(Parking, &Ready, 1) != 1)
-    leave();
+    Conversation::leave();
   Arrival Next;
-  while (receiveDescriptors(Parking, Next.Descriptors, Next.Payload,
-                            MaxArrivalBytes)) {
-    if (Next.Descriptors.empty())
-      continue;
+  while (receiveArrival(Parking, Next)) {
     const pid_t Pid = ::fork();
     if (Pid == 0) {
-      ::close(std::exchange(Parking, -1));
-      adopt(Next.Descriptors.front());
+      ::close(Parking);
+      Client.adopt(std::move(Next.Client));
+      Client.begin(Next.Request);
       return Next;
     }
-    Channel Refused(Next.Descriptors.front());
     if (Pid < 0)
-      Refused.write(noProcessReply(), /*Wait=*/false);
-    for (int Descriptor : ArrayRef(Next.Descriptors).drop_front())
-      ::close(Descriptor);
+      Next.Client.write(
+          errorReply(noProcess("the session"), /*SessionEnded=*/true),
+          /*Wait=*/false);
+    Next.Client.close();
+    if (Next.Parking >= 0)
+      ::close(Next.Parking);
   }
-  leave();
+  Conversation::leave();
 }

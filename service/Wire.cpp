@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <cstring>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -20,11 +21,15 @@ using namespace mlcompiler;
 
 static constexpr size_t PrefixBytes = 4;
 static constexpr size_t ReceiveBytes = 4 << 10;
+/// The memory of messages longer than this is not kept for the next one.
+static constexpr size_t KeptBytes = 1 << 20;
 
 /// One recvmsg. Appends to \p Buffer and \p Descriptors; returns what recvmsg
-/// returned. The kernel ends it before bytes that bring further descriptors.
+/// returned. The kernel ends it behind bytes that bring descriptors. \p
+/// LostSome says that it has dropped descriptors, for which there was no room.
 static ssize_t receiveSome(int Socket, int Flags, std::string &Buffer,
-                           SmallVectorImpl<int> &Descriptors, size_t Capacity) {
+                           SmallVectorImpl<int> &Descriptors, bool &LostSome,
+                           size_t Capacity) {
   size_t Old = Buffer.size();
   Buffer.resize(Old + Capacity);
   iovec Bytes{&Buffer[Old], Capacity};
@@ -39,6 +44,7 @@ static ssize_t receiveSome(int Socket, int Flags, std::string &Buffer,
     Got = recvmsg(Socket, &Message, Flags | MSG_CMSG_CLOEXEC);
   while (Got < 0 && errno == EINTR);
   Buffer.resize(Old + std::max<ssize_t>(Got, 0));
+  LostSome = Got >= 0 && (Message.msg_flags & MSG_CTRUNC);
   if (Got < 0)
     return Got;
   for (cmsghdr *C = CMSG_FIRSTHDR(&Message); C; C = CMSG_NXTHDR(&Message, C)) {
@@ -59,7 +65,6 @@ Channel &Channel::operator=(Channel &&Other) noexcept {
   close();
   Socket = std::exchange(Other.Socket, -1);
   Buffer = std::move(Other.Buffer);
-  FrameBegin = std::exchange(Other.FrameBegin, 0);
   FrameEnd = std::exchange(Other.FrameEnd, 0);
   Descriptors = std::exchange(Other.Descriptors, {});
   Out = std::move(Other.Out);
@@ -74,56 +79,77 @@ void Channel::close() {
   if (Socket >= 0)
     ::close(std::exchange(Socket, -1));
   Buffer.clear();
-  FrameBegin = FrameEnd = 0;
+  FrameEnd = 0;
   Out.clear();
   SentBytes = 0;
 }
 
 void Channel::dropDescriptors(size_t End) {
-  while (!Descriptors.empty() && Descriptors.front().Offset < End) {
-    ::close(Descriptors.front().Descriptor);
+  while (!Descriptors.empty() && Descriptors.front().End <= End) {
+    if (Descriptors.front().Descriptor != Lost)
+      ::close(Descriptors.front().Descriptor);
     Descriptors.pop_front();
   }
+}
+
+size_t Channel::frameBytes() const {
+  if (Buffer.size() < PrefixBytes)
+    return 0;
+  return PrefixBytes + size_t(support::endian::read32le(Buffer.data()));
 }
 
 Channel::Status Channel::next(StringRef &Frame) {
   if (FrameEnd) {
     dropDescriptors(FrameEnd);
     for (Received &R : Descriptors)
-      R.Offset -= FrameEnd;
+      R.End -= FrameEnd;
     Buffer.erase(0, FrameEnd);
-    FrameBegin = FrameEnd = 0;
+    FrameEnd = 0;
+    if (Buffer.capacity() > KeptBytes && Buffer.size() <= KeptBytes)
+      Buffer.shrink_to_fit();
   }
-  if (Buffer.size() < PrefixBytes)
-    return Status::Pending;
-  uint32_t Length = support::endian::read32le(Buffer.data());
-  if (Length > MaxFrameBytes)
+  const size_t Bytes = frameBytes();
+  if (Bytes > PrefixBytes + MaxFrameBytes)
     return Status::TooLarge;
-  if (Buffer.size() < PrefixBytes + Length)
+  if (!Bytes || Buffer.size() < Bytes)
     return Status::Pending;
-  FrameEnd = PrefixBytes + Length;
-  Frame = StringRef(Buffer).substr(PrefixBytes, Length);
+  FrameEnd = Bytes;
+  Frame = StringRef(Buffer).slice(PrefixBytes, FrameEnd);
   return Status::Frame;
 }
 
 Channel::Status Channel::receive(int Flags) {
   // A large frame is read in pieces as large as what is still missing.
   size_t Capacity = ReceiveBytes;
-  if (Buffer.size() >= PrefixBytes)
+  if (const size_t Bytes = frameBytes())
     Capacity = std::max<size_t>(
-        Capacity, std::min<size_t>(support::endian::read32le(Buffer.data()) +
-                                       PrefixBytes - Buffer.size(),
-                                   4 << 20));
-  const size_t Offset = Buffer.size();
-  SmallVector<int, 4> Arrived;
-  ssize_t Got = receiveSome(Socket, Flags, Buffer, Arrived, Capacity);
-  for (int Descriptor : Arrived)
-    Descriptors.push_back({Offset, Descriptor});
+        Capacity, std::min<size_t>(Bytes - Buffer.size(), 4 << 20));
+  SmallVector<int, MaxDescriptors> Arrived;
+  bool LostSome;
+  ssize_t Got = receiveSome(Socket, Flags, Buffer, Arrived, LostSome, Capacity);
+  if (!Arrived.empty() || LostSome)
+    keepDescriptor(Arrived, LostSome);
   if (Got > 0)
     return Status::Frame;
   if (Got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
     return Status::Pending;
   return Status::EndOfStream;
+}
+
+void Channel::keepDescriptor(ArrayRef<int> Arrived, bool LostSome) {
+  // Nobody shall fill the table of descriptors with a frame that never ends.
+  const bool InSameFrame =
+      !Descriptors.empty() && (!frameBytes() || Buffer.size() <= frameBytes());
+  if (!InSameFrame) {
+    if (Arrived.empty()) {
+      Descriptors.push_back({Buffer.size(), Lost});
+    } else {
+      Descriptors.push_back({Buffer.size(), Arrived.front()});
+      Arrived = Arrived.drop_front();
+    }
+  }
+  for (int Descriptor : Arrived)
+    ::close(Descriptor);
 }
 
 Channel::Status Channel::read(StringRef &Frame) {
@@ -168,22 +194,41 @@ bool Channel::flush(bool Wait) {
       return !Wait && (errno == EAGAIN || errno == EWOULDBLOCK);
     SentBytes += Sent;
   }
+  if (Out.capacity() > KeptBytes) {
+    Out = std::string();
+    SentBytes = 0;
+  }
   return true;
 }
 
-int Channel::takeDescriptor() {
-  if (Descriptors.empty() || Descriptors.front().Offset >= FrameEnd)
-    return -1;
+std::optional<int> Channel::takeDescriptor() {
+  if (Descriptors.empty() || Descriptors.front().End > FrameEnd)
+    return std::nullopt;
   int Descriptor = Descriptors.front().Descriptor;
   Descriptors.pop_front();
   return Descriptor;
 }
 
-std::string Channel::unread() const { return Buffer.substr(FrameEnd); }
+Channel::Unread Channel::unread() const {
+  Unread Rest{StringRef(Buffer).substr(FrameEnd)};
+  // Nothing is received while a frame is there, so it came with the last byte.
+  if (!Descriptors.empty() && Descriptors.back().End > FrameEnd)
+    Rest.Descriptor = Descriptors.back().Descriptor;
+  return Rest;
+}
 
-void Channel::prepend(std::string Bytes) {
-  Buffer.insert(0, Bytes);
-  FrameBegin = FrameEnd = 0;
+void Channel::resume(std::string Bytes, int Descriptor) {
+  Buffer = std::move(Bytes);
+  if (Descriptor >= 0)
+    Descriptors.push_back({Buffer.size(), Descriptor});
+}
+
+size_t Channel::bytesHeld() const {
+  // What a long frame has not filled yet is no memory yet.
+  auto Held = [](const std::string &Bytes) {
+    return Bytes.capacity() > KeptBytes ? Bytes.size() : Bytes.capacity();
+  };
+  return Held(Buffer) + Held(Out);
 }
 
 bool mlcompiler::sendDescriptors(int Socket, ArrayRef<int> Descriptors,
@@ -213,7 +258,9 @@ bool mlcompiler::receiveDescriptors(int Socket,
                                     std::string &Payload, size_t Capacity) {
   Descriptors.clear();
   Payload.clear();
-  ssize_t Got = receiveSome(Socket, 0, Payload, Descriptors, Capacity);
+  bool LostSome;
+  ssize_t Got =
+      receiveSome(Socket, 0, Payload, Descriptors, LostSome, Capacity);
   if (Got)
     return Got > 0;
   // An empty datagram, or the end? Only the end stays.
@@ -245,9 +292,25 @@ proto::Reply mlcompiler::errorReply(Error E, bool SessionEnded) {
   return R;
 }
 
-proto::Reply mlcompiler::noProcessReply() {
-  return errorReply(proto::RESOURCE_EXHAUSTED,
-                    std::string("no process could be made for the session: ") +
-                        strerror(errno),
-                    /*SessionEnded=*/true);
+Error mlcompiler::noProcess(const Twine &Whose) {
+  const int Reason = errno;
+  const char *Limit = Reason == ENOMEM
+                          ? "memory (that of the machine or of the "
+                            "container)"
+                          : "processes (`ulimit -u`, or that of "
+                            "the container)";
+  return fail(proto::RESOURCE_EXHAUSTED,
+              "no process could be made for " + Whose + ": " +
+                  strerror(Reason) +
+                  "; close sessions, or raise the limit on " + Limit);
+}
+
+Error mlcompiler::noDescriptor(const Twine &Whose) {
+  rlimit Limit;
+  getrlimit(RLIMIT_NOFILE, &Limit);
+  return fail(proto::RESOURCE_EXHAUSTED,
+              "no file descriptor is left for " + Whose + ", of the " +
+                  Twine(Limit.rlim_cur) +
+                  " that its process may have; close what is not needed, or "
+                  "raise the limit (`ulimit -n`) where the service is started");
 }

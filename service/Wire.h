@@ -13,6 +13,7 @@
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
 #include <deque>
+#include <optional>
 #include <string>
 
 namespace mlcompiler {
@@ -27,9 +28,12 @@ constexpr uint32_t MaxFrameBytes = 256u << 20;
 /// One end of a Unix stream socket that carries length-prefixed messages and,
 /// beside them, file descriptors.
 ///
-/// Contract: one reader, one writer, one thread. A failed write is not an
-/// error of the service (the client is gone); the next read reports the end of
-/// the stream.
+/// Contract: one reader, one writer, one thread. What one sendmsg brings may
+/// arrive together with what was sent before it, but nothing sent after it is
+/// received along with its descriptors; so these belong to the frame that the
+/// last byte received with them is of. A frame has one at most; further ones
+/// are closed. A failed write is not an error of the service (the client is
+/// gone); the next read reports the end of the stream.
 class Channel {
 public:
   enum class Status { Frame, Pending, EndOfStream, TooLarge };
@@ -60,32 +64,50 @@ public:
   bool flush(bool Wait = false);
   bool hasUnsent() const { return SentBytes != Out.size(); }
 
-  /// A descriptor that came with the latest frame, now the caller's; -1 if
-  /// none. Those that are not taken are closed with the next read.
-  int takeDescriptor();
+  /// The descriptor that came with the latest frame, now the caller's: Lost if
+  /// this process had no room for it. One that is not taken is closed with the
+  /// next read.
+  std::optional<int> takeDescriptor();
+  static constexpr int Lost = -1;
 
   /// What was received after the latest frame: what another process needs to
   /// carry on reading here.
-  std::string unread() const;
-  /// Puts \p Bytes in front of what the socket brings.
-  void prepend(std::string Bytes);
+  struct Unread {
+    llvm::StringRef Bytes;
+    /// Came with the last byte; -1 if none did. Remains the channel's.
+    int Descriptor = -1;
+  };
+  Unread unread() const;
+  /// Has \p Bytes, and a descriptor that came with the last of them, read
+  /// before what the socket brings. Nothing must have been received here.
+  void resume(std::string Bytes, int Descriptor = -1);
+
+  /// The memory that messages take here.
+  size_t bytesHeld() const;
 
 private:
-  /// A descriptor, and where in Buffer the bytes begin that it came with.
+  /// A descriptor, and where in Buffer the bytes end that it came with.
   struct Received {
-    size_t Offset;
+    size_t End;
     int Descriptor;
   };
 
   Status next(llvm::StringRef &Frame);
   Status receive(int Flags);
-  /// Closes the descriptors that came before \p End.
+  /// The length of the frame that Buffer begins with, its prefix included; 0 if
+  /// not known yet.
+  size_t frameBytes() const;
+  /// Takes what came with the bytes that Buffer ends with.
+  void keepDescriptor(llvm::ArrayRef<int> Arrived, bool LostSome);
+  /// Closes the descriptors that came no later than with the byte before \p
+  /// End.
   void dropDescriptors(size_t End);
 
   int Socket = -1;
   std::string Buffer;
-  /// Begin of the latest frame (with its length), and of what comes after it.
-  size_t FrameBegin = 0, FrameEnd = 0;
+  /// Where the latest frame ends; 0 if it has gone.
+  size_t FrameEnd = 0;
+  /// At most one of each frame.
   std::deque<Received> Descriptors;
   std::string Out;
   size_t SentBytes = 0;
@@ -110,8 +132,11 @@ proto::Reply errorReply(proto::ErrorCode Code, const std::string &Message,
 /// The same of whatever went wrong: what is not a Failure comes from LLVM and
 /// is about the program.
 proto::Reply errorReply(llvm::Error E, bool SessionEnded);
-/// To a client for whose session there is no process: errno says why.
-proto::Reply noProcessReply();
+
+/// There is no process for \p Whose; errno says why.
+llvm::Error noProcess(const llvm::Twine &Whose);
+/// There is no descriptor for \p Whose, in this process.
+llvm::Error noDescriptor(const llvm::Twine &Whose);
 
 } // namespace mlcompiler
 

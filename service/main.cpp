@@ -35,10 +35,16 @@ static cl::opt<size_t>
                  cl::value_desc("bytes"),
                  cl::desc("Keep at most this much of uploaded programs"));
 static cl::opt<size_t>
-    ParkedSessions("parked-sessions", cl::cat(ServiceOptions),
-                   cl::init(Nursery::Limits().Parked), cl::value_desc("n"),
-                   cl::desc("Keep at most n sessions parked at their first "
-                            "decision"));
+    NurseryBytes("nursery-bytes", cl::cat(ServiceOptions),
+                 cl::init(Nursery::Limits().Bytes), cl::value_desc("bytes"),
+                 cl::desc("Hold at most this much for clients beside programs: "
+                          "requests that have not arrived whole or wait, and "
+                          "replies that nobody takes"));
+static cl::opt<size_t>
+    ParkedLimit("parked-sessions", cl::cat(ServiceOptions),
+                cl::init(Nursery::Limits().Parked), cl::value_desc("n"),
+                cl::desc("Keep at most n sessions parked at their first "
+                         "decision"));
 static cl::opt<sandbox::Mode> SandboxMode(
     "sandbox", cl::cat(ServiceOptions), cl::init(sandbox::Mode::Auto),
     cl::desc("Keep sessions from files, network and other processes:"),
@@ -131,7 +137,8 @@ int main(int argc, char **argv) {
   }
   Nursery::Limits Bounds;
   Bounds.ProgramBytes = ProgramBytes;
-  Bounds.Parked = ParkedSessions;
+  Bounds.Bytes = NurseryBytes;
+  Bounds.Parked = ParkedLimit;
   Bounds.Quiet = QuietSessions;
   Nursery(ControlSocket, Bounds).run();
   return 0;

@@ -7,7 +7,9 @@
 #include "Wire.h"
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <thread>
 #include <unistd.h>
 
 using namespace llvm;
@@ -84,31 +86,111 @@ TEST_F(WireTest, ReportsTheEndEvenInTheMiddleOfAFrame) {
   EXPECT_EQ(Service.read(Frame), Channel::Status::EndOfStream);
 }
 
-TEST_F(WireTest, HandsOnWhatItHasNotRead) {
-  send(framed("open") + framed("next"));
-  StringRef Frame;
-  ASSERT_EQ(Service.read(Frame), Channel::Status::Frame);
-  Channel Other;
-  Other.prepend(Service.unread());
-  ASSERT_EQ(Other.poll(Frame), Channel::Status::Frame);
-  EXPECT_EQ(Frame, "next");
-}
-
-TEST_F(WireTest, PassesDescriptorsInOrder) {
+TEST_F(WireTest, PassesADescriptorOn) {
   int Sent[2];
   ASSERT_EQ(pipe(Sent), 0);
   ASSERT_TRUE(sendDescriptors(Client, Sent[1], framed("fork")));
   close(Sent[1]);
   StringRef Frame;
   ASSERT_EQ(Service.read(Frame), Channel::Status::Frame);
-  int Received = Service.takeDescriptor();
-  ASSERT_GE(Received, 0);
-  EXPECT_EQ(Service.takeDescriptor(), -1);
-  ASSERT_EQ(write(Received, "x", 1), 1);
+  std::optional<int> Received = Service.takeDescriptor();
+  ASSERT_TRUE(Received);
+  EXPECT_EQ(Service.takeDescriptor(), std::nullopt);
+  ASSERT_EQ(write(*Received, "x", 1), 1);
   char Byte;
   EXPECT_EQ(read(Sent[0], &Byte, 1), 1);
-  close(Received);
+  close(*Received);
   close(Sent[0]);
+}
+
+TEST_F(WireTest, GivesADescriptorToTheFrameThatItCameWith) {
+  // Sent one by one, but received together.
+  const int Null = open("/dev/null", O_RDONLY);
+  send(framed("measure"));
+  send(framed("observe"));
+  ASSERT_TRUE(sendDescriptors(Client, Null, framed("fork")));
+  send(framed("step"));
+  ASSERT_TRUE(sendDescriptors(Client, Null, framed("fork")));
+  send(framed("close"));
+  for (StringRef Expected :
+       {"measure", "observe", "fork", "step", "fork", "close"}) {
+    StringRef Frame;
+    ASSERT_EQ(Service.read(Frame), Channel::Status::Frame);
+    EXPECT_EQ(Frame, Expected);
+    std::optional<int> Received = Service.takeDescriptor();
+    EXPECT_EQ(Received.has_value(), Expected == "fork");
+    if (Received)
+      close(*Received);
+  }
+  close(Null);
+}
+
+TEST_F(WireTest, GivesADescriptorToTheFrameWhereverItIsCut) {
+  const int Null = open("/dev/null", O_RDONLY);
+  const std::string Before = framed("observe");
+  const std::string Fork = framed("fork");
+  for (size_t Cut = 1; Cut != Fork.size(); ++Cut) {
+    // With its beginning, and what was sent before it.
+    ASSERT_TRUE(sendDescriptors(Client, Null, Before + Fork.substr(0, Cut)));
+    send(Fork.substr(Cut) + Before);
+    // With its end.
+    send(Before + Fork.substr(0, Cut));
+    ASSERT_TRUE(sendDescriptors(Client, Null, Fork.substr(Cut)));
+    for (StringRef Expected :
+         {"observe", "fork", "observe", "observe", "fork"}) {
+      StringRef Frame;
+      ASSERT_EQ(Service.read(Frame), Channel::Status::Frame);
+      EXPECT_EQ(Frame, Expected);
+      std::optional<int> Received = Service.takeDescriptor();
+      EXPECT_EQ(Received.has_value(), Expected == "fork") << Cut;
+      if (Received)
+        close(*Received);
+    }
+  }
+  close(Null);
+}
+
+TEST_F(WireTest, KeepsOneDescriptorOfAFrameThatNeverEnds) {
+  const int Before = dup(Client);
+  close(Before);
+  ASSERT_TRUE(sendDescriptors(Client, Client, StringRef("\xff\0\0\0", 4)));
+  for (int I = 0; I != 100; ++I)
+    ASSERT_TRUE(sendDescriptors(Client, {Client, Client}, "x"));
+  StringRef Frame;
+  while (Service.poll(Frame) == Channel::Status::Pending) {
+    char Byte;
+    if (recv(Service.socket(), &Byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0)
+      break;
+  }
+  // The next number is one further than before.
+  const int After = dup(Client);
+  EXPECT_EQ(After, Before + 1);
+  close(After);
+}
+
+TEST_F(WireTest, SaysWhenThereIsNoRoomForADescriptor) {
+  ASSERT_TRUE(sendDescriptors(Client, Client, framed("fork")));
+  rlimit Limit;
+  getrlimit(RLIMIT_NOFILE, &Limit);
+  const rlimit Full{static_cast<rlim_t>(std::max(Client, Service.socket()) + 1),
+                    Limit.rlim_max};
+  setrlimit(RLIMIT_NOFILE, &Full);
+  StringRef Frame;
+  EXPECT_EQ(Service.read(Frame), Channel::Status::Frame);
+  setrlimit(RLIMIT_NOFILE, &Limit);
+  EXPECT_EQ(Frame, "fork");
+  EXPECT_EQ(Service.takeDescriptor(), Channel::Lost);
+  EXPECT_EQ(Service.takeDescriptor(), std::nullopt);
+}
+
+TEST_F(WireTest, KeepsNoMemoryOfALongFrame) {
+  std::thread Sender([&] { send(framed(std::string(9 << 20, 'x'))); });
+  StringRef Frame;
+  ASSERT_EQ(Service.read(Frame), Channel::Status::Frame);
+  EXPECT_GE(Service.bytesHeld(), size_t(9) << 20);
+  Sender.join();
+  EXPECT_EQ(Service.poll(Frame), Channel::Status::Pending);
+  EXPECT_LE(Service.bytesHeld(), size_t(1) << 20);
 }
 
 TEST_F(WireTest, ClosesDescriptorsThatNobodyTook) {
@@ -160,7 +242,7 @@ TEST_F(WireTest, DoesNotKeepADescriptorForALaterFrame) {
   ASSERT_EQ(Service.read(Frame), Channel::Status::Frame);
   ASSERT_EQ(Service.read(Frame), Channel::Status::Frame);
   EXPECT_EQ(Frame, "fork");
-  EXPECT_EQ(Service.takeDescriptor(), -1);
+  EXPECT_EQ(Service.takeDescriptor(), std::nullopt);
   close(Sent[0]);
 }
 

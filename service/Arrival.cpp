@@ -1,0 +1,60 @@
+//===- Arrival.cpp - A client on its way to a parked session --------------===//
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "Arrival.h"
+#include "mlcompiler_gym/v1/arrival.pb.h"
+#include <unistd.h>
+
+using namespace llvm;
+using namespace mlcompiler;
+
+/// Of a datagram. More would not find room in a socket.
+static constexpr size_t MaxArrivalBytes = 64 << 10;
+
+Handover mlcompiler::sendArrival(int Socket, const Channel &Client,
+                                 const proto::Request &Request, int Parking) {
+  const Channel::Unread Rest = Client.unread();
+  proto::Arrival Message;
+  *Message.mutable_request() = Request;
+  Message.set_unread(Rest.Bytes.data(), Rest.Bytes.size());
+  SmallVector<int, MaxDescriptors> Descriptors{Client.socket()};
+  if (Parking >= 0) {
+    Message.set_parking(true);
+    Descriptors.push_back(Parking);
+  }
+  if (Rest.Descriptor >= 0) {
+    Message.set_descriptor(true);
+    Descriptors.push_back(Rest.Descriptor);
+  }
+  const std::string Bytes = Message.SerializeAsString();
+  if (Bytes.size() > MaxArrivalBytes)
+    return Handover::TooLarge;
+  return sendDescriptors(Socket, Descriptors, Bytes) ? Handover::Done
+                                                     : Handover::Failed;
+}
+
+bool mlcompiler::receiveArrival(int Socket, Arrival &Next) {
+  SmallVector<int, MaxDescriptors> Descriptors;
+  std::string Bytes;
+  while (receiveDescriptors(Socket, Descriptors, Bytes, MaxArrivalBytes)) {
+    proto::Arrival Message;
+    if (!Message.ParseFromString(Bytes) ||
+        Descriptors.size() !=
+            1 + size_t(Message.parking()) + size_t(Message.descriptor())) {
+      // Without room for all descriptors, some are missing.
+      for (int Descriptor : Descriptors)
+        ::close(Descriptor);
+      continue;
+    }
+    Next.Client = Channel(Descriptors.front());
+    Next.Client.resume(std::move(*Message.mutable_unread()),
+                       Message.descriptor() ? Descriptors.back() : -1);
+    Next.Request = std::move(*Message.mutable_request());
+    Next.Parking = Message.parking() ? Descriptors[1] : -1;
+    return true;
+  }
+  return false;
+}

@@ -1,0 +1,44 @@
+//===- Arrival.h - A client on its way to a parked session ------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MLCOMPILER_GYM_SERVICE_ARRIVAL_H
+#define MLCOMPILER_GYM_SERVICE_ARRIVAL_H
+
+#include "Wire.h"
+
+namespace mlcompiler {
+
+/// A client that has been handed over to a parked session: its socket with what
+/// had been read from it, its request, and what the new session is to be parked
+/// on.
+struct Arrival {
+  Channel Client;
+  proto::Request Request;
+  /// -1 if it is not to be parked.
+  int Parking = -1;
+};
+
+enum class Handover {
+  Done,
+  /// The client has said more already than fits into a datagram.
+  TooLarge,
+  /// The parked session takes nobody any more.
+  Failed
+};
+
+/// Sends \p Client over \p Socket to a parked session, which reads on where \p
+/// Client stands. \p Request is what it needs to know of the client's request.
+/// The caller keeps its own descriptors, whatever becomes of it.
+Handover sendArrival(int Socket, const Channel &Client,
+                     const proto::Request &Request, int Parking = -1);
+
+/// Waits for a client. Returns false when no more will come. What is no arrival
+/// is passed over.
+bool receiveArrival(int Socket, Arrival &Next);
+
+} // namespace mlcompiler
+
+#endif // MLCOMPILER_GYM_SERVICE_ARRIVAL_H
