@@ -10,7 +10,7 @@ import socket
 import subprocess
 import threading
 import weakref
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from typing_extensions import override
 
@@ -61,6 +61,12 @@ class LocalService(Service):
     def __deepcopy__(self, memo: object) -> LocalService:
         # Gymnasium copies the arguments of make(); a service is not data.
         return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # In the process that it comes to, one of the same arguments.
+        if self is LocalService._shared:
+            return (LocalService.shared, ())
+        return (type(self), self._arguments)
 
     def _start(self) -> None:
         executable = find_executable()

@@ -8,18 +8,21 @@ import dataclasses
 import os
 from collections.abc import Sequence
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import gymnasium
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from mlcompiler_gym.client import Observed, Session
 from mlcompiler_gym.envs.actions import Action, LegalDiscrete
 from mlcompiler_gym.envs.choice import choose
 from mlcompiler_gym.envs.episode import Episode, Stats, StepResult
+from mlcompiler_gym.envs.keywords import check_keywords
 from mlcompiler_gym.envs.open_ended import episode_class
-from mlcompiler_gym.envs.render import render_text
+from mlcompiler_gym.envs.remake import Remade
+from mlcompiler_gym.envs.render import RENDER_MODES, RenderMode, check_mode, render
 from mlcompiler_gym.envs.scoring import baseline
 from mlcompiler_gym.envs.setup import Setup
 from mlcompiler_gym.envs.trajectory import Trajectory
@@ -30,10 +33,8 @@ from mlcompiler_gym.programs import Program
 if TYPE_CHECKING:
     from mlcompiler_gym.validation import Validation
 
-RenderMode = Literal["ansi"]
 
-
-class CompilerEnv(gymnasium.Env[Any, Any]):
+class CompilerEnv(Remade, gymnasium.Env[Any, Any]):
     """A compile in which LLVM stops at each decision and the agent answers.
 
     The tasks' environments are subclasses that say what a decision is; they all
@@ -67,7 +68,8 @@ class CompilerEnv(gymnasium.Env[Any, Any]):
             :class:`~mlcompiler_gym.measuring.Measuring`. ``None``: as by default.
         service: Where to compile: a service, or the address of a server,
             ``"grpc://host:port"``. ``None``: on this machine.
-        render_mode: ``"ansi"``: :meth:`render` returns text.
+        render_mode: ``"ansi"``: :meth:`render` returns text; ``"rgb_array"``: a
+            picture of it, which needs ``mlcompiler_gym[render]``.
 
     Reward: 0 until the last decision, then the gain over LLVM's own decisions on
     the same program, ``(b - v) / b`` of the objective's value ``v`` and the
@@ -81,11 +83,18 @@ class CompilerEnv(gymnasium.Env[Any, Any]):
     action is always legal, ``action_mask`` (int8, 1: legal).
     """
 
-    metadata = {"render_modes": ["ansi"], "render_fps": 4}  # noqa: RUF012 (Gymnasium)
+    metadata = {  # noqa: RUF012 (Gymnasium)
+        "render_modes": list(RENDER_MODES),
+        "render_fps": 4,
+    }
+
+    def __new__(cls, *arguments: Any, **settings: Any) -> Self:
+        """Check names of arguments, to say more of a wrong one than Python does."""
+        check_keywords(cls.__name__, settings, cls.__init__)
+        return super().__new__(cls, *arguments, **settings)
 
     def __init__(self, setup: Setup, *, render_mode: RenderMode | None = None) -> None:
-        if render_mode not in (None, "ansi"):
-            raise ValueError(f"render_mode is 'ansi' or None, not {render_mode!r}")
+        check_mode(render_mode)
         self.setup = setup
         self.observation_space = setup.features.space
         # Each of its own: a seed and what is legal are not shared.
@@ -164,11 +173,17 @@ class CompilerEnv(gymnasium.Env[Any, Any]):
         self.stats.step_seconds += perf_counter() - began
         return result
 
-    def render(self) -> str | None:  # type: ignore[override, unused-ignore]
-        """The decision at hand and the latest ones, as text."""
-        if self.render_mode is None:
-            raise ValueError("to render, make the environment with render_mode='ansi'")
-        return render_text(self._running("render"))
+    def render(self) -> Any:
+        """The decision at hand and the latest ones.
+
+        Returns:
+            Text, or with ``render_mode="rgb_array"`` a picture of it, a uint8 array
+            of shape ``(480, 960, 3)``.
+
+        Raises:
+            MissingLibraryError: Pillow draws the picture, and is not installed.
+        """
+        return render(self.render_mode, self._running("render"))
 
     def fork(self) -> Self:
         """A second environment, stopped at the very same decision.
@@ -177,7 +192,7 @@ class CompilerEnv(gymnasium.Env[Any, Any]):
         however far the compile has come.
         """
         episode = self._running("fork")
-        twin = copy.copy(self)
+        twin = self._shallow_copy()
         twin.stats = Stats()
         twin._episode = copy.copy(episode)
         twin._episode.actions = list(episode.actions)
@@ -200,6 +215,11 @@ class CompilerEnv(gymnasium.Env[Any, Any]):
         if not isinstance(self.action_space, gymnasium.spaces.Discrete):
             raise TypeError(f"the actions are a {self.action_space}, which has no mask")
         return np.ones(int(self.action_space.n), np.bool_)
+
+    @property
+    @override
+    def running(self) -> bool:
+        return self._episode is not None
 
     @property
     def program(self) -> Program:

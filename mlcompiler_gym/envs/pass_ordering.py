@@ -9,8 +9,9 @@ import shlex
 from collections.abc import Sequence
 from typing import Any, Literal, Unpack
 
-from mlcompiler_gym.envs.core import CompilerEnv, RenderMode
+from mlcompiler_gym.envs.core import CompilerEnv
 from mlcompiler_gym.envs.episode import StepResult
+from mlcompiler_gym.envs.render import RenderMode
 from mlcompiler_gym.envs.scoring import baseline
 from mlcompiler_gym.envs.setup import Settings, Setup, make_setup
 from mlcompiler_gym.envs.step_reward import POSET_RL, StepReward

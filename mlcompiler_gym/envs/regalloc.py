@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from typing import Literal, Unpack
 
-from mlcompiler_gym.envs.core import CompilerEnv, RenderMode
+from mlcompiler_gym.envs.core import CompilerEnv
+from mlcompiler_gym.envs.render import RenderMode
 from mlcompiler_gym.envs.setup import Settings, Setup, make_setup
 from mlcompiler_gym.envs.vector_maker import vector_maker
 

@@ -1,15 +1,48 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An episode as text for a person."""
+"""An episode as a person sees it."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
 
 from mlcompiler_gym.envs.episode import Episode
 
+RenderMode = Literal["ansi", "rgb_array"]
+RENDER_MODES: tuple[RenderMode, ...] = get_args(RenderMode)
+
 _LATEST = 8
-_WIDTH = 16
+_WIDTH = 19
+
+
+def check_mode(mode: str | None) -> None:
+    """Refuse what is not a mode of rendering; None stands for not at all."""
+    if mode is not None and mode not in RENDER_MODES:
+        raise ValueError(
+            f"render_mode is {', '.join(map(repr, RENDER_MODES))} or None, not {mode!r}"
+        )
+
+
+def render(mode: str | None, episode: Episode) -> str | NDArray[np.uint8]:
+    """An episode as its environment's mode wants it.
+
+    Raises:
+        MissingLibraryError: Pillow draws the picture, and is not installed.
+        ValueError: The environment was made without a mode.
+    """
+    if mode is None:
+        raise ValueError(
+            "to render, make the environment with render_mode='ansi' or 'rgb_array'"
+        )
+    text = render_text(episode)
+    if mode == "ansi":
+        return text
+    from mlcompiler_gym.envs.picture import draw
+
+    return draw(text)
 
 
 def render_text(episode: Episode) -> str:
@@ -45,7 +78,7 @@ def render_text(episode: Episode) -> str:
 
 
 def _line(name: str, value: Any) -> str:
-    return f"  {name:<{_WIDTH}} {value}"
+    return f"  {name:<{_WIDTH}}  {value}"
 
 
 def _in_order(fields: dict[str, Any]) -> list[tuple[str, Any]]:

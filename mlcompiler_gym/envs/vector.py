@@ -18,6 +18,8 @@ from typing_extensions import override
 
 from mlcompiler_gym.client import Session
 from mlcompiler_gym.envs.episode import Stats
+from mlcompiler_gym.envs.remake import Remade
+from mlcompiler_gym.envs.render import RENDER_MODES, RenderMode, check_mode, render
 from mlcompiler_gym.envs.setup import Setup
 from mlcompiler_gym.envs.slot import Slot
 from mlcompiler_gym.errors import InvalidActionError, ResetNeededError
@@ -44,7 +46,7 @@ class _InfoBatch(VectorEnv[Any, Any, Any]):
         return merged
 
 
-class CompilerVectorEnv(VectorEnv[Any, Any, Any]):
+class CompilerVectorEnv(Remade, VectorEnv[Any, Any, Any]):
     """``num_envs`` compiles, each a process of the service, and one poll loop.
 
     There is no Python process or thread per environment. ``step`` and ``reset``
@@ -60,6 +62,7 @@ class CompilerVectorEnv(VectorEnv[Any, Any, Any]):
         batch_size: How many environments :meth:`recv` waits for. ``None``: all.
         max_episode_steps: Steps after which an episode is truncated, as by
             Gymnasium's ``TimeLimit``. ``None``: it is not.
+        render_mode: As of one environment.
     """
 
     def __init__(
@@ -70,7 +73,9 @@ class CompilerVectorEnv(VectorEnv[Any, Any, Any]):
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         batch_size: int | None = None,
         max_episode_steps: int | None = None,
+        render_mode: RenderMode | None = None,
     ) -> None:
+        check_mode(render_mode)
         if num_envs < 1:
             raise ValueError(f"num_envs must be at least 1, not {num_envs}")
         if batch_size is not None and not 1 <= batch_size <= num_envs:
@@ -83,7 +88,12 @@ class CompilerVectorEnv(VectorEnv[Any, Any, Any]):
         self.num_envs = num_envs
         self.batch_size = batch_size or num_envs
         self.autoreset_mode = AutoresetMode(autoreset_mode)
-        self.metadata = {"autoreset_mode": self.autoreset_mode, "render_modes": []}
+        self.metadata = {
+            "autoreset_mode": self.autoreset_mode,
+            "render_modes": list(RENDER_MODES),
+            "render_fps": 4,
+        }
+        self.render_mode = render_mode
         self.single_observation_space = setup.features.space
         self.single_action_space = setup.actions.space
         self.observation_space = batch_space(self.single_observation_space, num_envs)
@@ -296,6 +306,30 @@ class CompilerVectorEnv(VectorEnv[Any, Any, Any]):
             if slot.episode is not None and slot.episode.mask is not None:
                 masks[index] = slot.episode.mask
         return masks
+
+    def render(self) -> tuple[Any, ...]:
+        """What each environment's own :meth:`~CompilerEnv.render` returns.
+
+        Raises:
+            ResetNeededError: One of them has no program under compilation, or has
+                been sent an action and not been heard of.
+        """
+        if self._busy:
+            raise ResetNeededError(
+                f"environments {sorted(self._busy)} are busy with actions; call recv() "
+                "until all are back before render()"
+            )
+        episodes = [slot.episode for slot in self._slots if slot.episode is not None]
+        if len(episodes) < self.num_envs:
+            raise ResetNeededError(
+                "render: not every environment has begun an episode; call reset()"
+            )
+        return tuple(render(self.render_mode, episode) for episode in episodes)
+
+    @property
+    @override
+    def running(self) -> bool:
+        return any(slot.episode is not None for slot in self._slots)
 
     @property
     def programs(self) -> list[str]:

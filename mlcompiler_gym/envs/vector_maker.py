@@ -8,6 +8,8 @@ from typing import Any
 
 from gymnasium.vector import AutoresetMode
 
+from mlcompiler_gym.envs.keywords import check_keywords
+from mlcompiler_gym.envs.render import RenderMode
 from mlcompiler_gym.envs.setup import Setup
 from mlcompiler_gym.envs.vector import CompilerVectorEnv
 
@@ -29,15 +31,18 @@ def vector_maker(
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         batch_size: int | None = None,
         max_episode_steps: int | None = default_max_episode_steps,
-        render_mode: None = None,
+        render_mode: RenderMode | None = None,
         **settings: Any,
     ) -> CompilerVectorEnv:
+        own = CompilerVectorEnv.__init__
+        check_keywords(CompilerVectorEnv.__name__, settings, make_setup, own)
         return CompilerVectorEnv(
             make_setup(**settings),
             num_envs,
             autoreset_mode=autoreset_mode,
             batch_size=batch_size,
             max_episode_steps=max_episode_steps,
+            render_mode=render_mode,
         )
 
     return make_vector

@@ -10,8 +10,8 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 from pettingzoo import AECEnv
 
-from mlcompiler_gym.envs.core import RenderMode
 from mlcompiler_gym.envs.loop_distribution import LoopDistributionEnv
+from mlcompiler_gym.envs.render import RENDER_MODES, RenderMode
 from mlcompiler_gym.errors import InvalidActionError, ResetNeededError
 
 #: The agents.
@@ -44,7 +44,7 @@ class LoopDistributionAEC(AECEnv):  # type: ignore[misc]
 
     metadata = {  # noqa: RUF012 (PettingZoo)
         "name": "mlcompiler_loop_distribution_v0",
-        "render_modes": ["ansi"],
+        "render_modes": list(RENDER_MODES),
         "render_fps": 4,
         "is_parallelizable": False,
     }
@@ -197,8 +197,8 @@ class LoopDistributionAEC(AECEnv):  # type: ignore[misc]
         self._ask_select(info)
         self._accumulate_rewards()
 
-    def render(self) -> str | None:
-        """The decision at hand and the latest ones, as text."""
+    def render(self) -> Any:
+        """What the environment underneath renders."""
         return self.env.render()
 
     def close(self) -> None:

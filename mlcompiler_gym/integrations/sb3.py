@@ -158,8 +158,10 @@ class CompilerVecEnv(VecEnv):
         return [wrapped for _ in self._get_indices(indices)]
 
     def get_images(self) -> Sequence[NDArray[Any] | None]:
-        """None of them: a compile is shown as text."""
-        return [None] * self.num_envs
+        """A picture of each compile, if made with ``render_mode="rgb_array"``."""
+        if self.render_mode != "rgb_array":
+            return [None] * self.num_envs
+        return list(self.env.render() or ())
 
     def close(self) -> None:
         """End every compile."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from mlcompiler_gym.errors import ProgramError
 from mlcompiler_gym.programs.clang import compile_source
 from mlcompiler_gym.programs.program import Program
+from mlcompiler_gym.suggest import did_you_mean
 
 IR_SUFFIXES = (".bc", ".ll")
 SOURCE_SUFFIXES = (".c", ".cc", ".cpp", ".cxx")
@@ -32,7 +33,14 @@ def load_file(
         known = ", ".join((*IR_SUFFIXES, *SOURCE_SUFFIXES))
         raise ProgramError(f"{name} is none of {known}")
     if not path.is_file():
-        raise ProgramError(f"there is no file {name}")
+        folder = path.absolute().parent
+        if not folder.is_dir():
+            where = f"the folder {folder} does not exist"
+        else:
+            others = (each.name for each in folder.iterdir())
+            programs = filter(is_program_file, others)
+            where = f"{did_you_mean(path.name, programs)}It is not in {folder}"
+        raise ProgramError(f"there is no file {name}: {where}")
     if path.suffix in IR_SUFFIXES:
         return Program(name, path)
     return Program(name, compile_source(path, flags=flags, target=target, level=level))

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import os
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
@@ -24,6 +23,7 @@ from mlcompiler_gym.programs.program import (
 from mlcompiler_gym.programs.pypi_set import PyPI
 from mlcompiler_gym.programs.shipped import Kernels, Loops
 from mlcompiler_gym.programs.variant import Variant
+from mlcompiler_gym.suggest import did_you_mean
 
 #: A name, a path, a program, a set, or several of them.
 ProgramsLike: TypeAlias = (
@@ -109,8 +109,7 @@ def _load_named(
     known = [*NAMED_SETS, *named_set.names()] if named_set else [*NAMED_SETS]
     if named_set is None:
         known += NAMED_SETS["kernels"].names()
-    close = difflib.get_close_matches(name, known, n=3)
-    hint = f"did you mean {' or '.join(close)}? " if close else ""
+    hint = did_you_mean(name, known)
     if Path(name).is_dir():
         hint = "the folder was not written by `mlcompiler-gym programs extract`. "
     raise ProgramError(

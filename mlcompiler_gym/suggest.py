@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What somebody may have meant who made a typing error."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """``"did you mean kernels? "``, or nothing if no name is close."""
+    close = difflib.get_close_matches(name, sorted(known), n=3)
+    return f"did you mean {' or '.join(close)}? " if close else ""
