@@ -1,10 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writing results so that none is lost."""
+"""Writing results so that none is lost, and what to do if there is no room."""
 
+import errno
 import os
+import resource
 from pathlib import Path
 
 from mlcompiler_gym.errors import MLCompilerGymError
+
+
+def explain(error: OSError) -> str:
+    """What the system says, and the way out where that is not the program's fault."""
+    if error.errno == errno.EMFILE:
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        return (
+            f"this process has as many files and sockets open as it may, {soft} (each "
+            "compile takes one): close environments that are done, or raise the limit, "
+            f"as by `ulimit -n {hard}` before Python is started"
+        )
+    if error.errno == errno.ENFILE:
+        return "no process of this machine may open another file (fs.file-max)"
+    return str(error)
 
 
 def write_file(path: str | os.PathLike[str], content: bytes) -> None:
@@ -26,4 +42,4 @@ def write_file(path: str | os.PathLike[str], content: bytes) -> None:
         finally:
             partial.unlink(missing_ok=True)
     except OSError as error:
-        raise MLCompilerGymError(f"cannot write {path}: {error}") from error
+        raise MLCompilerGymError(f"cannot write {path}: {explain(error)}") from error

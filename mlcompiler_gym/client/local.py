@@ -18,6 +18,7 @@ from mlcompiler_gym.client.executable import find_executable, find_installed
 from mlcompiler_gym.client.local_session import LocalSession
 from mlcompiler_gym.client.session import Service, lost
 from mlcompiler_gym.errors import ServiceUnavailableError, SessionLostError
+from mlcompiler_gym.files import explain
 
 #: Exit status of a service that cannot sandbox its sessions and must.
 _NO_SANDBOX = 3
@@ -98,7 +99,12 @@ class LocalService(Service):
 
     def connect_socket(self) -> socket.socket:
         """A new stream, as the socket that it is."""
-        ours, theirs = socket.socketpair()
+        try:
+            ours, theirs = socket.socketpair()
+        except OSError as error:
+            raise ServiceUnavailableError(
+                f"there can be no further session: {explain(error)}"
+            ) from error
         with theirs, self._lock:
             if not self._hand_over(theirs):
                 # Killed, or not started yet.

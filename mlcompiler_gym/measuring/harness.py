@@ -6,7 +6,6 @@ from __future__ import annotations
 import functools
 import os
 import subprocess
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from pathlib import Path
 from mlcompiler_gym.measuring.errors import MeasureError
 from mlcompiler_gym.validation.errors import LinkError
 from mlcompiler_gym.validation.link import find_linker, link
-from mlcompiler_gym.validation.sandbox import Limits, Run, run
+from mlcompiler_gym.validation.sandbox import Limits, Run, run, scratch_folder
 
 _SOURCE = Path(__file__).with_name("harness.c")
 _MARK = "\x01mlcompiler-gym:"
@@ -66,7 +65,7 @@ def _compile_harness(counts: bool) -> bytes:
 
 
 def _compile_c(source: str, flags: Sequence[str] = ()) -> bytes:
-    with tempfile.TemporaryDirectory(prefix="mlcompiler-gym-") as folder:
+    with scratch_folder() as folder:
         made = Path(folder) / "made.o"
         command = [find_linker(), "-O2", "-fPIC", *flags, "-x", "c", "-c"]
         command += ["-", "-o", str(made)]
@@ -135,7 +134,7 @@ def counter_error() -> str:
     Raises:
         LinkError: There is no compiler to find that out with.
     """
-    with tempfile.TemporaryDirectory(prefix="mlcompiler-gym-") as folder:
+    with scratch_folder() as folder:
         program = Path(folder) / "probe"
         code = _compile_c("int main(void) { return 0; }\n")
         link_measured(code, program, counts=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from mlcompiler_gym.measuring.errors import CountersError, MeasureError
 from mlcompiler_gym.measuring.settings import OBJECTIVES, Measuring, check_runnable
 from mlcompiler_gym.programs import Program
 from mlcompiler_gym.validation.link import link
-from mlcompiler_gym.validation.sandbox import Limits
+from mlcompiler_gym.validation.sandbox import Limits, scratch_folder
 
 #: Counts of valgrind that are remembered; they are the same each time.
 _COUNTS: OrderedDict[object, tuple[int, list[tuple[bytes, int]]]] = OrderedDict()
@@ -87,7 +86,7 @@ def measure(
     by_valgrind = "instructions" in names and _counts_by_valgrind(how)
     timed = [name for name in names if name != "instructions" or not by_valgrind]
     found: dict[str, dict[str, Sample]] = {label: {} for label in builds}
-    with tempfile.TemporaryDirectory(prefix="mlcompiler-gym-") as folder:
+    with scratch_folder() as folder:
         os.chmod(folder, 0o755)  # valgrind opens the program as whoever runs it
         runs = _Runs(program, how, Path(folder))
         if timed:

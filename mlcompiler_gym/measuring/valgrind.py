@@ -44,6 +44,7 @@ def count(
     Raises:
         CountersError: valgrind is not installed, or does not take the program.
         MeasureError: The program did not end by itself.
+        SandboxError: It could not be started.
     """
     valgrind = find_valgrind()
     if valgrind is None:
@@ -51,6 +52,7 @@ def count(
             "valgrind is not installed, and counting instructions by it needs it "
             "(Debian: valgrind)"
         )
+    sandbox.check_executes(executable)
     command = [
         # valgrind may be a script, and those cannot be run by a descriptor.
         *("-c", 'export TMPDIR="$PWD"; exec "$@"', "sh"),

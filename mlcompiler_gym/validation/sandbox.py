@@ -9,6 +9,7 @@ this does not hold a program that means harm.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import selectors
 import signal
@@ -16,11 +17,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from mlcompiler_gym.files import explain
 from mlcompiler_gym.validation import bubblewrap
 from mlcompiler_gym.validation.errors import SandboxError
 
@@ -109,7 +111,8 @@ def run(
         SandboxError: It could not be started.
     """
     limits = limits or Limits()
-    with tempfile.TemporaryDirectory(prefix="mlcompiler-gym-run-") as folder:
+    check_executes(executable)
+    with scratch_folder() as folder:
         os.chmod(folder, 0o777 if writable else 0o755)  # as another user, perhaps
         prefix = bubblewrap.prefix()
         if prefix and writable:
@@ -125,6 +128,37 @@ def run(
                     return _Watch(process, report, limits).run()
                 finally:
                     _end(process)
+
+
+@contextlib.contextmanager
+def scratch_folder() -> Iterator[str]:
+    """A folder for the block; what the system refuses in it is explained.
+
+    Raises:
+        SandboxError: It, or something in it, cannot be made or removed.
+    """
+    try:
+        with tempfile.TemporaryDirectory(prefix="mlcompiler-gym-") as folder:
+            yield folder
+    except OSError as error:
+        raise SandboxError(f"cannot run a program: {explain(error)}") from error
+
+
+def check_executes(executable: Path) -> None:
+    """Refuse a program in a folder in which none may be run.
+
+    Raises:
+        SandboxError: It lies in such a folder.
+    """
+    try:
+        flags = os.statvfs(executable).f_flag
+    except OSError:
+        return  # which starting it will say
+    if flags & os.ST_NOEXEC:
+        raise SandboxError(
+            f"no program can be run in {executable.parent}, whose file system is "
+            "mounted with noexec; set TMPDIR to a folder where programs may be run"
+        )
 
 
 def _launch(
@@ -148,7 +182,9 @@ def _launch(
             pass_fds=[report],
             start_new_session=True,
         )
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise SandboxError(f"cannot run {executable}: {explain(error)}") from error
+    except ValueError as error:
         raise SandboxError(f"cannot run {executable}: {error}") from error
 
 

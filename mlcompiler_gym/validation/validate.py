@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from mlcompiler_gym.validation.cache import Reference, ReferenceCache
 from mlcompiler_gym.validation.link import link
 from mlcompiler_gym.validation.reference import reference_object
 from mlcompiler_gym.validation.result import Difference, Unusable, Validation
-from mlcompiler_gym.validation.sandbox import Limits, run
+from mlcompiler_gym.validation.sandbox import Limits, run, scratch_folder
 
 _CACHE = ReferenceCache()
 
@@ -64,7 +63,7 @@ def validate(
 
     identity = (program.sha256, target, cpu, _hash(reference), limits)
     differences, unusable = [], []
-    with tempfile.TemporaryDirectory(prefix="mlcompiler-gym-") as folder:
+    with scratch_folder() as folder:
         name = program.name.rpartition("/")[2][:64]  # for messages
         optimised = Path(folder) / f"{name}-optimised"
         link(object_code, optimised)

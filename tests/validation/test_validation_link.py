@@ -43,6 +43,77 @@ def test_other_linkers(
     assert run(tmp_path / "program") == Run(b"hello\n", status=0)
 
 
+CXX = """
+    #include <cstdio>
+    #include <stdexcept>
+    #include <string>
+    #include <vector>
+    struct D { int &x; ~D() { x++; } };
+    static int thrower(int i) {
+      if (i % 3 == 0) throw std::runtime_error("a" + std::to_string(i));
+      return i;
+    }
+    int main() {
+      int ended = 0, sum = 0;
+      for (int i = 0; i < 20; i++) {
+        try { D d{ended}; sum += thrower(i); } catch (const std::exception &e) {
+          sum += e.what()[1];
+        }
+      }
+      thread_local static int t = 3;
+      std::printf("%d %d %d\\n", ended, sum, t);
+    }
+"""
+
+
+def cxx_object(*flags: str) -> bytes:
+    command = ("clang++-22", "-O1", "-fPIE", *flags, "-x", "c++", "-c", "-o", "-", "-")
+    return toolchain.run(*command, data=CXX.encode())
+
+
+@pytest.mark.parametrize("flags", [(), ("-fno-pic", "-fno-pie")])
+def test_cxx(tmp_path: Path, flags: tuple[str, ...]) -> None:
+    link(cxx_object(*flags), tmp_path / "program")
+    assert run(tmp_path / "program") == Run(b"20 484 3\n", status=0)
+
+
+def test_c_has_nothing_of_cxx(tmp_path: Path) -> None:
+    link(object_of(HELLO), tmp_path / "program")
+    needed = toolchain.run("llvm-readelf-22", "--needed-libs", tmp_path / "program")
+    assert b"libc.so" in needed
+    assert b"libstdc++" not in needed
+
+
+def test_no_cxx_linker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = cxx_object()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(
+        LinkError, match=r"none of clang\+\+-22, .*g\+\+ is there.*C\+\+"
+    ):
+        link(code, tmp_path / "program")
+
+
+def kind(program: Path) -> bytes:
+    header = toolchain.run("llvm-readelf-22", "-h", program)
+    (line,) = (line for line in header.splitlines() if b"Type:" in line)
+    return line.split()[1]
+
+
+def test_code_that_has_to_be_where_it_was_linked_to(tmp_path: Path) -> None:
+    source = """
+        int puts(const char *);
+        const char *const texts[] = {"one", "two"};
+        int main(int argc, char **argv) { puts(texts[argc]); return 0; }
+    """
+    link(object_of(source), tmp_path / "moving")
+    assert kind(tmp_path / "moving") == b"DYN"
+    link(object_of(source, "-fno-pic", "-fno-pie"), tmp_path / "fixed")
+    assert kind(tmp_path / "fixed") == b"EXEC"
+    assert (
+        run(tmp_path / "moving") == run(tmp_path / "fixed") == Run(b"two\n", status=0)
+    )
+
+
 def test_no_linker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     code = object_of(HELLO)
     monkeypatch.setenv("PATH", str(tmp_path))

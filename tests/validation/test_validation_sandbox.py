@@ -1,7 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Programs that do what they should not, each ended in time, with nothing left."""
 
+import errno
 import os
+import resource
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +15,7 @@ import psutil
 import pytest
 from support import toolchain
 
+from mlcompiler_gym import LocalService, MLCompilerGymError
 from mlcompiler_gym.validation import Limits, Run, SandboxError, bubblewrap, link, run
 
 #: Seconds that a program may go on after its time is up, on a busy machine.
@@ -187,17 +193,25 @@ def test_files(run_c: RunC, isolation: str) -> None:
     assert run_c(source) == expected
 
 
-def test_the_file_system_is_read_only(
-    run_c: RunC, isolation: str, tmp_path: Path
-) -> None:
-    if isolation != "bubblewrap":
-        pytest.skip("only bubblewrap can make it so")
-    victim = tmp_path / "victim"
-    victim.write_text("text")
-    tmp_path.chmod(0o777)
-    victim.chmod(0o666)
-    assert run_c(main_of("return unlink(argv[1]) == 0;"), str(victim)).status == 0
-    assert victim.exists()
+def test_the_file_system_is_read_only(run_c: RunC, isolation: str) -> None:
+    # Not in tmp_path, whose parents another user may not enter.
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o777)
+        victim = Path(folder, "victim")
+        victim.write_text("text")
+        victim.chmod(0o666)
+        source = """
+            #include <errno.h>
+            int main(int argc, char **argv) { return unlink(argv[1]) ? errno : 0; }
+        """
+        done = run_c(source, str(victim))
+        if isolation == "bubblewrap":
+            assert done == Run(b"", status=errno.EROFS)
+            assert victim.exists()
+        else:
+            # So it is bubblewrap that forbids it.
+            assert done == Run(b"", status=0)
+            assert not victim.exists()
 
 
 def test_the_network_is_not_there(run_c: RunC, isolation: str) -> None:
@@ -269,6 +283,74 @@ def test_no_executable(tmp_path: Path) -> None:
     text.chmod(0o755)
     with pytest.raises(SandboxError, match="could not be started"):
         run(text)
+
+
+_NOEXEC = """
+import sys
+from pathlib import Path
+from mlcompiler_gym.measuring import valgrind
+from mlcompiler_gym.validation import Limits, SandboxError, run
+for start in (run, lambda program: valgrind.count(program, (), Limits())):
+    try:
+        start(Path(sys.argv[1], "program"))
+    except SandboxError as error:
+        print(error)
+"""
+
+
+def test_a_folder_where_nothing_may_be_run(tmp_path: Path) -> None:
+    """As hardened machines mount /tmp."""
+    script = (
+        'mount -t tmpfs -o noexec none "$1" && cp /bin/true "$1/program" && '
+        'exec "$2" -c "$3" "$1"'
+    )
+    command = ["unshare", "--mount", "sh", "-c", script, "sh"]
+    if os.geteuid() != 0:
+        command.insert(1, "--map-root-user")
+    done = subprocess.run(
+        [*command, str(tmp_path), sys.executable, _NOEXEC],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    both = done.stdout.splitlines()
+    assert len(both) == 2
+    for said in both:
+        assert f"run in {tmp_path}, " in said
+        assert "noexec; set TMPDIR" in said
+
+
+def test_no_descriptor_for_a_run(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    code = toolchain.run(
+        *("clang-22", "-fPIE", "-x", "c", "-c", "-o", "-", "-"),
+        data=b"int main(void) { return 0; }",
+    )
+    free = os.dup(0)
+    os.close(free)
+    bubblewrap.prefix()
+    starts: list[Callable[[], object]] = [
+        lambda: run(Path("/bin/true")),
+        lambda: link(code, tmp_path / "program"),
+        LocalService().connect,
+    ]
+    said = []
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (free, hard))
+        for start in starts:
+            try:
+                start()
+            except MLCompilerGymError as error:
+                said.append(str(error))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    # pytest itself opens files, so not before now.
+    assert len(said) == len(starts)
+    for message in said:
+        assert f"as it may, {free} " in message
+        assert f"`ulimit -n {hard}`" in message
+    assert run(Path("/bin/true")) == Run(b"", status=0)
 
 
 def test_an_argument_that_cannot_be(tmp_path: Path) -> None:
