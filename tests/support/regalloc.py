@@ -18,6 +18,7 @@ import numpy as np
 from mlcompiler_gym import LocalService, Program, Trajectory, replay
 from mlcompiler_gym.client import Session
 from mlcompiler_gym.envs import CompilerEnv
+from mlcompiler_gym.testing.samples import pressure as pressure
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 from support.toolchain import heuristic_object, play, run
 
@@ -253,24 +254,6 @@ def opening(task: str, **fields: object) -> pb.Open:
     request = pb.Open(task=task, objectives=["regalloc_score"])
     request.MergeFrom(pb.Open(**fields))  # type: ignore[arg-type]
     return request
-
-
-def pressure(name: str, values: int, linkage: str = "", after: str = "") -> str:
-    """A function that holds so many values at once, loaded and stored in turn.
-
-    Args:
-        name: Of the function; it takes a pointer.
-        values: More than there are registers make evictions.
-        linkage: For example ``"internal "``.
-        after: Instructions before the return.
-    """
-    body = "".join(f"  %v{i} = load volatile i32, ptr %p\n" for i in range(values))
-    body += "".join(
-        f"  %w{i} = mul i32 %v{i}, %v{(i * 7 + 3) % values}\n"
-        f"  store volatile i32 %w{i}, ptr %p\n"
-        for i in reversed(range(values))
-    )
-    return f"define {linkage}void @{name}(ptr %p) {{\n{body}{after}  ret void\n}}\n"
 
 
 def ir(text: str, name: str = "sample", target: str = X86) -> Program:

@@ -6,7 +6,10 @@ import time
 from contextlib import closing
 
 import pytest
-from support.samples import (
+
+from mlcompiler_gym.client import Service
+from mlcompiler_gym.errors import ServiceError
+from mlcompiler_gym.testing.samples import (
     CALLS,
     ENDLESS,
     ENDLESS_PASS,
@@ -21,21 +24,16 @@ from support.samples import (
     run,
     upload,
 )
-
-from mlcompiler_gym.client import Service
-from mlcompiler_gym.errors import ServiceError
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
-
-pytestmark = pytest.mark.timeout(60)
 
 
 @pytest.mark.parametrize("park", [False, True])
 def test_the_deadline_of_open_holds_for_every_request(
-    any_service: Service, park: bool
+    service_under_test: Service, park: bool
 ) -> None:
     request = inlining(pipeline=ENDLESS, park=park, limits=pb.Limits(deadline_ms=1500))
     for _ in range(2):
-        session = any_service.open(request, SLOW)
+        session = service_under_test.open(request, SLOW)
         began = time.monotonic()
         with fails("DEADLINE_EXCEEDED", "1500 ms", ENDLESS_PASS, ended=True) as caught:
             session.step(pack(*[0] * 8))
@@ -45,14 +43,14 @@ def test_the_deadline_of_open_holds_for_every_request(
 
 @pytest.mark.parametrize("limit", [0, 40_000, 30])
 def test_the_deadline_of_a_request_replaces_that_of_open(
-    any_service: Service, limit: int
+    service_under_test: Service, limit: int
 ) -> None:
     request = inlining(
         pipeline=ENDLESS,
         program_sha256=SLOW.sha256,
         limits=pb.Limits(deadline_ms=limit),
     )
-    with closing(any_service.connect()) as stream:
+    with closing(service_under_test.connect()) as stream:
         upload(stream, SLOW)
         # To read the program takes longer than the shortest of the limits.
         stream.call(pb.Request(open=request, deadline_ms=30_000))
@@ -64,9 +62,11 @@ def test_the_deadline_of_a_request_replaces_that_of_open(
 
 
 def test_waiting_between_requests_takes_no_time_of_the_deadline(
-    any_service: Service,
+    service_under_test: Service,
 ) -> None:
-    session = any_service.open(inlining(limits=pb.Limits(deadline_ms=400)), CALLS)
+    session = service_under_test.open(
+        inlining(limits=pb.Limits(deadline_ms=400)), CALLS
+    )
     time.sleep(0.6)
     state = session.step(pack(0))
     time.sleep(0.6)
@@ -74,15 +74,17 @@ def test_waiting_between_requests_takes_no_time_of_the_deadline(
     session.close()
 
 
-def test_the_deadline_of_an_open_that_waits_for_anothers(any_service: Service) -> None:
+def test_the_deadline_of_an_open_that_waits_for_anothers(
+    service_under_test: Service,
+) -> None:
     # No inliner, so the first decision never comes.
     request = inlining(
         pipeline=ENDLESS.partition(",")[2], program_sha256=SLOW.sha256, park=True
     )
     with (
-        closing(any_service.connect()) as uploader,
-        closing(any_service.connect()) as first,
-        closing(any_service.connect()) as second,
+        closing(service_under_test.connect()) as uploader,
+        closing(service_under_test.connect()) as first,
+        closing(service_under_test.connect()) as second,
     ):
         upload(uploader, SLOW)
         first.send(pb.Request(open=request).SerializeToString())
@@ -94,15 +96,15 @@ def test_the_deadline_of_an_open_that_waits_for_anothers(any_service: Service) -
 
 
 def test_an_open_that_runs_out_of_time_does_not_take_others_with_it(
-    any_service: Service,
+    service_under_test: Service,
 ) -> None:
     slow = ir_program(calls_ir(60), "more")
-    with closing(any_service.connect()) as uploader:
+    with closing(service_under_test.connect()) as uploader:
         upload(uploader, slow)
     request = inlining(park=True, program_sha256=slow.sha256)
-    hasty = any_service.connect()
+    hasty = service_under_test.connect()
     hasty.send(pb.Request(open=request, deadline_ms=1).SerializeToString())
-    patient = any_service.connect()
+    patient = service_under_test.connect()
     patient.send(pb.Request(open=request).SerializeToString())
     assert patient.receive().open.state.HasField("features")
     patient.close()
@@ -111,24 +113,24 @@ def test_an_open_that_runs_out_of_time_does_not_take_others_with_it(
 
 
 @pytest.mark.parametrize("memory", [1, 20 << 20])
-def test_memory_limit(any_service: Service, memory: int) -> None:
+def test_memory_limit(service_under_test: Service, memory: int) -> None:
     def compile_slow() -> None:
         limits = pb.Limits(memory_bytes=memory)
-        session = any_service.open(inlining(limits=limits), SLOW)
+        session = service_under_test.open(inlining(limits=limits), SLOW)
         session.step(pack(*[0] * 8))
 
     with fails("OUT_OF_MEMORY", "memory limit", ended=True):
         compile_slow()
 
 
-def test_a_sufficient_memory_limit_changes_nothing(any_service: Service) -> None:
+def test_a_sufficient_memory_limit_changes_nothing(service_under_test: Service) -> None:
     limits = pb.Limits(memory_bytes=1 << 30)
-    assert run(any_service, limits=limits) == run(any_service)
+    assert run(service_under_test, limits=limits) == run(service_under_test)
 
 
-def test_errors_of_a_session_are_pickled_whole(any_service: Service) -> None:
+def test_errors_of_a_session_are_pickled_whole(service_under_test: Service) -> None:
     with pytest.raises(ServiceError) as info:
-        any_service.open(inlining(pipeline="trigger-crash-module"), CALLS)
+        service_under_test.open(inlining(pipeline="trigger-crash-module"), CALLS)
     copy = pickle.loads(pickle.dumps(info.value))
     assert vars(copy) == vars(info.value)
     assert copy.signal == "SIGABRT"

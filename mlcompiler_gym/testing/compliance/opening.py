@@ -5,7 +5,9 @@ from contextlib import closing
 from typing import Any
 
 import pytest
-from support.samples import (
+
+from mlcompiler_gym.client import Service, Session
+from mlcompiler_gym.testing.samples import (
     CALLS,
     NO_CALLS,
     Run,
@@ -20,11 +22,7 @@ from support.samples import (
     run,
     upload,
 )
-
-from mlcompiler_gym.client import Service, Session
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
-
-pytestmark = pytest.mark.timeout(60)
 
 OPTION = pb.Option
 
@@ -84,7 +82,7 @@ def start(service: Service, request: pb.Open) -> Session:
     ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
 )
 def test_what_open_refuses(
-    any_service: Service, fields: dict[str, Any], code: str, words: list[str]
+    service_under_test: Service, fields: dict[str, Any], code: str, words: list[str]
 ) -> None:
     request = inlining()
     # Not MergeFrom: it would add to the objectives.
@@ -92,15 +90,15 @@ def test_what_open_refuses(
         request.ClearField(name)
     request.MergeFrom(pb.Open(**fields))
     with fails(code, *words) as caught:
-        any_service.open(request, CALLS)
+        service_under_test.open(request, CALLS)
     assert caught[0].signal == ""
-    assert run(any_service).object_code
+    assert run(service_under_test).object_code
 
 
 def test_an_error_of_open_tells_whether_the_stream_goes_on(
-    any_service: Service,
+    service_under_test: Service,
 ) -> None:
-    stream = any_service.connect()
+    stream = service_under_test.connect()
     upload(stream, CALLS)
     request = pb.Request(open=pb.Open(task="x", program_sha256=CALLS.sha256))
     with fails("INVALID_ARGUMENT") as caught:
@@ -113,14 +111,16 @@ def test_an_error_of_open_tells_whether_the_stream_goes_on(
         stream.close()
 
 
-def test_without_a_task_a_pipeline_is_needed(any_service: Service) -> None:
+def test_without_a_task_a_pipeline_is_needed(service_under_test: Service) -> None:
     with fails("INVALID_ARGUMENT", "pipeline"):
-        any_service.open(pb.Open(), CALLS)
+        service_under_test.open(pb.Open(), CALLS)
 
 
-def test_without_a_task_the_outcome_comes_at_once(any_service: Service) -> None:
+def test_without_a_task_the_outcome_comes_at_once(service_under_test: Service) -> None:
     names = ["text_size", "ir_instructions", "text_size"]
-    session = any_service.open(pb.Open(pipeline="default<Oz>", objectives=names), CALLS)
+    session = service_under_test.open(
+        pb.Open(pipeline="default<Oz>", objectives=names), CALLS
+    )
     state = session.opened.state
     assert not state.HasField("features")
     assert [m.objective for m in state.outcome.measurements] == names
@@ -130,8 +130,10 @@ def test_without_a_task_the_outcome_comes_at_once(any_service: Service) -> None:
     session.close()
 
 
-def test_a_program_without_decisions_is_finished_at_once(any_service: Service) -> None:
-    session = any_service.open(inlining(), ir_program(NO_CALLS))
+def test_a_program_without_decisions_is_finished_at_once(
+    service_under_test: Service,
+) -> None:
+    session = service_under_test.open(inlining(), ir_program(NO_CALLS))
     assert session.opened.state.decisions == 0
     assert session.opened.state.HasField("outcome")
     assert session.emit("object").startswith(b"\x7fELF")
@@ -139,10 +141,10 @@ def test_a_program_without_decisions_is_finished_at_once(any_service: Service) -
 
 
 def test_observations_come_with_every_state_in_which_they_exist(
-    any_service: Service,
+    service_under_test: Service,
 ) -> None:
     names = ["decision", "decisions"]
-    session = any_service.open(inlining(observations=names), CALLS)
+    session = service_under_test.open(inlining(observations=names), CALLS)
     state = session.opened.state
     while state.HasField("features"):
         assert [o.name for o in state.observations] == names
@@ -155,20 +157,22 @@ def test_observations_come_with_every_state_in_which_they_exist(
 # -- Parked sessions ---------------------------------------------------------
 
 
-def test_a_parked_reset_is_like_a_fresh_one(any_service: Service) -> None:
+def test_a_parked_reset_is_like_a_fresh_one(service_under_test: Service) -> None:
     runs: list[Run] = []
     parked = []
     for _ in range(4):
-        session = any_service.open(inlining(park=True), CALLS)
+        session = service_under_test.open(inlining(park=True), CALLS)
         parked.append(session.opened.from_parked)
         runs.append(finish(session, session.opened.state, alternate))
         session.close()
-    runs.append(run(any_service))
+    runs.append(run(service_under_test))
     assert parked == [False, True, True, True]
     assert len(set(runs)) == 1
 
 
-def test_only_the_same_open_is_answered_from_a_parked_one(any_service: Service) -> None:
+def test_only_the_same_open_is_answered_from_a_parked_one(
+    service_under_test: Service,
+) -> None:
     requests = [
         inlining(park=True),
         inlining(park=True, cpu="skylake"),
@@ -179,15 +183,15 @@ def test_only_the_same_open_is_answered_from_a_parked_one(any_service: Service) 
     for _ in range(2):
         parked = []
         for request in requests:
-            session = any_service.open(request, CALLS)
+            session = service_under_test.open(request, CALLS)
             parked.append(session.opened.from_parked)
             session.close()
     assert parked == [True, True, True, True, False]
 
 
-def test_a_finished_compile_is_parked_too(any_service: Service) -> None:
+def test_a_finished_compile_is_parked_too(service_under_test: Service) -> None:
     for expected in (False, True):
-        session = any_service.open(inlining(park=True), ir_program(NO_CALLS))
+        session = service_under_test.open(inlining(park=True), ir_program(NO_CALLS))
         assert session.opened.from_parked is expected
         assert session.opened.state.HasField("outcome")
         session.close()
@@ -195,11 +199,11 @@ def test_a_finished_compile_is_parked_too(any_service: Service) -> None:
 
 @pytest.mark.parametrize("count", [2, 6])
 def test_clients_that_open_the_same_program_at_once(
-    any_service: Service, count: int
+    service_under_test: Service, count: int
 ) -> None:
-    expected = run(any_service)
+    expected = run(service_under_test)
     request = inlining(park=True, program_sha256=CALLS.sha256)
-    streams = [start(any_service, request) for _ in range(count)]
+    streams = [start(service_under_test, request) for _ in range(count)]
     states = [receive_within(stream, 20).open.state for stream in streams]
     for index in reversed(range(count)):
         assert finish(streams[index], states[index], alternate) == expected
@@ -207,30 +211,30 @@ def test_clients_that_open_the_same_program_at_once(
 
 
 def test_requests_sent_behind_an_open_reach_the_parked_session(
-    any_service: Service,
+    service_under_test: Service,
 ) -> None:
     request = inlining(park=True, program_sha256=CALLS.sha256)
-    run(any_service, park=True)
-    stream = start(any_service, request)
+    run(service_under_test, park=True)
+    stream = start(service_under_test, request)
     for action in range(8):
         step = pb.Request(step=pb.Step(actions=pack(alternate(action))))
         stream.send(step.SerializeToString())
     assert stream.receive().open.from_parked
     states = [stream.receive().step for _ in range(8)]
     assert [state.decisions for state in states] == list(range(1, 9))
-    assert stream.emit() == run(any_service).object_code
+    assert stream.emit() == run(service_under_test).object_code
     stream.close()
 
 
 @pytest.mark.parametrize("kilobytes", [70, 300])
 def test_an_open_with_a_long_pipeline_can_be_parked(
-    any_service: Service, kilobytes: int
+    service_under_test: Service, kilobytes: int
 ) -> None:
     passes = "verify," * (kilobytes * 1000 // 7) + "default<Oz>"
     request = inlining(park=True, pipeline=passes, program_sha256=CALLS.sha256)
-    expected = run(any_service)
+    expected = run(service_under_test)
     for parked in (False, True, True):
-        with closing(start(any_service, request)) as stream:
+        with closing(start(service_under_test, request)) as stream:
             opened = receive_within(stream, 10).open
             assert finish(stream, opened.state, alternate) == expected
             assert opened.from_parked is parked

@@ -7,9 +7,10 @@ import struct
 from contextlib import closing
 from typing import Any
 
-import psutil
 import pytest
-from support.samples import (
+
+from mlcompiler_gym.client import Service
+from mlcompiler_gym.testing.samples import (
     CALLS,
     alternate,
     assert_over,
@@ -18,13 +19,8 @@ from support.samples import (
     inlining,
     pack,
     run,
-    wait_until,
 )
-
-from mlcompiler_gym.client import Service
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
-
-pytestmark = pytest.mark.timeout(60)
 
 DECISIONS = 8
 
@@ -32,8 +28,8 @@ DECISIONS = 8
 # -- Step --------------------------------------------------------------------
 
 
-def test_steps_count_the_decisions(any_service: Service) -> None:
-    with closing(any_service.open(inlining(), CALLS)) as session:
+def test_steps_count_the_decisions(service_under_test: Service) -> None:
+    with closing(service_under_test.open(inlining(), CALLS)) as session:
         assert session.opened.state.decisions == 0
         for taken in range(1, DECISIONS):
             state = session.step(pack(0))
@@ -46,9 +42,9 @@ def test_steps_count_the_decisions(any_service: Service) -> None:
         assert [m.objective for m in state.outcome.measurements] == ["text_size"]
 
 
-def test_several_actions_in_one_request(any_service: Service) -> None:
-    expected = run(any_service)
-    with closing(any_service.open(inlining(), CALLS)) as session:
+def test_several_actions_in_one_request(service_under_test: Service) -> None:
+    expected = run(service_under_test)
+    with closing(service_under_test.open(inlining(), CALLS)) as session:
         state = session.step(pack(*expected.actions[:3]))
         assert state.decisions == 3
         assert state.features == expected.features[3]
@@ -57,9 +53,9 @@ def test_several_actions_in_one_request(any_service: Service) -> None:
         assert session.emit() == expected.object_code
 
 
-def test_actions_beyond_the_end_are_not_taken(any_service: Service) -> None:
-    expected = run(any_service)
-    with closing(any_service.open(inlining(), CALLS)) as session:
+def test_actions_beyond_the_end_are_not_taken(service_under_test: Service) -> None:
+    expected = run(service_under_test)
+    with closing(service_under_test.open(inlining(), CALLS)) as session:
         state = session.step(pack(*expected.actions, 1, 1, 1))
         assert state.decisions == DECISIONS
         assert state.HasField("outcome")
@@ -67,8 +63,8 @@ def test_actions_beyond_the_end_are_not_taken(any_service: Service) -> None:
         assert session.emit() == expected.object_code
 
 
-def test_the_decisions_taken_are_told(any_service: Service) -> None:
-    with closing(any_service.open(inlining(), CALLS)) as session:
+def test_the_decisions_taken_are_told(service_under_test: Service) -> None:
+    with closing(service_under_test.open(inlining(), CALLS)) as session:
         session.step(pack(1, 0, 1))
         taken = json.loads(session.observe("decisions")["decisions"])
     assert [struct.unpack("<q", bytes.fromhex(action)) for _, action in taken] == [
@@ -79,8 +75,8 @@ def test_the_decisions_taken_are_told(any_service: Service) -> None:
     assert all(re.fullmatch(r"leaf\d -> top", label) for label, _ in taken)
 
 
-def test_a_step_after_the_outcome(any_service: Service) -> None:
-    with closing(any_service.open(inlining(), CALLS)) as session:
+def test_a_step_after_the_outcome(service_under_test: Service) -> None:
+    with closing(service_under_test.open(inlining(), CALLS)) as session:
         done = finish(session, session.opened.state, alternate)
         for _ in range(2):
             with fails("FAILED_PRECONDITION", "finished", ended=False):
@@ -101,23 +97,23 @@ def test_a_step_after_the_outcome(any_service: Service) -> None:
     ids=["short", "one-and-a-half", "2", "-1", "huge", "third"],
 )
 def test_an_illegal_action_is_not_taken(
-    any_service: Service, actions: bytes, word: str
+    service_under_test: Service, actions: bytes, word: str
 ) -> None:
-    expected = run(any_service)
-    with closing(any_service.open(inlining(), CALLS)) as session:
+    expected = run(service_under_test)
+    with closing(service_under_test.open(inlining(), CALLS)) as session:
         with fails("INVALID_ACTION", word, ended=False):
             session.step(actions)
         assert finish(session, session.opened.state, alternate) == expected
 
 
-def test_a_step_without_actions_tells_the_state(any_service: Service) -> None:
-    expected = run(any_service)
-    with closing(any_service.open(inlining(), CALLS)) as session:
+def test_a_step_without_actions_tells_the_state(service_under_test: Service) -> None:
+    expected = run(service_under_test)
+    with closing(service_under_test.open(inlining(), CALLS)) as session:
         assert session.step(b"") == session.opened.state
         state = session.step(pack(0))
         assert session.step(b"") == state
         session.step(pack(*[0] * 100))
-    with closing(any_service.open(inlining(), CALLS)) as session:
+    with closing(service_under_test.open(inlining(), CALLS)) as session:
         session.step(b"")
         assert finish(session, session.opened.state, alternate) == expected
 
@@ -125,9 +121,9 @@ def test_a_step_without_actions_tells_the_state(any_service: Service) -> None:
 # -- Observe, Measure, Emit --------------------------------------------------
 
 
-def test_looking_does_not_disturb(any_service: Service) -> None:
-    expected = run(any_service)
-    with closing(any_service.open(inlining(), CALLS)) as session:
+def test_looking_does_not_disturb(service_under_test: Service) -> None:
+    expected = run(service_under_test)
+    with closing(service_under_test.open(inlining(), CALLS)) as session:
         state = session.opened.state
         while state.HasField("features"):
             assert state.features == expected.features[state.decisions]
@@ -143,8 +139,8 @@ def test_looking_does_not_disturb(any_service: Service) -> None:
         assert session.emit("object") == expected.object_code
 
 
-def test_what_is_seen_follows_the_compile(any_service: Service) -> None:
-    with closing(any_service.open(inlining(), CALLS)) as session:
+def test_what_is_seen_follows_the_compile(service_under_test: Service) -> None:
+    with closing(service_under_test.open(inlining(), CALLS)) as session:
         before = session.emit("object"), session.observe("ir")
         assert (session.emit("object"), session.observe("ir")) == before
         session.step(pack(1, 1))
@@ -152,8 +148,8 @@ def test_what_is_seen_follows_the_compile(any_service: Service) -> None:
         assert session.observe("ir") != before[1]
 
 
-def test_looking_after_the_end(any_service: Service) -> None:
-    with closing(any_service.open(inlining(), CALLS)) as session:
+def test_looking_after_the_end(service_under_test: Service) -> None:
+    with closing(service_under_test.open(inlining(), CALLS)) as session:
         state = session.step(pack(*[1] * DECISIONS))
         value = state.outcome.measurements[0].value
         assert session.measure(["text_size"]) == {"text_size": value}
@@ -181,10 +177,10 @@ def test_looking_after_the_end(any_service: Service) -> None:
     ids=["observe", "measure", "emit", "empty"],
 )
 def test_a_request_that_cannot_work_changes_nothing(
-    any_service: Service, request_: pb.Request, words: list[str]
+    service_under_test: Service, request_: pb.Request, words: list[str]
 ) -> None:
-    expected = run(any_service)
-    with closing(any_service.open(inlining(), CALLS)) as session:
+    expected = run(service_under_test)
+    with closing(service_under_test.open(inlining(), CALLS)) as session:
         state = session.step(pack(alternate(0)))
         with fails("INVALID_ARGUMENT", *words, ended=False):
             session.call(request_)
@@ -192,19 +188,19 @@ def test_a_request_that_cannot_work_changes_nothing(
     assert rest.object_code == expected.object_code
 
 
-def test_an_unknown_format_is_refused(any_service: Service) -> None:
+def test_an_unknown_format_is_refused(service_under_test: Service) -> None:
     # A client of a later version of the protocol may ask for one.
     request = pb.Request.FromString(b"\x42\x02\x08\x63")
     assert request.emit.format == 99
     with (
-        closing(any_service.open(inlining(), CALLS)) as session,
+        closing(service_under_test.open(inlining(), CALLS)) as session,
         fails("INVALID_ARGUMENT", "format", ended=False),
     ):
         session.call(request)
 
 
-def test_asking_for_nothing_gives_nothing(any_service: Service) -> None:
-    with closing(any_service.open(inlining(), CALLS)) as session:
+def test_asking_for_nothing_gives_nothing(service_under_test: Service) -> None:
+    with closing(service_under_test.open(inlining(), CALLS)) as session:
         assert session.observe() == {}
         assert session.measure([]) == {}
 
@@ -221,23 +217,27 @@ def test_asking_for_nothing_gives_nothing(any_service: Service) -> None:
     ],
     ids=lambda fields: next(iter(fields)),
 )
-def test_a_session_is_opened_once(any_service: Service, fields: dict[str, Any]) -> None:
-    with closing(any_service.open(inlining(), CALLS)) as session:
+def test_a_session_is_opened_once(
+    service_under_test: Service, fields: dict[str, Any]
+) -> None:
+    with closing(service_under_test.open(inlining(), CALLS)) as session:
         for _ in range(2):
             with fails("FAILED_PRECONDITION", "open", ended=False):
                 session.call(pb.Request(**fields))
-        assert finish(session, session.opened.state, alternate) == run(any_service)
+        assert finish(session, session.opened.state, alternate) == run(
+            service_under_test
+        )
 
 
 # -- Fork and Close ----------------------------------------------------------
 
 
-def test_a_fork_goes_its_own_way(any_service: Service) -> None:
-    inlined = run(any_service, policy=lambda _: 1)
-    kept = run(any_service, policy=lambda _: 0)
+def test_a_fork_goes_its_own_way(service_under_test: Service) -> None:
+    inlined = run(service_under_test, policy=lambda _: 1)
+    kept = run(service_under_test, policy=lambda _: 0)
     assert inlined.object_code != kept.object_code
     with (
-        closing(any_service.open(inlining(), CALLS)) as session,
+        closing(service_under_test.open(inlining(), CALLS)) as session,
         closing(session.fork()) as twin,
     ):
         state = session.opened.state
@@ -245,9 +245,9 @@ def test_a_fork_goes_its_own_way(any_service: Service) -> None:
         assert finish(session, state, lambda _: 0) == kept
 
 
-def test_forks_of_forks_at_every_decision(any_service: Service) -> None:
-    expected = run(any_service)
-    line = [any_service.open(inlining(), CALLS)]
+def test_forks_of_forks_at_every_decision(service_under_test: Service) -> None:
+    expected = run(service_under_test)
+    line = [service_under_test.open(inlining(), CALLS)]
     states = [line[0].opened.state]
     for index in range(DECISIONS):
         line.append(line[-1].fork())
@@ -258,15 +258,15 @@ def test_forks_of_forks_at_every_decision(any_service: Service) -> None:
         session.close()
 
 
-def test_a_fork_outlives_its_original(any_service: Service) -> None:
-    session = any_service.open(inlining(), CALLS)
+def test_a_fork_outlives_its_original(service_under_test: Service) -> None:
+    session = service_under_test.open(inlining(), CALLS)
     with closing(session.fork()) as twin:
         session.close()
-        assert finish(twin, session.opened.state, alternate) == run(any_service)
+        assert finish(twin, session.opened.state, alternate) == run(service_under_test)
 
 
-def test_a_fork_of_a_finished_session(any_service: Service) -> None:
-    with closing(any_service.open(inlining(), CALLS)) as session:
+def test_a_fork_of_a_finished_session(service_under_test: Service) -> None:
+    with closing(service_under_test.open(inlining(), CALLS)) as session:
         done = finish(session, session.opened.state, alternate)
         with closing(session.fork()) as twin:
             with fails("FAILED_PRECONDITION"):
@@ -274,27 +274,29 @@ def test_a_fork_of_a_finished_session(any_service: Service) -> None:
             assert twin.emit() == done.object_code
 
 
-def test_a_fork_of_a_parked_session_and_its_deadline(any_service: Service) -> None:
+def test_a_fork_of_a_parked_session_and_its_deadline(
+    service_under_test: Service,
+) -> None:
     limits = pb.Limits(deadline_ms=20_000)
     for _ in range(2):
         with (
             closing(
-                any_service.open(inlining(park=True, limits=limits), CALLS)
+                service_under_test.open(inlining(park=True, limits=limits), CALLS)
             ) as session,
             closing(session.fork()) as twin,
         ):
             state = session.opened.state
-            assert finish(twin, state, alternate) == run(any_service)
+            assert finish(twin, state, alternate) == run(service_under_test)
 
 
-def test_close_is_answered_and_ends_the_stream(any_service: Service) -> None:
-    session = any_service.open(inlining(), CALLS)
+def test_close_is_answered_and_ends_the_stream(service_under_test: Service) -> None:
+    session = service_under_test.open(inlining(), CALLS)
     assert session.call(pb.Request(close=pb.Close())).HasField("close")
     assert_over(session)
 
 
-def test_a_closed_session_says_so(any_service: Service) -> None:
-    session = any_service.open(inlining(), CALLS)
+def test_a_closed_session_says_so(service_under_test: Service) -> None:
+    session = service_under_test.open(inlining(), CALLS)
     session.close()
     session.close()
     with fails("SESSION_LOST", "closed", ended=True):
@@ -303,23 +305,10 @@ def test_a_closed_session_says_so(any_service: Service) -> None:
         session.fork()
 
 
-def test_what_is_no_message_ends_only_this_session(any_service: Service) -> None:
-    session = any_service.open(inlining(), CALLS)
+def test_what_is_no_message_ends_only_this_session(service_under_test: Service) -> None:
+    session = service_under_test.open(inlining(), CALLS)
     with closing(session.fork()) as twin:
         with fails("MALFORMED_REQUEST", ended=True):
             session.send(b"\xff\xff\xff")
             session.receive()
-        assert finish(twin, session.opened.state, alternate) == run(any_service)
-
-
-# -- The end of a session ----------------------------------------------------
-
-
-def test_a_session_that_nobody_has_any_more_ends(any_service: Service) -> None:
-    session = any_service.open(inlining(), CALLS)
-    pid = session.opened.pid
-    with closing(session.fork()) as copy:
-        state = copy.step(pack(0))
-        del session
-        wait_until(lambda: not psutil.pid_exists(pid), "the session has ended")
-        finish(copy, state, alternate)
+        assert finish(twin, session.opened.state, alternate) == run(service_under_test)

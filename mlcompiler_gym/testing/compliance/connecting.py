@@ -5,7 +5,9 @@ import hashlib
 import time
 
 import pytest
-from support.samples import (
+
+from mlcompiler_gym.client import Service
+from mlcompiler_gym.testing.samples import (
     CALLS,
     NO_CALLS,
     assert_over,
@@ -16,12 +18,7 @@ from support.samples import (
     pack,
     upload,
 )
-
-import mlcompiler_gym
-from mlcompiler_gym.client import Service
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
-
-pytestmark = pytest.mark.timeout(60)
 
 DESCRIBE = pb.Request(describe=pb.Describe())
 FLOAT32, INT64 = pb.FLOAT32, pb.INT64
@@ -37,16 +34,19 @@ def tensor_bytes(spec: pb.TensorSpec) -> int:
 # -- Describe ----------------------------------------------------------------
 
 
-def test_describe_names_versions_and_targets(any_service: Service) -> None:
-    reply = any_service.describe()
-    assert reply.version == mlcompiler_gym.__version__
+def test_describe_names_versions_and_targets(service_under_test: Service) -> None:
+    reply = service_under_test.describe()
+    assert reply.version
+    assert reply.protocol == pb.PROTOCOL_CURRENT
     assert reply.llvm_version.startswith("22.")
     assert {"x86-64", "aarch64"} <= set(reply.targets)
     assert list(reply.targets) == sorted(set(reply.targets))
 
 
-def test_everything_described_is_sorted_and_documented(any_service: Service) -> None:
-    reply = any_service.describe()
+def test_everything_described_is_sorted_and_documented(
+    service_under_test: Service,
+) -> None:
+    reply = service_under_test.describe()
     for entries in (reply.tasks, reply.objectives, reply.observations):
         names = [entry.name for entry in entries]
         assert names
@@ -61,8 +61,8 @@ def test_everything_described_is_sorted_and_documented(any_service: Service) -> 
             assert option.default_value
 
 
-def test_observations_say_what_they_are_of(any_service: Service) -> None:
-    for observation in any_service.describe().observations:
+def test_observations_say_what_they_are_of(service_under_test: Service) -> None:
+    for observation in service_under_test.describe().observations:
         assert observation.media in {"bytes", "json", "tensors", "text"}
         assert bool(observation.tensors) == (observation.media == "tensors")
         assert "module" in observation.scopes
@@ -75,14 +75,16 @@ def test_observations_say_what_they_are_of(any_service: Service) -> None:
             assert len(tensor.doc) > 10
 
 
-def test_a_task_is_described_as_its_options_make_it(any_service: Service) -> None:
+def test_a_task_is_described_as_its_options_make_it(
+    service_under_test: Service,
+) -> None:
     two = {"actions": "sroa\nearly-cse,dce", "repeats": "false"}
-    spec = any_service.describe_task("pass_ordering", two)
+    spec = service_under_test.describe_task("pass_ordering", two)
     assert list(spec.action.meanings) == ["sroa", "early-cse,dce"]
     assert (spec.action.tensor.low, spec.action.tensor.high) == (0, 1)
     assert spec.action.mask == spec.features[0].name
     assert list(spec.features[0].shape) == [2]
-    every = any_service.describe_task("pass_ordering", {})
+    every = service_under_test.describe_task("pass_ordering", {})
     assert len(every.action.meanings) > 100
     assert not every.features
 
@@ -97,15 +99,15 @@ def test_a_task_is_described_as_its_options_make_it(any_service: Service) -> Non
     ],
 )
 def test_what_is_no_task_or_option_is_refused(
-    any_service: Service, task: str, options: dict[str, str], message: str
+    service_under_test: Service, task: str, options: dict[str, str], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        any_service.describe_task(task, options)
-    any_service.describe()
+        service_under_test.describe_task(task, options)
+    service_under_test.describe()
 
 
-def test_every_tensor_says_what_it_is(any_service: Service) -> None:
-    for task in any_service.describe().tasks:
+def test_every_tensor_says_what_it_is(service_under_test: Service) -> None:
+    for task in service_under_test.describe().tasks:
         options = {option.name for option in task.options}
         names = [feature.name for feature in task.features]
         assert len(names) == len(set(names))
@@ -124,13 +126,13 @@ def test_every_tensor_says_what_it_is(any_service: Service) -> None:
             assert task.action.tensor.high == len(task.action.meanings) - 1
 
 
-def test_features_are_as_long_as_described(any_service: Service) -> None:
-    task = next(t for t in any_service.describe().tasks if t.name == "inlining")
+def test_features_are_as_long_as_described(service_under_test: Service) -> None:
+    task = next(t for t in service_under_test.describe().tasks if t.name == "inlining")
     always = sum(tensor_bytes(f) for f in task.features if not f.option)
     extra = {f.option: tensor_bytes(f) for f in task.features if f.option}
     for option, more in {"": 0, **extra}.items():
         options = [pb.Option(name=option, value="true")] if option else []
-        session = any_service.open(inlining(options=options), CALLS)
+        session = service_under_test.open(inlining(options=options), CALLS)
         assert len(session.opened.state.features) == always + more
         session.close()
 
@@ -149,43 +151,45 @@ def test_features_are_as_long_as_described(any_service: Service) -> None:
     ],
     ids=["step", "observe", "measure", "emit", "empty"],
 )
-def test_a_session_is_needed_first(any_service: Service, request_: pb.Request) -> None:
-    stream = any_service.connect()
+def test_a_session_is_needed_first(
+    service_under_test: Service, request_: pb.Request
+) -> None:
+    stream = service_under_test.connect()
     with fails("FAILED_PRECONDITION", "no open session", ended=False):
         stream.call(request_)
     assert stream.call(DESCRIBE).describe.tasks
     stream.close()
 
 
-def test_fork_needs_a_session(any_service: Service) -> None:
-    stream = any_service.connect()
+def test_fork_needs_a_session(service_under_test: Service) -> None:
+    stream = service_under_test.connect()
     with fails("FAILED_PRECONDITION", ended=False):
         stream.fork()
     assert stream.call(DESCRIBE).describe.tasks
     stream.close()
 
 
-def test_close_before_open_ends_the_stream(any_service: Service) -> None:
-    stream = any_service.connect()
+def test_close_before_open_ends_the_stream(service_under_test: Service) -> None:
+    stream = service_under_test.connect()
     assert stream.call(pb.Request(close=pb.Close())).HasField("close")
     assert_over(stream)
 
 
-def test_what_is_not_a_message_ends_the_stream(any_service: Service) -> None:
-    stream = any_service.connect()
+def test_what_is_not_a_message_ends_the_stream(service_under_test: Service) -> None:
+    stream = service_under_test.connect()
     with fails("MALFORMED_REQUEST", ended=True):
         stream.send(b"\xff\xff\xff\xff")
         stream.receive()
     with fails("SESSION_LOST"):
         stream.call(DESCRIBE)
     # Of other streams nothing is lost.
-    other = any_service.connect()
+    other = service_under_test.connect()
     assert other.call(DESCRIBE).describe.tasks
     other.close()
 
 
-def test_not_found_then_upload_then_open(any_service: Service) -> None:
-    stream = any_service.connect()
+def test_not_found_then_upload_then_open(service_under_test: Service) -> None:
+    stream = service_under_test.connect()
     request = pb.Request(open=inlining(program_sha256=CALLS.sha256))
     with fails("NOT_FOUND", CALLS.sha256.hex(), "upload", ended=False):
         stream.call(request)
@@ -197,28 +201,28 @@ def test_not_found_then_upload_then_open(any_service: Service) -> None:
     stream.close()
 
 
-def test_a_hash_of_the_wrong_length_is_not_found(any_service: Service) -> None:
-    stream = any_service.connect()
+def test_a_hash_of_the_wrong_length_is_not_found(service_under_test: Service) -> None:
+    stream = service_under_test.connect()
     with fails("NOT_FOUND", ended=False):
         stream.call(pb.Request(open=inlining(program_sha256=b"short")))
     stream.close()
 
 
-def test_a_program_is_known_to_every_stream(any_service: Service) -> None:
-    first = any_service.connect()
+def test_a_program_is_known_to_every_stream(service_under_test: Service) -> None:
+    first = service_under_test.connect()
     upload(first, CALLS)
     first.close()
-    second = any_service.connect()
+    second = service_under_test.connect()
     request = pb.Request(open=inlining(program_sha256=CALLS.sha256))
     assert second.call(request).HasField("open")
     second.close()
 
 
-def test_a_large_program_is_uploaded_whole(any_service: Service) -> None:
+def test_a_large_program_is_uploaded_whole(service_under_test: Service) -> None:
     # Comments make a program large without making it slow to compile.
     text = NO_CALLS + "; padding\n" * (1 << 20)
     program = ir_program(text)
-    stream = any_service.connect()
+    stream = service_under_test.connect()
     assert upload(stream, program) == hashlib.sha256(text.encode()).digest()
     request = pb.Request(open=inlining(program_sha256=program.sha256))
     assert stream.call(request).open.state.HasField("outcome")
@@ -228,8 +232,10 @@ def test_a_large_program_is_uploaded_whole(any_service: Service) -> None:
 # -- Order -------------------------------------------------------------------
 
 
-def test_each_of_many_requests_gets_its_reply_in_order(any_service: Service) -> None:
-    stream = any_service.connect()
+def test_each_of_many_requests_gets_its_reply_in_order(
+    service_under_test: Service,
+) -> None:
+    stream = service_under_test.connect()
     requests = [
         pb.Request(describe=pb.Describe()),
         pb.Request(upload=pb.Upload(program=CALLS.bitcode)),
@@ -256,8 +262,10 @@ def test_each_of_many_requests_gets_its_reply_in_order(any_service: Service) -> 
     assert_over(stream)
 
 
-def test_an_error_takes_its_place_among_the_replies(any_service: Service) -> None:
-    stream = any_service.connect()
+def test_an_error_takes_its_place_among_the_replies(
+    service_under_test: Service,
+) -> None:
+    stream = service_under_test.connect()
     for request in (
         pb.Request(step=pb.Step(actions=pack(0))),
         DESCRIBE,
@@ -274,14 +282,14 @@ def test_an_error_takes_its_place_among_the_replies(any_service: Service) -> Non
     stream.close()
 
 
-def test_replies_wait_for_a_slow_reader(any_service: Service) -> None:
+def test_replies_wait_for_a_slow_reader(service_under_test: Service) -> None:
     # Far more bytes of replies than a socket holds.
-    stream = any_service.connect()
+    stream = service_under_test.connect()
     count = 200
     for _ in range(count):
         stream.send(DESCRIBE.SerializeToString())
     # Meanwhile others are served.
-    other = any_service.connect()
+    other = service_under_test.connect()
     assert other.call(DESCRIBE).describe.tasks
     other.close()
     for _ in range(count):
@@ -289,8 +297,8 @@ def test_replies_wait_for_a_slow_reader(any_service: Service) -> None:
     stream.close()
 
 
-def test_streams_are_independent(any_service: Service) -> None:
-    streams = [any_service.connect() for _ in range(10)]
+def test_streams_are_independent(service_under_test: Service) -> None:
+    streams = [service_under_test.connect() for _ in range(10)]
     for stream in streams:
         stream.send(DESCRIBE.SerializeToString())
     for stream in reversed(streams):
