@@ -11,6 +11,7 @@ NAMES = (
     "reset_and_fork",
     "observation_cost",
     "many_sessions",
+    "slow_baseline",
     "regalloc",
     "pass_ordering",
     "ir2vec",

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from mlcompiler_gym.client.local import LocalService
 from mlcompiler_gym.client.local_session import LocalSession
 from mlcompiler_gym.client.observation import Graph, Observed, Rows
-from mlcompiler_gym.client.session import Service, Session
+from mlcompiler_gym.client.session import Service, Session, opening
+from mlcompiler_gym.client.waiting import Wait, Work, block
 
 if TYPE_CHECKING:
     from mlcompiler_gym.client.remote import GrpcService
@@ -22,6 +23,10 @@ __all__ = [
     "Rows",
     "Service",
     "Session",
+    "Wait",
+    "Work",
+    "block",
+    "opening",
 ]
 
 

@@ -18,10 +18,13 @@ from mlcompiler_gym.client.session import Session, lost
 from mlcompiler_gym.errors import ServiceError
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 
-#: Bytes before a message that say how long it is.
-_PREFIX = 4
+#: What is before a message and says how many bytes it has.
+_LENGTH = struct.Struct("<I")
+_PREFIX = _LENGTH.size
 #: Bytes that are asked for before the length of a reply is known.
 _FIRST_SIZE = 4096
+#: Bytes that are asked for at most before the length of a reply is known.
+_MOST_AT_ONCE = 1 << 16
 #: The most milliseconds that poll() takes.
 _INT_MAX = 2**31 - 1
 
@@ -35,7 +38,7 @@ class LocalSession(Session):
     def __init__(self, sock: socket.socket, opened: pb.OpenReply | None = None) -> None:
         self._socket = sock
         self._awaited = 0
-        self._last_size = _FIRST_SIZE
+        self._wanted = _FIRST_SIZE
         self._poll = _make_poll(sock)
         self._poll_ms: int | None = None
         self.opened = opened if opened is not None else pb.OpenReply()
@@ -58,7 +61,7 @@ class LocalSession(Session):
     def send(self, request: bytes) -> None:
         self._awaited += 1
         try:
-            self._socket.sendall(len(request).to_bytes(_PREFIX, "little") + request)
+            self._socket.sendall(_LENGTH.pack(len(request)) + request)
         except OSError as error:
             self._give_up(error)
 
@@ -74,27 +77,24 @@ class LocalSession(Session):
 
     @override
     def _take_reply(self) -> pb.Reply:
-        return pb.Reply.FromString(self._receive_frame())
-
-    def _receive_frame(self) -> bytes:
         # Replies to steps are mostly of one length. To ask for all of it at once
         # saves a system call where every microsecond counts. While more than one
         # reply is to come, what is asked for must not reach into the next:
         # whoever polls the descriptor must find there what was not taken yet.
-        wanted = min(self._last_size, 1 << 16) if self._awaited == 1 else _PREFIX
-        data = self._receive_some(wanted)
+        data = self._receive_some(self._wanted if self._awaited == 1 else _PREFIX)
         while len(data) < _PREFIX:
             data += self._receive_some(_PREFIX - len(data))
-        self._last_size = _PREFIX + int.from_bytes(data[:_PREFIX], "little")
-        if len(data) < self._last_size:
+        size = _PREFIX + _LENGTH.unpack_from(data)[0]
+        if len(data) < size:
             pieces = [data]
-            missing = self._last_size - len(data)
+            missing = size - len(data)
             while missing:
                 pieces.append(self._receive_some(missing))
                 missing -= len(pieces[-1])
             data = b"".join(pieces)
+        self._wanted = size if size < _MOST_AT_ONCE else _MOST_AT_ONCE
         self._awaited -= 1
-        return data[_PREFIX:]
+        return pb.Reply.FromString(data[_PREFIX:])
 
     def _receive_some(self, size: int) -> bytes:
         try:
@@ -126,7 +126,7 @@ class LocalSession(Session):
         ours, theirs = socket.socketpair()
         with theirs:
             request = pb.Request(fork=pb.Fork()).SerializeToString()
-            frame = len(request).to_bytes(_PREFIX, "little") + request
+            frame = _LENGTH.pack(len(request)) + request
             self._awaited += 1
             try:
                 socket.send_fds(self._socket, [frame], [theirs.fileno()])

@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from mlcompiler_gym.client.observation import Observed, decode
+from mlcompiler_gym.client.waiting import Work, block
 from mlcompiler_gym.errors import (
     DeadlineError,
     ErrorCode,
@@ -17,6 +18,7 @@ from mlcompiler_gym.errors import (
     ServiceError,
     SessionLostError,
 )
+from mlcompiler_gym.lru import Lru
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 
 
@@ -187,65 +189,69 @@ class Session(abc.ABC):
 
     def emit(self, kind: str = "object") -> bytes:
         """Write out the module as it stands: bitcode, assembly or object."""
+        return block(self.emitting(kind))
+
+    def emitting(self, kind: str) -> Work[bytes]:
+        """:meth:`emit` as work, for those who cannot wait."""
         kinds = [name.lower() for name in pb.Emit.Format.keys()[1:]]
         if kind not in kinds:
             raise ValueError(f"unknown format {kind!r}; known: {', '.join(kinds)}")
-        return self.call(pb.Request(emit=pb.Emit(format=kind.upper()))).emit.data
+        request = pb.Request(emit=pb.Emit(format=kind.upper()))
+        reply = yield self, (request.SerializeToString(),)
+        return reply.emit.data
 
 
-class Opening:
-    """An ``Open`` under way: a stream, what was asked of it, what is missing.
+def opening(service: Service, request: pb.Open, program: Compilable) -> Work[Session]:
+    """Begin a compile of ``program`` and run to its first decision.
 
-    One :meth:`advance` takes one reply, so that a poll loop can wait for many.
+    ``request.program_sha256`` is filled in; the program is uploaded if the service
+    does not hold it.
+
+    Raises:
+        ServiceError: The session cannot be opened.
     """
-
-    def __init__(self, service: Service, request: pb.Open, program: Compilable) -> None:
-        self._service = service
-        self._program = program
-        self._deadline_ms = request.limits.deadline_ms
-        request.program_sha256 = program.sha256
-        self._request = pb.Request(open=request).SerializeToString()
-        self._attempt = 0
-        self._begin()
-
-    def _begin(self) -> None:
-        self._attempt += 1
-        self.session = self._service.connect()
-        self.session.program = self._program
-        self.session.set_deadline(self._deadline_ms)
-        self.session.send(self._request)
-
-    def advance(self) -> bool:
-        """Wait for one reply; whether the session is open now.
-
-        Raises:
-            ServiceError: The session cannot be opened.
-        """
+    request.program_sha256 = program.sha256
+    message = pb.Request(open=request).SerializeToString()
+    attempt = 0
+    while True:
+        attempt += 1
+        session = service.connect()
+        session.program = program
+        session.set_deadline(request.limits.deadline_ms)
         try:
-            reply = self.session.receive()
+            reply = yield from _open_or_upload(session, message, program)
         except ServiceError as error:
-            if error.code == ErrorCode.NOT_FOUND:
-                upload = pb.Request(upload=pb.Upload(program=self._program.bitcode))
-                self.session.send(upload.SerializeToString())
-                self.session.send(self._request)
-                return False
-            self.session.close()
+            session.close()
+            if not isinstance(error, SessionLostError):
+                error.message = f"{program.name}: {error.message}"
+                raise
             # Killed between the request and its reply: a parked session or the
             # service itself. Nothing has been decided yet, so ask again.
-            if isinstance(error, SessionLostError):
-                if self._attempt < ATTEMPTS:
-                    self._begin()
-                    return False
-                raise self._service.explain_loss(error) from error
-            error.message = f"{self._program.name}: {error.message}"
-            raise
+            if attempt == ATTEMPTS:
+                raise service.explain_loss(error) from error
         except BaseException:
-            self.session.close()
+            session.close()
             raise
-        if not reply.HasField("open"):
-            return False  # of the upload
-        self.session.opened = reply.open
-        return True
+        else:
+            session.opened = reply.open
+            return session
+
+
+def _open_or_upload(
+    session: Session, message: bytes, program: Compilable
+) -> Work[pb.Reply]:
+    try:
+        return (yield session, (message,))
+    except ServiceError as error:
+        if error.code != ErrorCode.NOT_FOUND:
+            raise
+    upload = pb.Request(upload=pb.Upload(program=program.bitcode))
+    yield session, (upload.SerializeToString(), message)
+    return (yield session, ())
+
+
+def _bytes_of_names(names: Sequence[str]) -> int:
+    return sum(map(len, names))
 
 
 class Service(abc.ABC):
@@ -253,10 +259,10 @@ class Service(abc.ABC):
 
     def __init__(self) -> None:
         #: Measured values of LLVM's own compile, by everything they depend on.
-        self.baselines: dict[Hashable, Any] = {}
+        self.baselines: Lru[Any] = Lru(4096, 64 << 20, lambda each: each.size)
         #: Functions that decisions come up in, by what that depends on.
-        self.functions: dict[Hashable, list[str]] = {}
-        self._descriptions: dict[Hashable, pb.DescribeReply] = {}
+        self.functions: Lru[list[str]] = Lru(4096, 64 << 20, _bytes_of_names)
+        self._descriptions: Lru[pb.DescribeReply] = Lru(256)
 
     @abc.abstractmethod
     def connect(self) -> Session:
@@ -286,20 +292,23 @@ class Service(abc.ABC):
 
     def _describe(self, request: pb.Describe) -> pb.DescribeReply:
         key = request.SerializeToString(deterministic=True)
-        for attempt in range(ATTEMPTS):
-            if key in self._descriptions:
-                break
+        if (known := self._descriptions.get(key)) is not None:
+            return known
+        attempt = 0
+        while True:
+            attempt += 1
             stream = self.connect()
             try:
-                reply = stream.call(pb.Request(describe=request))
-                self._check_protocol(reply.describe)
-                self._descriptions[key] = reply.describe
+                found = stream.call(pb.Request(describe=request)).describe
+                self._check_protocol(found)
             except SessionLostError as error:
-                if attempt + 1 == ATTEMPTS:
+                if attempt == ATTEMPTS:
                     raise self.explain_loss(error) from error
+            else:
+                self._descriptions.put(key, found)
+                return found
             finally:
                 stream.close()
-        return self._descriptions[key]
 
     @property
     @abc.abstractmethod
@@ -330,7 +339,4 @@ class Service(abc.ABC):
         Raises:
             ServiceError: The session cannot be opened.
         """
-        opening = Opening(self, request, program)
-        while not opening.advance():
-            pass
-        return opening.session
+        return block(opening(self, request, program))

@@ -49,6 +49,8 @@ class Actions(abc.ABC):
     space: spaces.Space[Any]
     #: What each stands for, if they are discrete.
     meanings: Sequence[str] = ()
+    #: Whether there are decisions at which not all of them are legal.
+    masked = False
 
     @abc.abstractmethod
     def check(self, action: Any) -> Action:
@@ -116,22 +118,11 @@ class DiscreteActions(Actions):
             pb.Request(step=pb.Step(actions=data)).SerializeToString()
             for data in self._bytes
         ]
-        self._masked = bool(spec.mask)
+        self.masked = bool(spec.mask)
 
     @override
     def check(self, action: Any) -> int:
-        if isinstance(action, np.ndarray) and action.ndim == 0:
-            action = action[()]
-        if isinstance(action, (bool, np.bool_)) or not isinstance(
-            action, (int, np.integer)
-        ):
-            shape = getattr(action, "shape", ())
-            raise InvalidActionError(
-                f"an action is one integer, not {type(action).__name__}"
-                + (f" of shape {shape}" if shape else "")
-                + f" ({action!r})"
-            )
-        value = int(action)
+        value = action if type(action) is int else _as_int(action)
         if not 0 <= value < len(self._bytes):
             raise InvalidActionError(
                 f"action {value} is not in 0..{len(self._bytes) - 1} "
@@ -153,11 +144,27 @@ class DiscreteActions(Actions):
 
     @override
     def mask(self, legal: bytes | None) -> NDArray[np.int8] | None:
-        if not self._masked:
+        if not self.masked:
             return None
         if legal is None:
             return np.ones(len(self._bytes), np.int8)
         return np.frombuffer(legal, _INT8)
+
+
+def _as_int(action: Any) -> int:
+    """What an action is that is no plain integer."""
+    if isinstance(action, np.ndarray) and action.ndim == 0:
+        action = action[()]
+    if isinstance(action, (bool, np.bool_)) or not isinstance(
+        action, (int, np.integer)
+    ):
+        shape = getattr(action, "shape", ())
+        raise InvalidActionError(
+            f"an action is one integer, not {type(action).__name__}"
+            + (f" of shape {shape}" if shape else "")
+            + f" ({action!r})"
+        )
+    return int(action)
 
 
 class BoxActions(Actions):

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from mlcompiler_gym.client import Work, block, opening
 from mlcompiler_gym.envs.config import CompileConfig
 from mlcompiler_gym.envs.setup import Setup
 from mlcompiler_gym.errors import ProgramError
@@ -19,7 +20,7 @@ _OPTIONS = ("function", "program")
 
 def choose(
     setup: Setup, rng: np.random.Generator, options: dict[str, Any] | None = None
-) -> tuple[Program, CompileConfig]:
+) -> Work[tuple[Program, CompileConfig]]:
     """The program of an episode and how it is compiled.
 
     From the options of ``reset``, or else by chance.
@@ -39,7 +40,7 @@ def choose(
         check_runnable(program)
     function = options.get("function")
     if function is None and setup.each_function:
-        functions = functions_with_decisions(setup, program)
+        functions = yield from find_functions(setup, program)
         function = functions[int(rng.integers(len(functions)))] if functions else None
     if function is None:
         return program, setup.config
@@ -56,6 +57,16 @@ def choose(
 def functions_with_decisions(setup: Setup, program: Program) -> list[str]:
     """Functions of a program that decisions come up in, in the compiler's order.
 
+    Raises:
+        ProgramError: The task does not decide function by function.
+        ServiceError: The program cannot be compiled.
+    """
+    return block(find_functions(setup, program))
+
+
+def find_functions(setup: Setup, program: Program) -> Work[list[str]]:
+    """:func:`functions_with_decisions` as work.
+
     Found out by compiling all of it once, and remembered by the service. Nothing
     that is decided in one function changes what comes up in another.
     """
@@ -65,7 +76,8 @@ def functions_with_decisions(setup: Setup, program: Program) -> list[str]:
     if known is not None:
         return known
     found: dict[str, None] = {}
-    session = setup.service.open(config.open_request(park=False), program)
+    request = config.open_request(park=False)
+    session = yield from opening(setup.service, request, program)
     try:
         state = session.opened.state
         while state.HasField("features"):
@@ -76,7 +88,10 @@ def functions_with_decisions(setup: Setup, program: Program) -> list[str]:
             found[state.function] = None
             mask = setup.actions.mask(state.legal)
             action = 0 if mask is None else int(np.flatnonzero(mask)[-1])
-            state = session.step(setup.actions.encode([action]))
+            reply = yield session, (setup.actions.request(action),)
+            state = reply.step
     finally:
         session.close()
-    return setup.service.functions.setdefault(key, list(found))
+    functions = list(found)
+    setup.service.functions.put(key, functions)
+    return functions

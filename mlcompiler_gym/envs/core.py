@@ -15,18 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
-from mlcompiler_gym.client import Observed, Session
+from mlcompiler_gym.client import Observed, Session, block
 from mlcompiler_gym.envs.actions import Action, LegalDiscrete
-from mlcompiler_gym.envs.choice import choose
-from mlcompiler_gym.envs.episode import Episode, Stats, StepResult
+from mlcompiler_gym.envs.engine import Engine, Stats
+from mlcompiler_gym.envs.episode import Episode, StepResult
 from mlcompiler_gym.envs.keywords import check_keywords
-from mlcompiler_gym.envs.open_ended import episode_class
+from mlcompiler_gym.envs.observer import View
 from mlcompiler_gym.envs.remake import Remade
 from mlcompiler_gym.envs.render import RENDER_MODES, RenderMode, check_mode, render
 from mlcompiler_gym.envs.scoring import baseline
 from mlcompiler_gym.envs.setup import Setup
 from mlcompiler_gym.envs.trajectory import Trajectory
-from mlcompiler_gym.errors import ResetNeededError, ServiceError
 from mlcompiler_gym.files import write_file
 from mlcompiler_gym.programs import Program
 
@@ -100,8 +99,7 @@ class CompilerEnv(Remade, gymnasium.Env[Any, Any]):
         # Each of its own: a seed and what is legal are not shared.
         self.action_space = copy.deepcopy(setup.actions.space)
         self.render_mode = render_mode
-        self.stats = Stats()
-        self._episode: Episode | None = None
+        self._engine = Engine(setup, Stats(), View(setup.features))
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -119,18 +117,10 @@ class CompilerEnv(Remade, gymnasium.Env[Any, Any]):
         """
         super().reset(seed=seed)
         began = perf_counter()
-        program, config = choose(self.setup, self.np_random, options)
-        self.close()
-        session = self.setup.service.open(config.open_request(), program)
-        self._episode = episode_class(self.setup)(self.setup, program, config, session)
-        if self.setup.needs_baseline:
-            self._episode.baseline = baseline(self.setup.service, config, program)
-        self.stats.episodes += 1
-        self.stats.parked += session.opened.from_parked
-        result = self._episode.begin()
-        self._show_legal(self._episode)
+        info = block(self._engine.reset(self.np_random, options))
+        self._show_legal()
         self.stats.reset_seconds += perf_counter() - began
-        return result
+        return self._engine.view.observation, info
 
     def step(self, action: Any) -> StepResult:
         """Answer the decision that the compiler is stopped at.
@@ -139,39 +129,19 @@ class CompilerEnv(Remade, gymnasium.Env[Any, Any]):
             InvalidActionError: The action is not legal; the episode goes on.
             ResetNeededError: There is no episode under way.
         """
-        episode = self._unfinished("step")
-        checked = self.setup.actions.check_legal(action, episode.mask)
-        if episode.over:
-            return episode.end_without_decision()
-        return self._answer(episode, [checked], self.setup.actions.request(checked))
+        episode = self._engine.unfinished("step")
+        actions = self.setup.actions
+        checked = actions.check_legal(action, episode.mask)
+        return self._answer((checked,), actions.request(checked))
 
-    def _answer(
-        self, episode: Episode, actions: Sequence[Action], request: bytes
-    ) -> StepResult:
+    def _answer(self, actions: Sequence[Action], request: bytes) -> StepResult:
         """Send checked actions, and take what comes of them."""
         began = perf_counter()
-        session = episode.session
-        try:
-            session.send(request)
-            result = episode.advance(actions, session.receive().step)
-            if result is None:
-                measured = perf_counter()
-                result = episode.end(
-                    baseline(self.setup.service, episode.config, episode.program)
-                )
-                self.stats.baseline_seconds += perf_counter() - measured
-        except ServiceError as error:
-            result = episode.end_with_error(error)
-            self.stats.crashes += 1
-        except BaseException:
-            # Ctrl-C between the request and its reply: the next reply would be
-            # taken for that of another request.
-            session.close()
-            raise
-        self._show_legal(episode)
-        self.stats.steps += len(actions)
-        self.stats.step_seconds += perf_counter() - began
-        return result
+        engine = self._engine
+        turn = block(engine.step(actions, request))
+        self._show_legal()
+        engine.stats.step_seconds += perf_counter() - began
+        return engine.view.observation, *turn
 
     def render(self) -> Any:
         """The decision at hand and the latest ones.
@@ -191,14 +161,9 @@ class CompilerEnv(Remade, gymnasium.Env[Any, Any]):
         The two are independent from then on. A fork costs about a millisecond
         however far the compile has come.
         """
-        episode = self._running("fork")
+        self._running("fork")
         twin = self._shallow_copy()
-        twin.stats = Stats()
-        twin._episode = copy.copy(episode)
-        twin._episode.actions = list(episode.actions)
-        twin._episode.observation = copy.deepcopy(episode.observation)
-        twin._episode.mask = copy.deepcopy(episode.mask)
-        twin._episode.session = episode.session.fork()
+        twin._engine = self._engine.fork()
         twin._np_random = copy.deepcopy(self._np_random)
         twin.action_space = copy.deepcopy(self.action_space)
         twin.observation_space = copy.deepcopy(self.observation_space)
@@ -219,7 +184,7 @@ class CompilerEnv(Remade, gymnasium.Env[Any, Any]):
     @property
     @override
     def running(self) -> bool:
-        return self._episode is not None
+        return self._engine.episode is not None
 
     @property
     def program(self) -> Program:
@@ -323,23 +288,16 @@ class CompilerEnv(Remade, gymnasium.Env[Any, Any]):
 
     def close(self) -> None:
         """End the compile that is under way. ``reset`` begins another."""
-        if self._episode is not None:
-            self._episode.session.close()
-            self._episode = None
+        self._engine.close()
 
-    def _show_legal(self, episode: Episode) -> None:
+    @property
+    def stats(self) -> Stats:
+        """What has been done so far."""
+        return self._engine.stats
+
+    def _show_legal(self) -> None:
         if isinstance(self.action_space, LegalDiscrete):
-            self.action_space.legal = episode.mask
-
-    def _unfinished(self, what: str) -> Episode:
-        episode = self._running(what)
-        if episode.done:
-            raise ResetNeededError("the episode is over; call reset()")
-        return episode
+            self.action_space.legal = self._running("reset").mask
 
     def _running(self, what: str) -> Episode:
-        if self._episode is None:
-            raise ResetNeededError(
-                f"{what}: no program is being compiled; call reset()"
-            )
-        return self._episode
+        return self._engine.running(what)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One episode: what is known of a compile between reset and its end."""
+"""Episodes: what is known of a compile between reset and its end."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import override
 
-from mlcompiler_gym.client import Session
+from mlcompiler_gym.client import Session, Work
 from mlcompiler_gym.envs.actions import Action
 from mlcompiler_gym.envs.config import CompileConfig
+from mlcompiler_gym.envs.observer import View
 from mlcompiler_gym.envs.scoring import Baseline, values_of
 from mlcompiler_gym.envs.setup import Setup
 from mlcompiler_gym.errors import ErrorCode, ServiceError
@@ -36,31 +38,8 @@ OF_THE_COMPILE = frozenset(
 #: What ``step`` returns.
 StepResult = tuple[Any, float, bool, bool, dict[str, Any]]
 
-
-@dataclass
-class Stats:
-    """What an environment has done so far.
-
-    Here and not in ``info``, which must not differ between two equal runs.
-
-    Attributes:
-        episodes: Episodes begun.
-        parked: Of these, how many began as a fork of a parked session.
-        steps: Decisions answered.
-        crashes: Episodes that ended with an error.
-        reset_seconds: Wall-clock time spent in ``reset``.
-        step_seconds: Wall-clock time spent in ``step`` (of a vector environment
-            also in ``send`` and ``recv``), baselines included.
-        baseline_seconds: Of that, time spent compiling baselines.
-    """
-
-    episodes: int = 0
-    parked: int = 0
-    steps: int = 0
-    crashes: int = 0
-    reset_seconds: float = 0.0
-    step_seconds: float = 0.0
-    baseline_seconds: float = 0.0
+#: What it returns but for the observation, which the episode's view shows.
+Turn = tuple[float, bool, bool, dict[str, Any]]
 
 
 @dataclass
@@ -71,9 +50,10 @@ class Episode:
     program: Program
     config: CompileConfig
     session: Session
+    #: Where observations are shown.
+    view: View
     #: The heuristic compiler's values, if they are needed before the end.
     baseline: Baseline | None = None
-    observation: Any = None
     #: Which actions are legal now (int8, shape (n,)); None if they always are.
     mask: NDArray[np.int8] | None = None
     actions: list[Action] = field(default_factory=list)
@@ -85,21 +65,21 @@ class Episode:
     done: bool = False
     values: dict[str, float] | None = None
 
-    def begin(self) -> tuple[Any, dict[str, Any]]:
-        """What ``reset`` returns, from the reply that opened the session."""
+    def begin(self) -> dict[str, Any]:
+        """The info of ``reset``, from the reply that opened the session."""
         state = self.session.opened.state
         if state.HasField("outcome"):
             self.over = True
-            self.observation = self.setup.features.zero()
+            self.view.show_nothing()
             info = {"no_decision": True, **self._legal(None)}
         else:
             info = self._observe(state)
-        return self.observation, {"program": self.program.name, **info}
+        return {"program": self.program.name, **info}
 
     def _observe(self, state: pb.State) -> dict[str, Any]:
         """Take the features of a decision; what there is to say besides."""
-        self.observation = self.setup.features.decode(state)
-        info = self._legal(state.legal)
+        self.view.show(state)
+        info = self._legal(state.legal) if self.setup.actions.masked else {}
         if function := state.function:
             info["function"] = function
         return info
@@ -108,7 +88,7 @@ class Episode:
         self.mask = self.setup.actions.mask(legal)
         return {} if self.mask is None else {"action_mask": self.mask}
 
-    def advance(self, actions: Sequence[Action], state: pb.State) -> StepResult | None:
+    def advance(self, actions: Sequence[Action], state: pb.State) -> Turn | None:
         """Take the reply of a step; None if the pipeline has reached its end."""
         self.actions.extend(actions)
         if state.HasField("features"):
@@ -120,12 +100,12 @@ class Episode:
                 )
                 self.paid += reward
             info = self._observe(state)
-            return self.observation, reward, False, False, info
+            return reward, False, False, info
         self.over = True
         self.values = values_of(state.outcome)
         return None
 
-    def end(self, baseline: Baseline) -> StepResult:
+    def end(self, baseline: Baseline) -> Work[Turn]:
         """The last step, which pays the reward, or what is left of it."""
         assert self.values is not None
         self.done = True
@@ -134,8 +114,9 @@ class Episode:
             # Nothing is run by those who do not ask for it.
             from mlcompiler_gym.envs.measured import compare
 
+            object_code = yield from self.session.emitting("object")
             try:
-                measured = compare(self.setup, self.program, self.session, baseline)
+                measured = compare(self.setup, self.program, object_code, baseline)
             except MeasureError as error:
                 return self._truncate(str(error), ErrorCode.NOT_MEASURED)
             values.update(measured[0])
@@ -153,10 +134,10 @@ class Episode:
             info["function"] = self.config.function
         reward = self.setup.scoring.reward(values, baselines) - self.paid
         self.paid += reward
-        self.observation = self.setup.features.zero()
-        return self.observation, reward, True, False, info
+        self.view.show_nothing()
+        return reward, True, False, info
 
-    def end_without_decision(self) -> StepResult:
+    def end_without_decision(self) -> Turn:
         """The only step of a program that raises no decision."""
         self.done = True
         info = {
@@ -164,9 +145,9 @@ class Episode:
             "no_decision": True,
             **self._legal(None),
         }
-        return self.observation, 0.0, True, False, info
+        return 0.0, True, False, info
 
-    def end_with_error(self, error: ServiceError) -> StepResult:
+    def end_with_error(self, error: ServiceError) -> Turn:
         """A step that the compiler did not survive.
 
         Raises:
@@ -176,7 +157,7 @@ class Episode:
             raise error
         return self._truncate(error.message, error.code)
 
-    def _truncate(self, error: str, code: ErrorCode) -> StepResult:
+    def _truncate(self, error: str, code: ErrorCode) -> Turn:
         self.over = self.done = True
         info = {
             "program": self.program.name,
@@ -184,5 +165,47 @@ class Episode:
             "error_code": code,
             **self._legal(None),
         }
-        self.observation = self.setup.features.zero()
-        return self.observation, 0.0, False, True, info
+        self.view.show_nothing()
+        return 0.0, False, True, info
+
+
+@dataclass
+class OpenEndedEpisode(Episode):
+    """A program under compilation for as long as the agent likes.
+
+    Each step is measured and paid.
+    """
+
+    #: Values of the objectives before the first step.
+    initial: dict[str, float] = field(default_factory=dict)
+
+    @override
+    def begin(self) -> dict[str, Any]:
+        self.values = self.initial = values_of(self.session.opened.state)
+        return {**super().begin(), "objective": dict(self.initial)}
+
+    @override
+    def advance(self, actions: Sequence[Action], state: pb.State) -> Turn:
+        assert self.values is not None
+        assert self.setup.step_reward is not None
+        self.actions.extend(actions)
+        before, self.values = self.values, values_of(state)
+        reward = self.setup.step_reward(
+            before,
+            self.values,
+            self.initial,
+            None if self.baseline is None else self.baseline.values,
+        )
+        self.paid += reward
+        info = self._observe(state)
+        info["no_effect"] = state.no_effect
+        info["objective"] = dict(self.values)
+        return reward, False, False, info
+
+
+def make_episode(
+    setup: Setup, program: Program, config: CompileConfig, session: Session, view: View
+) -> Episode:
+    """An episode of the kind that the task has."""
+    kind = Episode if setup.step_reward is None else OpenEndedEpisode
+    return kind(setup, program, config, session, view)

@@ -9,7 +9,7 @@ from typing import Unpack
 from mlcompiler_gym.envs.core import CompilerEnv
 from mlcompiler_gym.envs.render import RenderMode
 from mlcompiler_gym.envs.setup import Settings, Setup, make_setup
-from mlcompiler_gym.envs.vector_maker import vector_maker
+from mlcompiler_gym.envs.vector import vector_maker
 
 
 def _setup(

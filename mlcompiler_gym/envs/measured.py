@@ -34,7 +34,7 @@ def measure_now(
 
 
 def compare(
-    setup: Setup, program: Program, session: Session, baseline: Baseline
+    setup: Setup, program: Program, object_code: bytes, baseline: Baseline
 ) -> tuple[dict[str, float], dict[str, float], dict[str, Any]]:
     """Run what was compiled and what LLVM's own heuristics made of it, in turn.
 
@@ -45,7 +45,7 @@ def compare(
         MeasureError: Runs crashed, took too long or printed different things.
     """
     names = setup.config.measured
-    builds = {"baseline": baseline.object_code, "objective": session.emit("object")}
+    builds = {"baseline": baseline.object_code, "objective": object_code}
     samples = measure(program, builds, names, setup.measuring)
     values, baselines = (
         {name: samples[label][name].median for name in names}

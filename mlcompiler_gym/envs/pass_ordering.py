@@ -15,7 +15,7 @@ from mlcompiler_gym.envs.render import RenderMode
 from mlcompiler_gym.envs.scoring import baseline
 from mlcompiler_gym.envs.setup import Settings, Setup, make_setup
 from mlcompiler_gym.envs.step_reward import POSET_RL, StepReward
-from mlcompiler_gym.envs.vector_maker import vector_maker
+from mlcompiler_gym.envs.vector import vector_maker
 from mlcompiler_gym.registration import MAX_EPISODE_STEPS
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 
@@ -129,12 +129,12 @@ class PassOrderingEnv(CompilerEnv):
         Raises:
             InvalidActionError: One of them is no action.
         """
-        episode = self._unfinished("multistep")
+        self._engine.unfinished("multistep")
         codec = self.setup.actions
         checked = [codec.check(action) for action in actions]
         step = pb.Step(actions=codec.encode(checked))
         request = pb.Request(step=step).SerializeToString()
-        return self._answer(episode, checked, request)
+        return self._answer(checked, request)
 
     def commandline(self, source: str = "input.bc", output: str = "output.bc") -> str:
         """The ``opt-22`` call that gives :meth:`emit` ``("bitcode")``, to the byte.

@@ -6,15 +6,14 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from mlcompiler_gym.client.session import Service
+from mlcompiler_gym.client import Service, Work, block, opening
 from mlcompiler_gym.envs.config import CompileConfig
 from mlcompiler_gym.programs import Program
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 
-if TYPE_CHECKING:
-    from mlcompiler_gym.client import Session
+#: What a function's name and its values by objective take in memory, about.
+_FUNCTION_BYTES = 512
 
 
 @dataclass(frozen=True)
@@ -87,6 +86,11 @@ class Baseline:
     functions: dict[str, dict[str, float]]
     object_code: bytes = b""
 
+    @property
+    def size(self) -> int:
+        """About how many bytes it takes in memory."""
+        return len(self.object_code) + _FUNCTION_BYTES * len(self.functions)
+
 
 def values_of(outcome: pb.Outcome | pb.FunctionOutcome | pb.State) -> dict[str, float]:
     """Measured values by objective."""
@@ -114,24 +118,29 @@ def baseline(service: Service, config: CompileConfig, program: Program) -> Basel
     Raises:
         ServiceError: The program cannot be compiled.
     """
-    known: Baseline | None = service.baselines.get(baseline_key(config, program))
+    return block(find_baseline(service, config, program))
+
+
+def find_baseline(
+    service: Service, config: CompileConfig, program: Program
+) -> Work[Baseline]:
+    """:func:`baseline` as work."""
+    key = baseline_key(config, program)
+    known: Baseline | None = service.baselines.get(key)
     if known is not None:
         return known
-    session = service.open(config.baseline_request(), program)
-    return take_baseline(service, config, program, session)
-
-
-def take_baseline(
-    service: Service, config: CompileConfig, program: Program, session: Session
-) -> Baseline:
-    """Remember the values of a baseline's session that has been opened."""
+    session = yield from opening(service, config.baseline_request(), program)
+    object_code = b""
+    try:
+        if config.measured:
+            object_code = yield from session.emitting("object")
+    finally:
+        session.close()
     outcome = session.opened.state.outcome
-    object_code = session.emit("object") if config.measured else b""
-    session.close()
     found = Baseline(
         values_of(outcome),
         {each.function: values_of(each) for each in outcome.functions},
         object_code,
     )
-    service.baselines[baseline_key(config, program)] = found
+    service.baselines.put(key, found)
     return found

@@ -5,23 +5,27 @@ from __future__ import annotations
 
 import math
 import select
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from time import monotonic, perf_counter
 from typing import Any
 
 import numpy as np
 from gymnasium.spaces import Discrete
+from gymnasium.utils import seeding
 from gymnasium.vector import AutoresetMode, VectorEnv
-from gymnasium.vector.utils import batch_space, concatenate, create_empty_array
+from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 from typing_extensions import override
 
-from mlcompiler_gym.client import Session
-from mlcompiler_gym.envs.episode import Stats
+from mlcompiler_gym.client import Session, Wait, Work
+from mlcompiler_gym.envs.actions import Action
+from mlcompiler_gym.envs.engine import Engine, Stats
+from mlcompiler_gym.envs.episode import Episode, Turn
+from mlcompiler_gym.envs.keywords import check_keywords
+from mlcompiler_gym.envs.observer import Row, View
 from mlcompiler_gym.envs.remake import Remade
 from mlcompiler_gym.envs.render import RENDER_MODES, RenderMode, check_mode, render
 from mlcompiler_gym.envs.setup import Setup
-from mlcompiler_gym.envs.slot import Slot
 from mlcompiler_gym.errors import InvalidActionError, ResetNeededError
 
 Info = dict[str, Any]
@@ -46,13 +50,103 @@ class _InfoBatch(VectorEnv[Any, Any, Any]):
         return merged
 
 
+class _Slot:
+    """One environment: its engine, the work under way, and what came of it.
+
+    Work that is under way waits for a reply on the descriptor ``waiting``. When
+    ``waiting`` is None, the turn is there to be taken.
+    """
+
+    def __init__(self, setup: Setup, stats: Stats, row: Row) -> None:
+        self.engine = Engine(setup, stats, View(setup.features, row))
+        self.rng, _ = seeding.np_random(None)
+        self.turn: Turn | None = None
+        self.waiting: int | None = None
+        #: When to wait no longer, in seconds of the monotonic clock.
+        self.until = math.inf
+        self._work: Work[Turn] | None = None
+        self._session: Session | None = None
+
+    @property
+    def over(self) -> bool:
+        """Whether the episode has ended and the next has not begun."""
+        return self.engine.episode is None or self.engine.episode.done
+
+    def start(self, work: Work[Turn]) -> None:
+        """Do some work, up to where it waits first."""
+        self._work = work
+        self._go_on(work.send, None)
+
+    def advance(self) -> None:
+        """Take the reply that has arrived, and go on to where the work waits next."""
+        assert self._session is not None
+        assert self._work is not None
+        try:
+            reply = self._session.receive()
+        except Exception as error:
+            self._go_on(self._work.throw, error)
+        else:
+            self._go_on(self._work.send, reply)
+
+    def give_up(self) -> None:
+        """Wait no longer: ``until`` has passed."""
+        assert self._session is not None
+        assert self._work is not None
+        self._go_on(self._work.throw, self._session.overdue())
+
+    def _go_on(self, go_on: Callable[[Any], Wait], what: Any) -> None:
+        try:
+            while True:
+                session, requests = go_on(what)
+                try:
+                    self._wait_on(session)
+                    for request in requests:
+                        session.send(request)
+                    return
+                except Exception as error:
+                    assert self._work is not None
+                    go_on, what = self._work.throw, error
+        except StopIteration as end:
+            self._work = self._session = self.waiting = None
+            self.turn = end.value
+        except BaseException:
+            self._end()
+            raise
+
+    def _wait_on(self, session: Session) -> None:
+        self._session = session
+        self.waiting = session.fileno()
+        patience = session.patience
+        self.until = math.inf if patience is None else monotonic() + patience
+
+    def _end(self) -> None:
+        if self._work is not None:
+            self._work.close()
+        self._work = self._session = self.waiting = None
+
+    def take_turn(self) -> Turn:
+        """What came of the work, once."""
+        assert self.turn is not None
+        turn, self.turn = self.turn, None
+        return turn
+
+    def close(self) -> None:
+        """End whatever is under way."""
+        self._end()
+        self.engine.close()
+        self.turn = None
+
+
 class CompilerVectorEnv(Remade, VectorEnv[Any, Any, Any]):
     """``num_envs`` compiles, each a process of the service, and one poll loop.
 
     There is no Python process or thread per environment. ``step`` and ``reset``
     behave as Gymnasium's ``SyncVectorEnv`` of the same environments does. Beside
     them, ``send`` and ``recv`` let the agent go on with those that are ready,
-    so that one slow compile holds nobody up.
+    so that one slow compile holds up no other: its baseline and its list of
+    functions are waited for as its steps are. Objectives that are measured by
+    running the program are the exception; nothing else is done meanwhile, since
+    that would be measured, too.
 
     Args:
         setup: What the environments share.
@@ -99,15 +193,10 @@ class CompilerVectorEnv(Remade, VectorEnv[Any, Any, Any]):
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self.stats = Stats()
-        self._slots = [
-            Slot(
-                setup,
-                self.stats,
-                same_step=self.autoreset_mode == AutoresetMode.SAME_STEP,
-                max_episode_steps=max_episode_steps,
-            )
-            for _ in range(num_envs)
-        ]
+        self._max_episode_steps = max_episode_steps
+        #: The latest observations, one row for each environment.
+        self._rows = np.zeros((num_envs, setup.features.size), np.float32)
+        self._slots = [_Slot(setup, self.stats, row) for row in self._rows]
         #: Environments that an action has been sent to and no result taken from.
         self._busy: set[int] = set()
         #: In which turn each environment was last heard of.
@@ -143,20 +232,16 @@ class CompilerVectorEnv(Remade, VectorEnv[Any, Any, Any]):
             slot = self._slots[index]
             slot.close()
             self._busy.discard(index)
+            slot.engine.view.show_nothing()
             if (single := seeds[index]) is not None:
-                slot.seed(single)
-            slot.start_reset(options)
+                slot.rng, _ = seeding.np_random(single)
+            slot.start(self._reset(slot, options))
         self._finish(chosen, len(chosen))
         infos: list[Info] = [{}] * self.num_envs
         for index in chosen:
-            infos[index] = self._slots[index].take_result()[4]
-        observations = [
-            self.setup.features.zero()
-            if slot.episode is None
-            else slot.episode.observation
-            for slot in self._slots
-        ]
-        result = self._batch(observations), _InfoBatch(self.num_envs).merge(infos)
+            infos[index] = self._slots[index].take_turn()[3]
+        everyone = list(range(self.num_envs))
+        result = self._batch(everyone), _InfoBatch(self.num_envs).merge(infos)
         self.stats.reset_seconds += perf_counter() - began
         return result
 
@@ -188,6 +273,8 @@ class CompilerVectorEnv(Remade, VectorEnv[Any, Any, Any]):
             raise InvalidActionError(
                 f"{len(actions)} actions for {len(ids)} environments"
             )
+        if isinstance(actions, np.ndarray) and actions.dtype.kind in "iu":
+            actions = actions.tolist()  # plain integers are checked faster
         checked = []
         for index, action in zip(ids, actions, strict=True):
             if not 0 <= index < self.num_envs:
@@ -198,13 +285,13 @@ class CompilerVectorEnv(Remade, VectorEnv[Any, Any, Any]):
                 raise ResetNeededError(f"environment {index} has an action already")
             if self._slots[index].over and (
                 self.autoreset_mode == AutoresetMode.DISABLED
-                or self._slots[index].episode is None
+                or self._slots[index].engine.episode is None
             ):
                 raise ResetNeededError(
                     f"the episode of environment {index} is over; reset it with "
                     "options={'reset_mask': ...}"
                 )
-            episode = self._slots[index].episode
+            episode = self._slots[index].engine.episode
             mask = None if episode is None or episode.done else episode.mask
             checked.append(self.setup.actions.check_legal(action, mask))
         began = perf_counter()
@@ -212,10 +299,32 @@ class CompilerVectorEnv(Remade, VectorEnv[Any, Any, Any]):
             slot = self._slots[index]
             self._busy.add(index)
             if slot.over:
-                slot.start_reset()
+                slot.start(self._reset(slot))
             else:
-                slot.start_step(action)
+                slot.start(self._step(slot, action))
         self.stats.step_seconds += perf_counter() - began
+
+    def _reset(self, slot: _Slot, options: dict[str, Any] | None = None) -> Work[Turn]:
+        """Begin an episode, as a turn that pays nothing."""
+        info = yield from slot.engine.reset(slot.rng, options)
+        return 0.0, False, False, info
+
+    def _step(self, slot: _Slot, action: Action) -> Work[Turn]:
+        """Answer a decision and, if that ends the episode, begin the next."""
+        engine = slot.engine
+        request = self.setup.actions.request(action)
+        turn = yield from engine.step((action,), request)
+        reward, terminated, truncated, info = turn
+        episode = engine.running("step")
+        if len(episode.actions) == self._max_episode_steps and not terminated:
+            episode.done = truncated = True
+            turn = reward, terminated, truncated, info
+        if self.autoreset_mode != AutoresetMode.SAME_STEP or not episode.done:
+            return turn
+        final = engine.view.copy()
+        first = yield from engine.reset(slot.rng)
+        ended = {"final_obs": final.observation, "final_info": info}
+        return reward, terminated, truncated, {**first, **ended}
 
     def recv(self) -> VectorResult:
         """Wait until ``batch_size`` environments are back.
@@ -239,14 +348,14 @@ class CompilerVectorEnv(Remade, VectorEnv[Any, Any, Any]):
             self._heard[index] = self._turn
         self.stats.step_seconds += perf_counter() - began
         self._busy.difference_update(ready)
-        results = [self._slots[index].take_result() for index in ready]
-        infos = _InfoBatch(len(ready)).merge([result[4] for result in results])
+        turns = [self._slots[index].take_turn() for index in ready]
+        infos = _InfoBatch(len(ready)).merge([info for _, _, _, info in turns])
         infos["env_id"] = np.array(ready, np.int64)
         return (
-            self._batch([result[0] for result in results]),
-            np.array([result[1] for result in results], np.float64),
-            np.array([result[2] for result in results], np.bool_),
-            np.array([result[3] for result in results], np.bool_),
+            self._batch(ready),
+            np.array([reward for reward, _, _, _ in turns], np.float64),
+            np.array([terminated for _, terminated, _, _ in turns], np.bool_),
+            np.array([truncated for _, _, truncated, _ in turns], np.bool_),
             infos,
         )
 
@@ -291,10 +400,10 @@ class CompilerVectorEnv(Remade, VectorEnv[Any, Any, Any]):
         now = monotonic()
         return [fd for fd, index in waiting.items() if self._slots[index].until <= now]
 
-    def _batch(self, observations: Sequence[Any]) -> Any:
-        space = self.single_observation_space
-        empty: Any = create_empty_array(space, len(observations))
-        return concatenate(space, observations, empty)
+    def _batch(self, indices: list[int]) -> Any:
+        # To index with a list copies.
+        graphs = [self._slots[index].engine.view.graphs for index in indices]
+        return self.setup.features.batch(self._rows[indices], graphs)
 
     def action_masks(self) -> NDArray[np.bool_]:
         """Which actions are legal now, bool array of shape ``(num_envs, n)``."""
@@ -302,9 +411,9 @@ class CompilerVectorEnv(Remade, VectorEnv[Any, Any, Any]):
         if not isinstance(space, Discrete):
             raise TypeError(f"the actions are a {space}, which has no mask")
         masks = np.ones((self.num_envs, int(space.n)), np.bool_)
-        for index, slot in enumerate(self._slots):
-            if slot.episode is not None and slot.episode.mask is not None:
-                masks[index] = slot.episode.mask
+        for index, episode in enumerate(self._episodes):
+            if episode is not None and episode.mask is not None:
+                masks[index] = episode.mask
         return masks
 
     def render(self) -> tuple[Any, ...]:
@@ -319,7 +428,7 @@ class CompilerVectorEnv(Remade, VectorEnv[Any, Any, Any]):
                 f"environments {sorted(self._busy)} are busy with actions; call recv() "
                 "until all are back before render()"
             )
-        episodes = [slot.episode for slot in self._slots if slot.episode is not None]
+        episodes = [each for each in self._episodes if each is not None]
         if len(episodes) < self.num_envs:
             raise ResetNeededError(
                 "render: not every environment has begun an episode; call reset()"
@@ -329,17 +438,21 @@ class CompilerVectorEnv(Remade, VectorEnv[Any, Any, Any]):
     @property
     @override
     def running(self) -> bool:
-        return any(slot.episode is not None for slot in self._slots)
+        return any(each is not None for each in self._episodes)
 
     @property
     def programs(self) -> list[str]:
         """Name of the program of each environment; ``""`` before the first reset."""
-        return [s.episode.program.name if s.episode else "" for s in self._slots]
+        return [e.program.name if e is not None else "" for e in self._episodes]
 
     @property
     def sessions(self) -> list[Session | None]:
         """The session of each environment."""
-        return [s.episode.session if s.episode else None for s in self._slots]
+        return [e.session if e is not None else None for e in self._episodes]
+
+    @property
+    def _episodes(self) -> list[Episode | None]:
+        return [slot.engine.episode for slot in self._slots]
 
     @override
     def close_extras(self, **kwargs: Any) -> None:
@@ -358,3 +471,37 @@ def _check_mask(mask: Any, num_envs: int) -> NDArray[np.bool_]:
             "one True"
         )
     return np.asarray(mask, np.bool_)
+
+
+def vector_maker(
+    make_setup: Callable[..., Setup], default_max_episode_steps: int | None = None
+) -> Callable[..., CompilerVectorEnv]:
+    """What Gymnasium's ``make_vec`` calls for a task.
+
+    Args:
+        make_setup: Checks the arguments that the task's environment takes.
+        default_max_episode_steps: As registered; Gymnasium applies its
+            ``TimeLimit`` to single environments only.
+    """
+
+    def make_vector(
+        num_envs: int,
+        *,
+        autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
+        batch_size: int | None = None,
+        max_episode_steps: int | None = default_max_episode_steps,
+        render_mode: RenderMode | None = None,
+        **settings: Any,
+    ) -> CompilerVectorEnv:
+        own = CompilerVectorEnv.__init__
+        check_keywords(CompilerVectorEnv.__name__, settings, make_setup, own)
+        return CompilerVectorEnv(
+            make_setup(**settings),
+            num_envs,
+            autoreset_mode=autoreset_mode,
+            batch_size=batch_size,
+            max_episode_steps=max_episode_steps,
+            render_mode=render_mode,
+        )
+
+    return make_vector

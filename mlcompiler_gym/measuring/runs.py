@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from mlcompiler_gym.lru import Lru
 from mlcompiler_gym.measuring import harness, valgrind
 from mlcompiler_gym.measuring.errors import CountersError, MeasureError
 from mlcompiler_gym.measuring.settings import OBJECTIVES, Measuring, check_runnable
@@ -20,8 +20,7 @@ from mlcompiler_gym.validation.link import link
 from mlcompiler_gym.validation.sandbox import Limits, scratch_folder
 
 #: Counts of valgrind that are remembered; they are the same each time.
-_COUNTS: OrderedDict[object, tuple[int, list[tuple[bytes, int]]]] = OrderedDict()
-_REMEMBERED = 4096
+_COUNTS: Lru[tuple[int, list[tuple[bytes, int]]]] = Lru(4096)
 
 
 @dataclass(frozen=True)
@@ -189,13 +188,11 @@ class _Runs:
                 self._program.inputs,
                 self._limits,
             )
-            if key not in _COUNTS:
-                _COUNTS[key] = self._count(
-                    code, self._folder / f"{self._name}-{number}"
-                )
-                if len(_COUNTS) > _REMEMBERED:
-                    _COUNTS.popitem(last=False)
-            totals[label], did = _COUNTS[key]
+            counted = _COUNTS.get(key)
+            if counted is None:
+                counted = self._count(code, self._folder / f"{self._name}-{number}")
+                _COUNTS.put(key, counted)
+            totals[label], did = counted
             for arguments, each in zip(self._program.inputs or (), did, strict=True):
                 self._check(label, arguments, each)
         return totals

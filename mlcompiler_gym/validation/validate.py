@@ -9,14 +9,14 @@ from pathlib import Path
 
 from mlcompiler_gym.client import Service
 from mlcompiler_gym.errors import ProgramError
+from mlcompiler_gym.lru import Lru
 from mlcompiler_gym.programs import Program
-from mlcompiler_gym.validation.cache import Reference, ReferenceCache
 from mlcompiler_gym.validation.link import link
-from mlcompiler_gym.validation.reference import reference_object
+from mlcompiler_gym.validation.reference import Reference, reference_object
 from mlcompiler_gym.validation.result import Difference, Unusable, Validation
 from mlcompiler_gym.validation.sandbox import Limits, run, scratch_folder
 
-_CACHE = ReferenceCache()
+_CACHE: Lru[Reference] = Lru(1024, 64 << 20, lambda each: each.size)
 
 
 def validate(

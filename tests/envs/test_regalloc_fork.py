@@ -25,6 +25,7 @@ from support.strategies import examples
 from support.toolchain import finish, play
 
 from mlcompiler_gym import LocalService, Trajectory, replay
+from mlcompiler_gym.envs.choice import functions_with_decisions
 from mlcompiler_gym.errors import TrajectoryError
 
 NUMBERS = st.lists(st.integers(0, 10**6), min_size=1, max_size=20)
@@ -98,8 +99,8 @@ def test_resets_are_forks_of_a_parked_session(make_env: MakeEnv, env_id: str) ->
     alone = make_env(env_id, function="each", **settings)
     for _ in range(30):
         alone.reset()
-    functions = alone.setup.service.functions
-    assert alone.stats.parked >= 30 - len(next(iter(functions.values())))
+    functions = functions_with_decisions(alone.setup, alone.setup.programs[0])
+    assert alone.stats.parked >= 30 - len(functions)
 
 
 @pytest.mark.parametrize("env_id", IDS)

@@ -10,6 +10,7 @@ from support import toolchain
 from support.regalloc import MakeEnv
 
 from mlcompiler_gym import Program, ProgramError, Trajectory
+from mlcompiler_gym.client import Work
 from mlcompiler_gym.measuring import (
     CountersError,
     MeasureError,
@@ -179,7 +180,12 @@ def test_a_miscompiled_program_truncates_the_episode(
     env = make_env(LOOPS, programs=PROGRAM, objective="wall_time", measuring=QUICK)
     _, info = env.reset()
     wrong = reference_object(program_of())
-    monkeypatch.setattr(env.session, "emit", lambda kind: wrong)
+
+    def emitting(kind: str) -> Work[bytes]:
+        yield from ()
+        return wrong
+
+    monkeypatch.setattr(env.session, "emitting", emitting)
     over = truncated = False
     while not (over or truncated):
         _, reward, over, truncated, info = env.step(0)

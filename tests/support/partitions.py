@@ -44,7 +44,7 @@ def _finish(env: CompilerEnv, rng: np.random.Generator | None) -> CompilerEnv:
 
 
 def _is_over(env: CompilerEnv) -> bool:
-    episode = env._episode
+    episode = env._engine.episode
     return episode is None or episode.over
 
 

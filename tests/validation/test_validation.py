@@ -10,6 +10,7 @@ import pytest
 from support import toolchain
 
 from mlcompiler_gym import MLCompilerGymError, Program, ProgramError, load_programs
+from mlcompiler_gym.lru import Lru
 from mlcompiler_gym.validation import (
     Limits,
     MachineError,
@@ -18,7 +19,7 @@ from mlcompiler_gym.validation import (
     reference_object,
     validate,
 )
-from mlcompiler_gym.validation.cache import ReferenceCache
+from mlcompiler_gym.validation.reference import Reference
 
 # By name, since the package has a function of that name too.
 validate_module = importlib.import_module("mlcompiler_gym.validation.validate")
@@ -39,8 +40,8 @@ INPUTS = ((), ("1",), ("2", "a b"))
 
 
 @pytest.fixture(autouse=True)
-def cache(monkeypatch: pytest.MonkeyPatch) -> ReferenceCache:
-    cache = ReferenceCache()
+def cache(monkeypatch: pytest.MonkeyPatch) -> Lru[Reference]:
+    cache: Lru[Reference] = Lru(10, 1000, lambda each: each.size)
     monkeypatch.setattr(validate_module, "_CACHE", cache)
     return cache
 
@@ -271,7 +272,7 @@ def test_the_reference_runs_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(compiled) == 2
 
 
-def test_a_reference_without_time_is_tried_again(cache: ReferenceCache) -> None:
+def test_a_reference_without_time_is_tried_again(cache: Lru[Reference]) -> None:
     program = body_of("for (volatile int i = 0;;) i++;")
     assert check(program, program).status == "invalid reference"
     assert len(cache) == 0

@@ -8,7 +8,6 @@ import pytest
 from mlcompiler_gym import Trajectory
 from mlcompiler_gym.envs.config import CompileConfig
 from mlcompiler_gym.validation import Difference, Run, Validation
-from mlcompiler_gym.validation.cache import Reference, ReferenceCache
 
 TRAJECTORY = Trajectory("of/test", "ab" * 32, CompileConfig("inlining", "O2"), (1, 0))
 
@@ -62,33 +61,3 @@ def test_the_trajectory_is_in_a_file(tmp_path: Path) -> None:
     assert f"trajectory: saved to {path}" in found.report()
     assert f"Trajectory.load('{path}')" in found.report()
     assert found.status == "different"
-
-
-def reference(size: int) -> Reference:
-    run = Run(b"x" * size, status=0)
-    return Reference(run, run)
-
-
-def test_the_latest_references_are_held() -> None:
-    cache = ReferenceCache(entries=2, size=1000)
-    cache.put("a", reference(10))
-    cache.put("b", reference(10))
-    assert cache.get("a") is not None
-    cache.put("c", reference(10))
-    assert cache.get("b") is None
-    assert cache.get("a") is not None
-    assert len(cache) == 2
-
-
-def test_the_size_of_references_is_bounded() -> None:
-    cache = ReferenceCache(entries=10, size=100)
-    for _ in range(5):
-        cache.put("a", reference(20))
-    cache.put("b", reference(20))
-    assert len(cache) == 2
-    cache.put("c", reference(20))
-    assert cache.get("a") is None
-    cache.put("huge", reference(1000))
-    assert len(cache) == 0
-    cache.put("d", reference(50))
-    assert len(cache) == 1

@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One environment's compiles, from reset to reset, as work that waits."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from mlcompiler_gym.client import Work, opening
+from mlcompiler_gym.envs.actions import Action
+from mlcompiler_gym.envs.choice import choose
+from mlcompiler_gym.envs.config import CompileConfig
+from mlcompiler_gym.envs.episode import Episode, Turn, make_episode
+from mlcompiler_gym.envs.observer import View
+from mlcompiler_gym.envs.scoring import Baseline, find_baseline
+from mlcompiler_gym.envs.setup import Setup
+from mlcompiler_gym.errors import ResetNeededError, ServiceError
+from mlcompiler_gym.programs import Program
+
+
+@dataclass
+class Stats:
+    """What an environment has done so far.
+
+    Here and not in ``info``, which must not differ between two equal runs. A vector
+    environment counts what all of its environments have done.
+
+    Attributes:
+        episodes: Episodes begun.
+        parked: Of these, how many began as a fork of a parked session.
+        steps: Decisions answered.
+        crashes: Episodes that ended with an error.
+        reset_seconds: Wall-clock time spent in ``reset``.
+        step_seconds: Wall-clock time spent in ``step`` (of a vector environment
+            also in ``send`` and ``recv``), baselines included.
+        baseline_seconds: Wall-clock time from asking for baselines to having them.
+            Environments of one vector environment wait for theirs at the same
+            time, so that the sum may be more than the time that has passed.
+    """
+
+    episodes: int = 0
+    parked: int = 0
+    steps: int = 0
+    crashes: int = 0
+    reset_seconds: float = 0.0
+    step_seconds: float = 0.0
+    baseline_seconds: float = 0.0
+
+
+class Engine:
+    """The one place that says what an episode consists of.
+
+    It does no I/O of its own: :meth:`reset` and :meth:`step` are
+    :data:`~mlcompiler_gym.client.waiting.Work`, which an environment blocks on and a
+    vector environment polls for. One piece of work is under way at a time; if it is
+    closed before its end, so is the session.
+
+    Args:
+        setup: What the environment was made with.
+        stats: Where to count; environments of a vector share it.
+        view: Where observations are shown.
+    """
+
+    def __init__(self, setup: Setup, stats: Stats, view: View) -> None:
+        self.setup = setup
+        self.stats = stats
+        self.view = view
+        self.episode: Episode | None = None
+
+    def reset(
+        self, rng: np.random.Generator, options: dict[str, Any] | None = None
+    ) -> Work[dict[str, Any]]:
+        """Begin an episode; the info that Gymnasium's ``reset`` returns.
+
+        Args:
+            rng: Chooses the program.
+            options: As for ``reset``.
+
+        Raises:
+            ServiceError: The program cannot be compiled.
+            ProgramError: There is no program of that name.
+        """
+        program, config = yield from choose(self.setup, rng, options)
+        self.close()
+        request = config.open_request()
+        session = yield from opening(self.setup.service, request, program)
+        try:
+            baseline = None
+            if self.setup.needs_baseline:
+                baseline = yield from self._baseline(config, program)
+        except BaseException:
+            session.close()
+            raise
+        episode = make_episode(self.setup, program, config, session, self.view)
+        episode.baseline = baseline
+        self.episode = episode
+        self.stats.episodes += 1
+        self.stats.parked += session.opened.from_parked
+        return episode.begin()
+
+    def step(self, actions: Sequence[Action], request: bytes) -> Work[Turn]:
+        """Answer decisions; what Gymnasium's ``step`` returns beside the observation.
+
+        The episode must be :meth:`unfinished`.
+
+        Args:
+            actions: Checked actions.
+            request: The serialised ``Step`` of all of them.
+
+        Raises:
+            ServiceError: The request was wrong; the episode goes on.
+        """
+        episode = self.episode
+        assert episode is not None
+        if episode.over:
+            return episode.end_without_decision()
+        try:
+            reply = yield episode.session, (request,)
+            result = episode.advance(actions, reply.step)
+            if result is None:
+                baseline = yield from self._baseline(episode.config, episode.program)
+                result = yield from episode.end(baseline)
+        except ServiceError as error:
+            result = episode.end_with_error(error)
+            self.stats.crashes += 1
+        except BaseException:
+            # Interrupted between the request and its reply: the next reply would be
+            # taken for that of another request.
+            episode.session.close()
+            raise
+        self.stats.steps += len(actions)
+        return result
+
+    def _baseline(self, config: CompileConfig, program: Program) -> Work[Baseline]:
+        began = perf_counter()
+        try:
+            return (yield from find_baseline(self.setup.service, config, program))
+        finally:
+            self.stats.baseline_seconds += perf_counter() - began
+
+    def running(self, what: str) -> Episode:
+        """The episode, over or not.
+
+        Args:
+            what: What it is needed for, for the message.
+
+        Raises:
+            ResetNeededError: There is none.
+        """
+        if self.episode is None:
+            raise ResetNeededError(
+                f"{what}: no program is being compiled; call reset()"
+            )
+        return self.episode
+
+    def unfinished(self, what: str) -> Episode:
+        """The episode, as long as there is something to decide.
+
+        Raises:
+            ResetNeededError: There is none, or it is over.
+        """
+        episode = self.episode
+        if episode is None or episode.done:
+            self.running(what)
+            raise ResetNeededError("the episode is over; call reset()")
+        return episode
+
+    def fork(self) -> Engine:
+        """A second engine, whose compile is stopped where this one's is.
+
+        Raises:
+            ResetNeededError: There is no episode.
+        """
+        episode = self.running("fork")
+        twin = Engine(self.setup, Stats(), self.view.copy())
+        twin.episode = copy.copy(episode)
+        twin.episode.view = twin.view
+        twin.episode.actions = list(episode.actions)
+        twin.episode.mask = copy.deepcopy(episode.mask)
+        twin.episode.session = episode.session.fork()
+        return twin
+
+    def close(self) -> None:
+        """End the compile that is under way."""
+        if self.episode is not None:
+            self.episode.session.close()
+            self.episode = None
