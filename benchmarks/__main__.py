@@ -12,6 +12,7 @@ NAMES = (
     "observation_cost",
     "many_sessions",
     "slow_baseline",
+    "policy",
     "regalloc",
     "pass_ordering",
     "ir2vec",

@@ -191,3 +191,11 @@ class TrajectoryError(MLCompilerGymError):
 
 class EvaluationError(MLCompilerGymError):
     """An evaluation cannot be begun, or cannot go on; what is done is kept."""
+
+
+class PolicyError(MLCompilerGymError):
+    """A policy cannot be read, is broken, or cannot decide here."""
+
+
+class ExportError(PolicyError):
+    """What was learned cannot be made a policy that is data; names the layer."""

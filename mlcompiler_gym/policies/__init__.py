@@ -11,12 +11,15 @@ from mlcompiler_gym.policies.exhaustive import Found, exhaustive_search
 from mlcompiler_gym.policies.local_search import local_search
 from mlcompiler_gym.policies.loops import always_distribute, never_distribute
 from mlcompiler_gym.policies.play import Played, play
+from mlcompiler_gym.policies.policy import PortablePolicy, SampledPolicy
 from mlcompiler_gym.policies.search import SearchResult, greedy_search, random_search
 
 __all__ = [
     "Found",
     "Played",
     "Policy",
+    "PortablePolicy",
+    "SampledPolicy",
     "SearchResult",
     "always_distribute",
     "evict_nothing",

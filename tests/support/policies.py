@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Small policies, and decisions to try policies on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcompiler_gym.v1 import policy_pb2 as pb
+from mlcompiler_gym.v1.compiler_service_pb2 import Option
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Decisions of an episode: observations, and masks if there are any."""
+
+    observations: Any
+    masks: NDArray[np.int8] | None
+
+
+def observe(env: gymnasium.Env[Any, Any], decisions: int, program: str = "") -> Seen:
+    """What is seen in an episode that is decided at random."""
+    rng = np.random.default_rng(0)
+    options = {"program": program} if program else None
+    observation, info = env.reset(seed=0, options=options)
+    observations: list[Any] = []
+    masks: list[NDArray[np.int8]] = []
+    while len(observations) < decisions:
+        observations.append(observation)
+        if "action_mask" in info:
+            masks.append(info["action_mask"])
+            action = rng.choice(np.flatnonzero(masks[-1]))
+        elif isinstance(env.action_space, gymnasium.spaces.Discrete):
+            action = rng.integers(int(env.action_space.n))
+        else:
+            action = rng.uniform(size=1).astype(np.float32)
+        observation, _, terminated, truncated, info = env.step(action)
+        if terminated or truncated:
+            observation, info = env.reset()
+    if isinstance(observations[0], dict):
+        stacked: Any = {
+            name: np.stack([each[name] for each in observations])
+            for name in observations[0]
+        }
+    else:
+        stacked = np.stack(observations)
+    return Seen(stacked, np.stack(masks) if masks else None)
+
+
+def two_features() -> pb.Policy:
+    """Two actions from the features ``a`` (2 elements) and ``b``, by a network."""
+    policy = pb.Policy(task="inlining", options=[Option(name="x", value="true")])
+    first = policy.model.inputs.add(feature="a", elements=2)
+    first.transforms.add(signed_log=pb.SignedLog())
+    first.transforms.add(scale=pb.Scale(shift=[1.0], factor=[2.0, 0.5]))
+    first.transforms.add(clip=pb.Clip(low=-2, high=2))
+    policy.model.inputs.add(feature="b", elements=1)
+    network = policy.model.network
+    network.layers.add(
+        outputs=2,
+        weights=[1, -1, 0.5, 2, -0.25, 0.125],
+        biases=[0.1, -0.1],
+        activation=pb.Dense.TANH,
+    )
+    network.layers.add(outputs=2, weights=[1, 2, 3, -4], biases=[0, 0.5])
+    policy.model.categorical.SetInParent()
+    policy.card.author = "the tests"
+    return policy
+
+
+def two_trees() -> pb.Policy:
+    """A continuous action from ``a`` (2 elements), by boosted trees."""
+    policy = pb.Policy(task="regalloc_priority")
+    policy.model.inputs.add(feature="a", elements=2)
+    trees = policy.model.trees
+    trees.base.append(0.5)
+    for step in (1.0, -0.25):
+        trees.trees.add(
+            input=[0, 1, 0, 0, 0],
+            threshold=[0.5, -1.5, 0, 0, 0],
+            left=[1, 2, 0, 0, 0],
+            right=[4, 3, 0, 0, 0],
+            value=[0, 0, step, 2 * step, 3 * step],
+        )
+    policy.model.scalar.low = -1
+    policy.model.scalar.high = 2
+    return policy
