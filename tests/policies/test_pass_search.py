@@ -15,6 +15,8 @@ from mlcompiler_gym.policies import (
     local_search,
     random_search,
 )
+from mlcompiler_gym.policies.local_search import _Forks
+from mlcompiler_gym.policies.search import Search, _climb
 
 
 def make(**settings: Any) -> PassOrderingEnv:
@@ -92,3 +94,46 @@ def test_no_action_is_taken_twice_where_that_is_illegal(
     env = make(actions="poset-manual15", repeats=False)
     found = search(env, seconds=2, seed=0)
     assert len(set(found.actions)) == len(found.actions)
+
+
+def test_greedy_takes_the_best_action() -> None:
+    env = make(actions=["dce", "instcombine", "sroa", "simplifycfg"])
+    _, info = env.reset()
+    reached = {}
+    for action in range(len(env.action_names)):
+        with env.fork() as twin:
+            reached[action] = twin.step(action)[4]["objective"]["ir_instructions"]
+    best = min(reached, key=lambda action: reached[action])
+    # There is one best, another that is better than nothing, and one that is not.
+    before = info["objective"]["ir_instructions"]
+    assert len({value for value in reached.values() if value < before}) > 1
+    assert sorted(reached.values())[0] < sorted(reached.values())[1]
+    with env.fork() as twin:
+        _climb(Search(env, info, 60, seed=0), twin, info)
+        assert twin.trajectory.actions[0] == best
+
+
+def test_local_search_never_keeps_what_is_worse(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kept: list[float] = []
+    reached: list[float | None] = []
+    evaluate, adopt = _Forks.evaluate, _Forks.adopt
+
+    def watched_evaluate(self: _Forks, actions: Any, same: int) -> float | None:
+        reached.append(evaluate(self, actions, same))
+        return reached[-1]
+
+    def watched_adopt(self: _Forks, actions: Any, same: int) -> None:
+        assert reached[-1] is not None
+        kept.append(reached[-1])
+        adopt(self, actions, same)
+
+    monkeypatch.setattr(_Forks, "evaluate", watched_evaluate)
+    monkeypatch.setattr(_Forks, "adopt", watched_adopt)
+    env = make(actions=["sroa", "loop-unroll", "instcombine", "loop-rotate", "gvn"])
+    found = local_search(env, seconds=2, seed=0)
+    assert kept == sorted(kept, reverse=True)
+    assert found.value == kept[-1]
+    # Sequences that are little worse were there to be kept.
+    assert any(value and 1 < value / found.value <= 1.05 for value in reached)
