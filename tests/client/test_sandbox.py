@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -219,27 +220,54 @@ def test_without_a_sandbox_passes_write_files(tmp_path: Path) -> None:
     assert (tmp_path / "notes.gcno").exists()
 
 
-@pytest.mark.parametrize(
-    "pipeline",
-    [
-        "-load=/tmp/plugin.so",
-        "load</tmp/plugin.so>",
-        "/tmp/plugin.so",
-        "sample-profile",
-        "pgo-instr-use",
-        "pgo-icall-prom,memprof-use<profile-filename=/etc/passwd>",
-        "function(print<regions>),print-profile-summary",
-        "lowertypetests,wholeprogramdevirt",
-        "extract-blocks",
-        "rewrite-symbols",
-        "internalize<preserve-gv=/etc/passwd;preserve-gv=top>",
-    ],
-)
+#: Pipelines that name plugins or files; what comes of them, and what would without
+#: a sandbox. None: they read nothing, and the compile goes on.
+REACHING = {
+    "-load=/tmp/plugin.so": ("unknown pass name", "unknown pass name"),
+    "load</tmp/plugin.so>": ("unknown pass name", "unknown pass name"),
+    "/tmp/plugin.so": ("unknown pass name", "unknown pass name"),
+    "sample-profile": ("Permission denied", "No such file or directory"),
+    "pgo-instr-use": ("Permission denied", "No such file or directory"),
+    "pgo-icall-prom,memprof-use<profile-filename=SECRET>": (
+        "SECRET: Permission denied",
+        "SECRET: invalid instrumentation profile data",
+    ),
+    "function(print<regions>),print-profile-summary": (None, None),
+    "lowertypetests,wholeprogramdevirt": (None, None),
+    "extract-blocks": (None, None),
+    "rewrite-symbols": (None, None),
+    "internalize<preserve-gv=SECRET;preserve-gv=top>": (None, None),
+}
+
+
+def reach(service: Service, pipeline: str, says: str | None, secret: Path) -> None:
+    error = error_of(
+        lambda: compile_whole(
+            service, CALLS, pipeline=pipeline.replace("SECRET", str(secret))
+        )
+    )
+    if says is None:
+        assert error is None
+        return
+    assert error is not None
+    unknown = says.startswith("unknown")
+    assert error.code == ("INVALID_ARGUMENT" if unknown else "INVALID_PROGRAM")
+    assert says.replace("SECRET", str(secret)) in error.message
+    assert "sesame" not in error.message
+
+
+@pytest.mark.parametrize("pipeline", REACHING)
 def test_pipelines_that_name_plugins_or_files(
     any_service: Service, secret: Path, pipeline: str
 ) -> None:
-    pipeline = pipeline.replace("/etc/passwd", str(secret))
-    check(error_of(lambda: compile_whole(any_service, CALLS, pipeline=pipeline)))
+    reach(any_service, pipeline, REACHING[pipeline][0], secret)
+
+
+@pytest.mark.parametrize("pipeline", REACHING)
+def test_what_those_pipelines_would_reach(secret: Path, pipeline: str) -> None:
+    """That they are refused above is the sandbox's doing."""
+    with closing(LocalService("--sandbox=off")) as bare:
+        reach(bare, pipeline, REACHING[pipeline][1], secret)
 
 
 def test_names_of_files_in_a_program_are_only_names(

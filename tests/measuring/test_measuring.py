@@ -2,7 +2,6 @@
 """Time and instructions of programs that run."""
 
 import dataclasses
-import shutil
 
 import numpy as np
 import pytest
@@ -25,10 +24,6 @@ from mlcompiler_gym.validation import Limits, reference_object
 LOOPS = "mlcompiler/LoopDistribution-v0"
 PROGRAM = "loops/recur_split_tail"
 QUICK = Measuring(repeats=2)
-
-needs_valgrind = pytest.mark.skipif(
-    shutil.which("valgrind") is None, reason="valgrind is not installed"
-)
 
 COUNT = """
 #include <stdio.h>
@@ -79,7 +74,6 @@ def test_runs_that_the_clock_does_not_see(monkeypatch: pytest.MonkeyPatch) -> No
         measure(program, code, ["cpu_time"], QUICK)
 
 
-@needs_valgrind
 def test_valgrind_counts_each_instruction_of_main() -> None:
     counts = []
     for inputs in [("1000",), ("3000",), ("1000", "3000")]:
@@ -159,7 +153,6 @@ def test_a_reward_of_measured_time(make_env: MakeEnv) -> None:
     assert again.config.measured == ("cpu_time", "wall_time")
 
 
-@needs_valgrind
 def test_a_reward_of_counted_instructions(make_env: MakeEnv) -> None:
     env = make_env(
         LOOPS,

@@ -104,8 +104,9 @@ def test_arrays_for_pytorch_geometric(unchanged: OpenUnchanged) -> None:
 
 
 def test_pytorch_geometric_takes_them(unchanged: OpenUnchanged) -> None:
-    torch = pytest.importorskip("torch")
-    data = pytest.importorskip("torch_geometric.data")
+    import torch
+    from torch_geometric import data
+
     for text in (CALLS, NO_CALLS, ""):
         graph = observe(unchanged(text))
         arrays = {k: torch.from_numpy(v) for k, v in graph.geometric().items()}
