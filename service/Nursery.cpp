@@ -213,14 +213,17 @@ proto::Reply Nursery::describe(const proto::Describe &Request) const {
   for (const Target &T : TargetRegistry::targets())
     Reply.add_targets(T.getName());
   llvm::sort(*Reply.mutable_targets());
-  if (!Request.task().empty()) {
-    auto Spec = describeTask(Request.task(), Request.options());
-    if (!Spec)
-      return errorReply(Spec.takeError(), /*SessionEnded=*/false);
-    *Reply.add_tasks() = std::move(*Spec);
-  } else {
+  SmallVector<StringRef> Tasks;
+  if (Request.task().empty())
     for (const auto *Entry : sortedEntries<TaskRegistry>())
-      *Reply.add_tasks() = describeTask(*Entry);
+      Tasks.push_back(Entry->getName());
+  else
+    Tasks.push_back(Request.task());
+  for (StringRef Name : Tasks) {
+    auto Described = Task::create(Name, Request.options());
+    if (!Described)
+      return errorReply(Described.takeError(), /*SessionEnded=*/false);
+    *Reply.add_tasks() = (*Described)->spec();
   }
   for (const auto *Entry : sortedEntries<ObjectiveRegistry>()) {
     proto::ObjectiveSpec &Spec = *Reply.add_objectives();

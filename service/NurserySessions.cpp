@@ -11,7 +11,6 @@
 //===----------------------------------------------------------------------===//
 
 #include "Nursery.h"
-#include "RegistryLookup.h"
 #include "Session.h"
 #include "tasks/Task.h"
 #include <array>
@@ -30,12 +29,11 @@ static proto::Open moduleOf(const proto::Open &Request) {
     return Module;
   std::string Pipeline = Request.pipeline();
   if (!Request.task().empty()) {
-    auto Entry = lookUp<TaskRegistry>("task", Request.task());
-    if (errorToBool(Entry.takeError()) ||
-        !(*Entry)->instantiate()->decidesInCodegen())
+    auto Asking = Task::create(Request.task(), Request.options());
+    if (errorToBool(Asking.takeError()) || !isa<CodegenTask>(**Asking))
       return Module;
     if (Pipeline.empty())
-      Pipeline = describeTask(**Entry).default_pipeline();
+      Pipeline = (*Asking)->spec().default_pipeline();
   }
   Module = Request;
   Module.set_pipeline(std::move(Pipeline));

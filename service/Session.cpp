@@ -53,8 +53,8 @@ Error Session::open(StringRef Program) {
     return E;
   if (Error E = optimize(Program))
     return E;
-  if (isOpenEnded())
-    return Decider->drive(*Compile);
+  if (auto *Open = dyn_cast_if_present<OpenEndedTask>(Decider.get()))
+    return Open->drive(*Compile);
   return generate();
 }
 
@@ -62,15 +62,16 @@ Error Session::configure() {
   if (Error E = checkObjectives(Options.objectives()))
     return E;
   if (!Options.task().empty()) {
-    auto Created = createTask(Options.task(), Options.options());
+    auto Created = Task::create(Options.task(), Options.options());
     if (!Created)
       return Created.takeError();
     Decider = std::move(*Created);
-    Decider->describe(Spec);
-    Checker = ActionChecker(Spec);
-    Layout = FeatureLayout(Spec, Options);
+    LLVMOptions Process;
+    Decider->apply(Process);
+    Checker = ActionChecker(Decider->spec());
+    Layout = FeatureLayout(Decider->spec(), Options);
     if (Options.pipeline().empty())
-      Options.set_pipeline(Spec.default_pipeline());
+      Options.set_pipeline(Decider->spec().default_pipeline());
   }
   return Observations.check(Options.observations());
 }
@@ -95,10 +96,8 @@ Error Session::optimize(StringRef Program) {
     return E;
   if (Error E =
           Compile->optimize([&](PassBuilder &PB, ModuleAnalysisManager &MAM) {
-            if (!Decider)
-              return;
-            Decider->install(PB);
-            Decider->install(MAM);
+            if (auto *T = dyn_cast_if_present<PipelineTask>(Decider.get()))
+              T->install(PB, MAM);
           }))
     return E;
   if (!isOpenEnded())
@@ -107,11 +106,12 @@ Error Session::optimize(StringRef Program) {
 }
 
 Error Session::generate() {
-  if (!Decider || !Decider->decidesInCodegen())
+  auto *InCodegen = dyn_cast_if_present<CodegenTask>(Decider.get());
+  if (!InCodegen)
     return Error::success();
-  Compile->setCodegenPasses([this](legacy::PassManagerBase &PM) {
+  Compile->setCodegenPasses([this, InCodegen](legacy::PassManagerBase &PM) {
     Repeated = 0;
-    Decider->install(PM);
+    InCodegen->install(PM);
   });
   if (!Options.function().empty() && areSumsOverFunctions(Options.objectives()))
     Compile->setAllocatedCallback([this] { finishWithAllocation(); });
@@ -156,7 +156,7 @@ void Session::computeExtraFeatures(const char *Features, char *To) {
 
 void Session::announce(ArrayRef<TensorSpec> Features) {
   size_t Next = 0;
-  for (const proto::TensorSpec &Announced : Spec.features()) {
+  for (const proto::TensorSpec &Announced : Decider->spec().features()) {
     if (!isSent(Announced, Options))
       continue;
     proto::TensorSpec Actual;
@@ -303,9 +303,9 @@ Error Session::fillState(proto::State &State) {
     *State.mutable_outcome() = Outcome;
   else
     fillDecision(State);
-  if (Decider && Decider->decidesInCodegen()) {
-    if (const MachineFunction *MF = Decider->machineFunction();
-        MF && !isFinished())
+  if (auto *InCodegen = dyn_cast_if_present<CodegenTask>(Decider.get())) {
+    const MachineFunction *MF = InCodegen->machineFunction();
+    if (MF && !isFinished())
       State.set_function(json::fixUTF8(MF->getName()));
     for (; Finishes < Compile->allocated().size(); ++Finishes)
       measureFunction(Compile->allocated()[Finishes], Options.objectives(),

@@ -87,7 +87,9 @@ private:
   void fillDecision(proto::State &State);
   /// Fills in what is computed of the module as it stands.
   llvm::Error fillComputed(proto::State &State);
-  bool isOpenEnded() const { return Decider && Decider->isOpenEnded(); }
+  bool isOpenEnded() const {
+    return llvm::isa_and_present<OpenEndedTask>(Decider.get());
+  }
   /// The reply of Open, and of every Step.
   void replyState();
   bool isFinished() const { return Stage != Phase::Deciding; }
@@ -112,7 +114,6 @@ private:
 
   std::unique_ptr<Compilation> Compile;
   std::unique_ptr<Task> Decider;
-  proto::TaskSpec Spec;
   ActionChecker Checker;
   FeatureLayout Layout;
   ObservationSet Observations;

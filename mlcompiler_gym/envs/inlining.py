@@ -15,7 +15,7 @@ from mlcompiler_gym.envs.vector import vector_maker
 def _setup(
     *,
     inlining_default: bool = False,
-    size_increase_threshold: float = 2.0,
+    size_increase_threshold: float = 100.0,
     **settings: Unpack[Settings],
 ) -> Setup:
     for name in ("function", "reward"):
@@ -57,7 +57,8 @@ class InliningEnv(CompilerEnv):
             agent that repeats it gives the very object file of LLVM's own
             compile.
         size_increase_threshold: Growth of the module at which LLVM stops asking
-            (``-ml-advisor-size-increase-threshold``).
+            (``-ml-advisor-size-increase-threshold``). LLVM has 2, which its own
+            heuristic does not keep to.
         **settings: See :class:`~mlcompiler_gym.envs.core.CompilerEnv`.
     """
 
@@ -65,7 +66,7 @@ class InliningEnv(CompilerEnv):
         self,
         *,
         inlining_default: bool = False,
-        size_increase_threshold: float = 2.0,
+        size_increase_threshold: float = 100.0,
         render_mode: RenderMode | None = None,
         **settings: Unpack[Settings],
     ) -> None:

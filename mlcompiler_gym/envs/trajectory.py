@@ -153,14 +153,15 @@ def replay(
         if trajectory.actions and state.HasField("features"):
             state = _take(service, config, session, trajectory.actions)
         spec = service.describe_task(config.task, config.options)
-        ended = spec.open_ended or state.HasField("outcome")
+        open_ended = spec.kind == pb.TaskSpec.OPEN_ENDED
+        ended = open_ended or state.HasField("outcome")
         if state.decisions != len(trajectory.actions) or not ended:
             raise TrajectoryError(
                 f"{len(trajectory.actions)} actions were recorded, and after "
                 f"{state.decisions} of them the compile is "
                 + ("finished" if state.HasField("outcome") else "not finished")
             )
-        measured = state if spec.open_ended else state.outcome
+        measured = state if open_ended else state.outcome
         return Replay(values_of(measured), session.emit("object"))
     finally:
         session.close()

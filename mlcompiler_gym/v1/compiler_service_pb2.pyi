@@ -130,6 +130,18 @@ class FunctionOutcome(_message.Message):
     measurements: _containers.RepeatedCompositeFieldContainer[Measurement]
     def __init__(self, function: _Optional[str] = ..., measurements: _Optional[_Iterable[_Union[Measurement, _Mapping]]] = ...) -> None: ...
 
+class Heuristic(_message.Message):
+    __slots__ = ["action", "decisions", "feature", "options"]
+    ACTION_FIELD_NUMBER: _ClassVar[int]
+    DECISIONS_FIELD_NUMBER: _ClassVar[int]
+    FEATURE_FIELD_NUMBER: _ClassVar[int]
+    OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    action: int
+    decisions: int
+    feature: str
+    options: _containers.RepeatedCompositeFieldContainer[Option]
+    def __init__(self, options: _Optional[_Iterable[_Union[Option, _Mapping]]] = ..., feature: _Optional[str] = ..., action: _Optional[int] = ..., decisions: _Optional[int] = ...) -> None: ...
+
 class Limits(_message.Message):
     __slots__ = ["deadline_ms", "memory_bytes"]
     DEADLINE_MS_FIELD_NUMBER: _ClassVar[int]
@@ -259,14 +271,30 @@ class Option(_message.Message):
     def __init__(self, name: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
 
 class OptionSpec(_message.Message):
-    __slots__ = ["default_value", "doc", "name"]
+    __slots__ = ["default_value", "doc", "high", "low", "name", "type", "values"]
+    class Type(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = []
+    BOOL: OptionSpec.Type
     DEFAULT_VALUE_FIELD_NUMBER: _ClassVar[int]
     DOC_FIELD_NUMBER: _ClassVar[int]
+    ENUM: OptionSpec.Type
+    FLOAT: OptionSpec.Type
+    HIGH_FIELD_NUMBER: _ClassVar[int]
+    INT: OptionSpec.Type
+    LOW_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
+    TEXT: OptionSpec.Type
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    TYPE_UNSPECIFIED: OptionSpec.Type
+    VALUES_FIELD_NUMBER: _ClassVar[int]
     default_value: str
     doc: str
+    high: float
+    low: float
     name: str
-    def __init__(self, name: _Optional[str] = ..., default_value: _Optional[str] = ..., doc: _Optional[str] = ...) -> None: ...
+    type: OptionSpec.Type
+    values: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, name: _Optional[str] = ..., default_value: _Optional[str] = ..., doc: _Optional[str] = ..., type: _Optional[_Union[OptionSpec.Type, str]] = ..., low: _Optional[float] = ..., high: _Optional[float] = ..., values: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Outcome(_message.Message):
     __slots__ = ["functions", "measurements"]
@@ -369,24 +397,40 @@ class Step(_message.Message):
     def __init__(self, actions: _Optional[bytes] = ...) -> None: ...
 
 class TaskSpec(_message.Message):
-    __slots__ = ["action", "default_objective", "default_pipeline", "doc", "features", "name", "open_ended", "options"]
+    __slots__ = ["action", "active_action", "default_level", "default_objective", "default_pipeline", "default_programs", "doc", "features", "heuristic", "inactive_action", "kind", "name", "options"]
+    class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = []
     ACTION_FIELD_NUMBER: _ClassVar[int]
+    ACTIVE_ACTION_FIELD_NUMBER: _ClassVar[int]
+    DEFAULT_LEVEL_FIELD_NUMBER: _ClassVar[int]
     DEFAULT_OBJECTIVE_FIELD_NUMBER: _ClassVar[int]
     DEFAULT_PIPELINE_FIELD_NUMBER: _ClassVar[int]
+    DEFAULT_PROGRAMS_FIELD_NUMBER: _ClassVar[int]
     DOC_FIELD_NUMBER: _ClassVar[int]
     FEATURES_FIELD_NUMBER: _ClassVar[int]
+    HEURISTIC_FIELD_NUMBER: _ClassVar[int]
+    INACTIVE_ACTION_FIELD_NUMBER: _ClassVar[int]
+    IN_CODEGEN: TaskSpec.Kind
+    IN_PIPELINE: TaskSpec.Kind
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    KIND_UNSPECIFIED: TaskSpec.Kind
     NAME_FIELD_NUMBER: _ClassVar[int]
-    OPEN_ENDED_FIELD_NUMBER: _ClassVar[int]
+    OPEN_ENDED: TaskSpec.Kind
     OPTIONS_FIELD_NUMBER: _ClassVar[int]
     action: ActionSpec
+    active_action: int
+    default_level: str
     default_objective: str
     default_pipeline: str
+    default_programs: str
     doc: str
     features: _containers.RepeatedCompositeFieldContainer[TensorSpec]
+    heuristic: Heuristic
+    inactive_action: int
+    kind: TaskSpec.Kind
     name: str
-    open_ended: bool
     options: _containers.RepeatedCompositeFieldContainer[OptionSpec]
-    def __init__(self, name: _Optional[str] = ..., doc: _Optional[str] = ..., default_pipeline: _Optional[str] = ..., action: _Optional[_Union[ActionSpec, _Mapping]] = ..., features: _Optional[_Iterable[_Union[TensorSpec, _Mapping]]] = ..., options: _Optional[_Iterable[_Union[OptionSpec, _Mapping]]] = ..., default_objective: _Optional[str] = ..., open_ended: bool = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., doc: _Optional[str] = ..., default_pipeline: _Optional[str] = ..., action: _Optional[_Union[ActionSpec, _Mapping]] = ..., features: _Optional[_Iterable[_Union[TensorSpec, _Mapping]]] = ..., options: _Optional[_Iterable[_Union[OptionSpec, _Mapping]]] = ..., default_objective: _Optional[str] = ..., kind: _Optional[_Union[TaskSpec.Kind, str]] = ..., heuristic: _Optional[_Union[Heuristic, _Mapping]] = ..., inactive_action: _Optional[int] = ..., active_action: _Optional[int] = ..., default_programs: _Optional[str] = ..., default_level: _Optional[str] = ...) -> None: ...
 
 class Tensor(_message.Message):
     __slots__ = ["data", "dtype", "name", "shape"]

@@ -13,6 +13,7 @@
 
 #include "llvm/CodeGen/MIR2Vec.h"
 #include "ObservationSource.h"
+#include "TensorSpecs.h"
 #include "Vocabularies.h"
 #include "llvm/ADT/DepthFirstIterator.h"
 #include "llvm/CodeGen/MachineFunction.h"

@@ -8,7 +8,7 @@
 #define MLCOMPILER_GYM_SERVICE_OBSERVATIONS_OBSERVATIONSOURCE_H
 
 #include "Compilation.h"
-#include "tasks/Task.h"
+#include "StoppedDecision.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/Support/Registry.h"
 
@@ -27,7 +27,7 @@ enum class Scope { Module, Function, Loop, CallSite };
 struct ObservationContext {
   Compilation &Compile;
   /// Null unless the compiler is stopped at a decision.
-  const Task *Stopped;
+  const StoppedDecision *Stopped;
   llvm::ArrayRef<TakenDecision> Taken;
   Scope Of = Scope::Module;
 };

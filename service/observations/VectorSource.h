@@ -8,6 +8,7 @@
 #define MLCOMPILER_GYM_SERVICE_OBSERVATIONS_VECTORSOURCE_H
 
 #include "ObservationSource.h"
+#include "TensorSpecs.h"
 #include "llvm/ADT/DenseMap.h"
 
 namespace llvm {

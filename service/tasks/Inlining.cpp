@@ -69,21 +69,23 @@ private:
   const CallBase *CallSite = nullptr;
 };
 
-class Inlining : public Task {
+class Inlining : public PipelineTask {
 public:
-  void describe(proto::TaskSpec &Spec) const override;
-  Error configure(const StringMap<std::string> &Options) override;
-  void install(ModuleAnalysisManager &MAM) override;
+  void apply(LLVMOptions &Process) const override;
+  void install(PassBuilder &PB, ModuleAnalysisManager &MAM) override;
   json::Object describeDecision() const override;
   std::string decisionLabel() const override;
 
 private:
+  void declare(TaskOptions &Options) override;
+  void describe(proto::TaskSpec &Spec) const override;
   std::unique_ptr<CallSiteAdvisor> createAdvisor(Module &M,
                                                  FunctionAnalysisManager &FAM,
                                                  InlineParams Params,
                                                  InlineContext IC);
 
   bool IncludeDefault = false;
+  double SizeIncreaseThreshold = 100;
   ModuleAnalysisManager *Modules = nullptr;
   /// Belongs to LLVM, which keeps it as long as it asks for advice.
   CallSiteAdvisor *Advisor = nullptr;
@@ -103,6 +105,11 @@ static TaskRegistry::Add<Inlining>
 void Inlining::describe(proto::TaskSpec &Spec) const {
   Spec.set_default_pipeline("default<Oz>");
   Spec.set_default_objective("text_size");
+  Spec.set_default_programs("kernels");
+  Spec.set_default_level("Oz");
+  setHeuristicFeature(Spec, DefaultDecisionName);
+  Spec.set_inactive_action(0);
+  Spec.set_active_action(1);
   proto::TensorSpec &Action = *Spec.mutable_action()->mutable_tensor();
   describeTensor(InlineDecisionSpec, Action);
   setBounds(Action, 0, 1);
@@ -130,33 +137,27 @@ void Inlining::describe(proto::TaskSpec &Spec) const {
   Default.set_option(DefaultDecisionName);
   Default.set_doc("what LLVM's own heuristic would do (1: inline); repeating "
                   "it gives the very object file of the heuristic compiler");
-
-  proto::OptionSpec *Option = Spec.add_options();
-  Option->set_name(DefaultDecisionName);
-  Option->set_default_value("false");
-  Option->set_doc("whether to compute the heuristic's own decision and send it "
-                  "as a further feature: true or false");
-  Option = Spec.add_options();
-  Option->set_name("size_increase_threshold");
-  Option->set_default_value("2.0");
-  Option->set_doc("once the module has grown by this factor no call site is "
-                  "inlined any more and no decision asked for "
-                  "(-ml-advisor-size-increase-threshold). For a program that "
-                  "LLVM's own decisions let grow further, repeating them needs "
-                  "a larger one");
 }
 
-Error Inlining::configure(const StringMap<std::string> &Options) {
-  auto Include =
-      parseFlag(DefaultDecisionName, Options.at(DefaultDecisionName));
-  if (!Include)
-    return Include.takeError();
-  IncludeDefault = *Include;
-  return setOption("ml-advisor-size-increase-threshold",
-                   Options.at("size_increase_threshold"));
+void Inlining::declare(TaskOptions &Options) {
+  Options.flag(
+      DefaultDecisionName, IncludeDefault,
+      "whether to compute the heuristic's own decision and send it as a "
+      "further feature");
+  Options.number(
+      "size_increase_threshold", SizeIncreaseThreshold, 0, 1e9,
+      "once the module has grown by this factor no call site is inlined any "
+      "more and no decision asked for (-ml-advisor-size-increase-threshold). "
+      "LLVM has 2, which its own heuristic does not keep to: where that lets a "
+      "program grow further, to repeat it would not give LLVM's object file");
 }
 
-void Inlining::install(ModuleAnalysisManager &MAM) {
+void Inlining::apply(LLVMOptions &Process) const {
+  Process.set("ml-advisor-size-increase-threshold",
+              std::to_string(SizeIncreaseThreshold));
+}
+
+void Inlining::install(PassBuilder &, ModuleAnalysisManager &MAM) {
   Current = this;
   Modules = &MAM;
   MAM.registerPass([] {

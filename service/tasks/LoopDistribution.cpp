@@ -34,10 +34,11 @@ json::Array &mlcompiler::loopReport() {
 namespace {
 
 constexpr const char *MaskName = "mask";
-constexpr const char *OptionName = "llvm_distribution";
-constexpr const char *AgentsName = "agents";
 constexpr const char *EmbeddingName = "ir2vec";
 constexpr float Largest = 1e9f;
+
+/// Actions on the first of the nodes that are shown.
+constexpr int64_t Merge = 0, Distribute = 1;
 
 /// With two agents, so many of the nodes that may come next are shown; beyond,
 /// the later ones of the graph's order wait.
@@ -46,21 +47,26 @@ constexpr unsigned MaxRows = 8;
 /// Of an embedding.
 constexpr size_t Dimension = 75;
 
-class LoopDistribution : public Task {
+class LoopDistribution : public PipelineTask {
 public:
-  void describe(proto::TaskSpec &Spec) const override;
-  Error configure(const StringMap<std::string> &Options) override;
-  void install(PassBuilder &PB) override;
+  void apply(LLVMOptions &Process) const override;
+  void install(PassBuilder &PB, ModuleAnalysisManager &MAM) override;
   json::Object describeDecision() const override;
   std::string decisionLabel() const override;
 
 private:
+  void declare(TaskOptions &Options) override;
+  Error check() override;
+  void describe(proto::TaskSpec &Spec) const override;
   std::vector<TensorSpec> features(bool Embedded) const;
   void describeAction(proto::ActionSpec &Action) const;
   void decide(DistributionState &State, FunctionAnalysisManager &FAM);
   int64_t ask(ScalarEvolution &SE);
   void embed(const BitVector &Of, std::string &To) const;
 
+  int64_t Agents = 1;
+  /// Whether LLVM's own pass runs, too.
+  bool LLVMDistributes = false;
   /// So many nodes are shown at a time. If it is one, they come in the order of
   /// the graph.
   unsigned Rows = 1;
@@ -86,21 +92,27 @@ static std::string list(ArrayRef<FeatureText> Texts) {
   return All;
 }
 
-Error LoopDistribution::configure(const StringMap<std::string> &Options) {
-  const std::string &Agents = Options.at(AgentsName);
-  if (Agents != "1" && Agents != "2")
-    return fail(proto::INVALID_ARGUMENT, "option '" + Twine(AgentsName) +
-                                             "' is 1 or 2, not '" + Agents +
-                                             "'");
-  Rows = Agents == "1" ? 1 : MaxRows;
-  auto Embedded = parseFlag(EmbeddingName, Options.at(EmbeddingName));
-  if (!Embedded)
-    return Embedded.takeError();
-  IsEmbedded = *Embedded;
-  auto Flag = parseFlag(OptionName, Options.at(OptionName));
-  if (!Flag)
-    return Flag.takeError();
-  return setOption("enable-loop-distribute", Options.at(OptionName));
+void LoopDistribution::declare(TaskOptions &Options) {
+  Options.flag(
+      "llvm_distribution", LLVMDistributes,
+      "whether LLVM's own loop-distribute, which is off in all default "
+      "pipelines, runs behind (-enable-loop-distribute)");
+  Options.integer(
+      "agents", Agents, 1, 2,
+      "2: both agents of RL-LoopDistribution, which node comes next "
+      "and whether it begins a new loop, in one action");
+  Options.flag(EmbeddingName, IsEmbedded,
+               "whether to send IR2Vec's embeddings of the loop, the nodes and "
+               "the group");
+}
+
+Error LoopDistribution::check() {
+  Rows = Agents == 1 ? 1 : MaxRows;
+  return Error::success();
+}
+
+void LoopDistribution::apply(LLVMOptions &Process) const {
+  Process.set("enable-loop-distribute", LLVMDistributes ? "true" : "false");
 }
 
 /// Of nodes there is a row each, if several are shown.
@@ -141,27 +153,16 @@ void LoopDistribution::describeAction(proto::ActionSpec &Action) const {
   Action.set_mask(MaskName);
 }
 
-static void addOption(proto::TaskSpec &Spec, StringRef Name, StringRef Default,
-                      StringRef Doc) {
-  proto::OptionSpec *Option = Spec.add_options();
-  Option->set_name(Name.str());
-  Option->set_default_value(Default.str());
-  Option->set_doc(Doc.str());
-}
-
 void LoopDistribution::describe(proto::TaskSpec &Spec) const {
   Spec.set_default_pipeline("default<O3>");
   Spec.set_default_objective("loop_cost");
+  Spec.set_default_programs("loops");
+  Spec.set_default_level("O2");
+  // LLVM by itself distributes nothing, or in its own pass.
+  Spec.mutable_heuristic()->set_action(Merge);
+  Spec.set_inactive_action(Merge);
+  Spec.set_active_action(Distribute);
   describeAction(*Spec.mutable_action());
-  addOption(Spec, OptionName, "false",
-            "whether LLVM's own loop-distribute, which is off in all default "
-            "pipelines, runs behind (-enable-loop-distribute): true or false");
-  addOption(Spec, AgentsName, "1",
-            "2: both agents of RL-LoopDistribution, which node comes next and "
-            "whether it begins a new loop, in one action: 1 or 2");
-  addOption(Spec, EmbeddingName, "false",
-            "whether to send IR2Vec's embeddings of the loop, the nodes and "
-            "the group: true or false");
 
   const std::string OfGroup = " Numbers per iteration: " + list(GroupFeatures);
   const std::string IR2Vec = "IR2Vec's symbolic embedding, of 75 dimensions, "
@@ -190,7 +191,7 @@ void LoopDistribution::describe(proto::TaskSpec &Spec) const {
   }
 }
 
-void LoopDistribution::install(PassBuilder &PB) {
+void LoopDistribution::install(PassBuilder &PB, ModuleAnalysisManager &) {
   DecidedLoopDistributionPass::install(
       PB,
       [this](DistributionState &State, FunctionAnalysisManager &FAM) {

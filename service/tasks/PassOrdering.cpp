@@ -6,6 +6,7 @@
 
 #include "Compilation.h"
 #include "DecisionPoint.h"
+#include "Failure.h"
 #include "PassSets.h"
 #include "Task.h"
 #include "llvm/ADT/StringExtras.h"
@@ -17,11 +18,8 @@ using namespace mlcompiler;
 namespace {
 
 /// Runs whatever the agent names, on and on.
-class PassOrdering : public Task {
+class PassOrdering : public OpenEndedTask {
 public:
-  void describe(proto::TaskSpec &Spec) const override;
-  Error configure(const StringMap<std::string> &Options) override;
-  bool isOpenEnded() const override { return true; }
   Error drive(Compilation &C) override;
   std::string pipeline() const override { return Pipeline; }
   json::Object describeDecision() const override;
@@ -30,6 +28,12 @@ public:
   }
 
 private:
+  void declare(TaskOptions &Options) override;
+  Error check() override;
+  void describe(proto::TaskSpec &Spec) const override;
+
+  /// The actions as they are asked for, and each of them.
+  std::string Wanted = "llvm22";
   std::vector<std::string> Actions;
   bool Repeats = true;
   /// For each action, whether it may be taken (int64).
@@ -46,13 +50,21 @@ static TaskRegistry::Add<PassOrdering>
       "Which pass or sequence of passes runs next, for as long "
       "as the agent likes.");
 
+static constexpr char ActionsName[] = "actions";
 static constexpr char Mask[] = "legal";
 
 void PassOrdering::describe(proto::TaskSpec &Spec) const {
   // What no compile may leave out, such as mandatory inlining.
   Spec.set_default_pipeline("default<O0>");
   Spec.set_default_objective("ir_instructions");
-  Spec.set_open_ended(true);
+  Spec.set_default_programs("kernels");
+  Spec.set_default_level("Oz");
+  proto::Heuristic &Heuristic = *Spec.mutable_heuristic();
+  proto::Option &Whole = *Heuristic.add_options();
+  Whole.set_name(ActionsName);
+  Whole.set_value("default<Oz>");
+  Heuristic.set_action(0);
+  Heuristic.set_decisions(1);
   proto::TensorSpec &Action = *Spec.mutable_action()->mutable_tensor();
   describeTensor(TensorSpec::createSpec<int64_t>("pass", {1}), Action);
   setBounds(Action, 0, static_cast<double>(Actions.size()) - 1);
@@ -62,33 +74,28 @@ void PassOrdering::describe(proto::TaskSpec &Spec) const {
   if (!Repeats) {
     Spec.mutable_action()->set_mask(Mask);
     proto::TensorSpec &Feature = *Spec.add_features();
-    describeTensor(
-        TensorSpec::createSpec<int64_t>(
-            Mask, {static_cast<int64_t>(std::max<size_t>(Actions.size(), 1))}),
-        Feature);
+    describeTensor(TensorSpec::createSpec<int64_t>(
+                       Mask, {static_cast<int64_t>(Actions.size())}),
+                   Feature);
     setBounds(Feature, 0, 1);
     Feature.set_doc("1 for each action that has not been taken yet");
   }
-  proto::OptionSpec &Set = *Spec.add_options();
-  Set.set_name("actions");
-  Set.set_default_value("llvm22");
-  std::string Doc = "The actions: one pipeline a line, each as `opt -passes=` "
-                    "takes it, or the name of a set.";
-  for (const PassSet &Known : passSets())
-    Doc += (" " + Known.Name + ": " + Known.Doc).str();
-  Set.set_doc(Doc);
-  proto::OptionSpec &Again = *Spec.add_options();
-  Again.set_name("repeats");
-  Again.set_default_value("true");
-  Again.set_doc("Whether an action may be taken more than once.");
 }
 
-Error PassOrdering::configure(const StringMap<std::string> &Options) {
-  auto MayRepeat = parseFlag("repeats", Options.lookup("repeats"));
-  if (!MayRepeat)
-    return MayRepeat.takeError();
-  Repeats = *MayRepeat;
-  const std::string Wanted = Options.lookup("actions");
+void PassOrdering::declare(TaskOptions &Options) {
+  std::string Doc = "The actions: one pipeline a line, each as `opt -passes=` "
+                    "takes it, or the name of a set.";
+  SmallVector<StringRef> Names;
+  for (const PassSet &Known : passSets()) {
+    Names.push_back(Known.Name);
+    Doc += (" " + Known.Name + ": " + Known.Doc).str();
+  }
+  Options.text(ActionsName, Wanted, Names, Doc);
+  Options.flag("repeats", Repeats,
+               "Whether an action may be taken more than once.");
+}
+
+Error PassOrdering::check() {
   for (const PassSet &Set : passSets())
     if (Wanted == Set.Name)
       Actions.assign(Set.Actions.begin(), Set.Actions.end());

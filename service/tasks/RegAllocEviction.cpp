@@ -14,6 +14,7 @@
 
 #include "CandidateColumns.h"
 #include "DecisionPoint.h"
+#include "Failure.h"
 #include "Task.h"
 #include "llvm/CodeGen/LiveInterval.h"
 #include "llvm/CodeGen/LiveRegMatrix.h"
@@ -42,11 +43,9 @@ constexpr const char *WeightsName = "interference_weights";
 
 class AskingAdvisor;
 
-class RegAllocEviction : public Task {
+class RegAllocEviction : public CodegenTask {
 public:
-  void describe(proto::TaskSpec &Spec) const override;
-  Error configure(const StringMap<std::string> &Options) override;
-  bool decidesInCodegen() const override { return true; }
+  void apply(LLVMOptions &Process) const override;
   void install(legacy::PassManagerBase &PM) override;
   std::vector<TensorSpec> extraFeatures() const override;
   void computeExtraFeatures(const char *Features, char *To) override;
@@ -58,6 +57,9 @@ public:
   const AskingAdvisor *Advisor = nullptr;
 
 private:
+  void declare(TaskOptions &Options) override;
+  void describe(proto::TaskSpec &Spec) const override;
+
   bool IncludeDefault = false;
   bool IncludeWeights = false;
 };
@@ -244,6 +246,10 @@ static constexpr FeatureDoc Features[] = {
 void RegAllocEviction::describe(proto::TaskSpec &Spec) const {
   Spec.set_default_pipeline("default<O2>");
   Spec.set_default_objective("regalloc_score");
+  Spec.set_default_programs("kernels");
+  Spec.set_default_level("O2");
+  setHeuristicFeature(Spec, DefaultName);
+  Spec.set_inactive_action(EvictNothing);
   proto::ActionSpec &Action = *Spec.mutable_action();
   describeTensor(TensorSpec::createSpec<int64_t>("index_to_evict", {1}),
                  *Action.mutable_tensor());
@@ -288,10 +294,6 @@ void RegAllocEviction::describe(proto::TaskSpec &Spec) const {
             : "spill weights of the live ranges that each column evicts, the 8 "
               "heaviest in descending order, then zeros; column 32: the live "
               "range's own. The largest float: it cannot be spilled");
-    proto::OptionSpec *Option = Spec.add_options();
-    Option->set_name(Extra.name());
-    Option->set_default_value("false");
-    Option->set_doc("whether to send this feature: true or false");
   }
 }
 
@@ -299,16 +301,14 @@ void RegAllocEviction::install(legacy::PassManagerBase &PM) {
   PM.add(new AskingAnalysis(*this));
 }
 
-Error RegAllocEviction::configure(const StringMap<std::string> &Options) {
-  for (auto [Name, Flag] : {std::pair(DefaultName, &IncludeDefault),
-                            std::pair(WeightsName, &IncludeWeights)}) {
-    auto Value = parseFlag(Name, Options.at(Name));
-    if (!Value)
-      return Value.takeError();
-    *Flag = *Value;
-  }
+void RegAllocEviction::declare(TaskOptions &Options) {
+  Options.flag(DefaultName, IncludeDefault, "whether to send this feature");
+  Options.flag(WeightsName, IncludeWeights, "whether to send this feature");
+}
+
+void RegAllocEviction::apply(LLVMOptions &Process) const {
   // Any name makes LLVM's advisor ask an InteractiveModelRunner.
-  return setOption("regalloc-evict-interactive-channel-base", "session");
+  Process.set("regalloc-evict-interactive-channel-base", "session");
 }
 
 std::vector<TensorSpec> RegAllocEviction::extraFeatures() const {

@@ -32,11 +32,9 @@ constexpr unsigned LargestPriority = 4294967040u;
 
 class AskingAdvisor;
 
-class RegAllocPriority : public Task {
+class RegAllocPriority : public CodegenTask {
 public:
-  void describe(proto::TaskSpec &Spec) const override;
-  Error configure(const StringMap<std::string> &Options) override;
-  bool decidesInCodegen() const override { return true; }
+  void apply(LLVMOptions &Process) const override;
   void install(legacy::PassManagerBase &PM) override;
   std::vector<TensorSpec> extraFeatures() const override;
   void computeExtraFeatures(const char *Features, char *To) override;
@@ -48,6 +46,9 @@ public:
   const AskingAdvisor *Advisor = nullptr;
 
 private:
+  void declare(TaskOptions &Options) override;
+  void describe(proto::TaskSpec &Spec) const override;
+
   bool IncludeDefault = false;
 };
 
@@ -136,6 +137,9 @@ static TaskRegistry::Add<RegAllocPriority>
 void RegAllocPriority::describe(proto::TaskSpec &Spec) const {
   Spec.set_default_pipeline("default<O2>");
   Spec.set_default_objective("regalloc_score");
+  Spec.set_default_programs("kernels");
+  Spec.set_default_level("O2");
+  setHeuristicFeature(Spec, DefaultName);
   constexpr double LargestFloat = std::numeric_limits<float>::max();
   proto::TensorSpec &Action = *Spec.mutable_action()->mutable_tensor();
   describeTensor(TensorSpec::createSpec<float>("priority", {1}), Action);
@@ -159,19 +163,15 @@ void RegAllocPriority::describe(proto::TaskSpec &Spec) const {
       "what LLVM's own heuristic would say; repeating it, rounded to a float, "
       "gives the very object file of the heuristic compiler")
       ->set_option(DefaultName);
-  proto::OptionSpec *Option = Spec.add_options();
-  Option->set_name(DefaultName);
-  Option->set_default_value("false");
-  Option->set_doc("whether to send this feature: true or false");
 }
 
-Error RegAllocPriority::configure(const StringMap<std::string> &Options) {
-  auto Value = parseFlag(DefaultName, Options.at(DefaultName));
-  if (!Value)
-    return Value.takeError();
-  IncludeDefault = *Value;
+void RegAllocPriority::declare(TaskOptions &Options) {
+  Options.flag(DefaultName, IncludeDefault, "whether to send this feature");
+}
+
+void RegAllocPriority::apply(LLVMOptions &Process) const {
   // Any name makes LLVM's advisor ask an InteractiveModelRunner.
-  return setOption("regalloc-priority-interactive-channel-base", "session");
+  Process.set("regalloc-priority-interactive-channel-base", "session");
 }
 
 void RegAllocPriority::install(legacy::PassManagerBase &PM) {

@@ -7,15 +7,15 @@
 #ifndef MLCOMPILER_GYM_SERVICE_TASKS_TASK_H
 #define MLCOMPILER_GYM_SERVICE_TASKS_TASK_H
 
-#include "Failure.h"
+#include "LLVMOptions.h"
+#include "StoppedDecision.h"
+#include "TaskOptions.h"
+#include "TensorSpecs.h"
 #include "mlcompiler_gym/v1/compiler_service.pb.h"
-#include "llvm/Analysis/TensorSpec.h"
 #include "llvm/IR/PassManager.h"
-#include "llvm/Support/JSON.h"
 #include "llvm/Support/Registry.h"
 
 namespace llvm {
-class MachineFunction;
 class PassBuilder;
 namespace legacy {
 class PassManagerBase;
@@ -28,96 +28,102 @@ namespace proto = ::mlcompiler_gym::v1;
 
 class Compilation;
 
-/// A kind of decision: what it looks like to an agent, and how LLVM is made to
-/// stop at each.
+/// What is decided: what it looks like to an agent, and how LLVM is made to
+/// stop at each decision.
 ///
 /// A task brings LLVM to ask an InteractiveModelRunner; everything between the
-/// runner and the agent is the session's. One object serves one compile.
-class Task {
+/// runner and the agent is the session's. One object serves one compile. To
+/// make, configure and describe one changes nothing outside of it, and so is
+/// done anywhere; what follows is done in a session.
+class Task : public StoppedDecision {
 public:
-  virtual ~Task() = default;
+  /// A task called \p Name as \p Options make it. Fails if there is no such
+  /// task, option or value of an option, naming those that are accepted.
+  static llvm::Expected<std::unique_ptr<Task>>
+  create(llvm::StringRef Name,
+         const google::protobuf::RepeatedPtrField<proto::Option> &Options);
 
-  /// Fills in everything but the name and the doc, which are the registry's.
-  virtual void describe(proto::TaskSpec &Spec) const = 0;
+  /// The description, complete.
+  const proto::TaskSpec &spec() const { return Spec; }
 
-  /// Takes the options, complete with defaults, before the program is loaded.
-  virtual llvm::Error
-  configure(const llvm::StringMap<std::string> &Options) = 0;
-
-  /// Called before the pipeline is built; may register analyses.
-  virtual void install(llvm::ModuleAnalysisManager &MAM) {}
-
-  /// Whether the agent goes on deciding after the pipeline, for as long as it
-  /// likes.
-  virtual bool isOpenEnded() const { return false; }
-  /// Called after the pipeline if so. Returns only with an error.
-  virtual llvm::Error drive(Compilation &C) { return llvm::Error::success(); }
-
-  /// What has been run so far, in the syntax of `opt -passes=`; empty if that
-  /// is not all there is to it.
-  virtual std::string pipeline() const { return ""; }
-  /// Called then, too; may have passes of its own run at extension points.
-  virtual void install(llvm::PassBuilder &PB) {}
-
-  /// Whether decisions come up when code is generated, and not in the pipeline.
-  virtual bool decidesInCodegen() const { return false; }
-  /// Called before code is generated; may add analyses.
-  virtual void install(llvm::legacy::PassManagerBase &PM) {}
+  /// Sets what LLVM must be told, for the rest of the process.
+  virtual void apply(LLVMOptions &Process) const {}
 
   /// See DecisionPoint.
   virtual std::vector<llvm::TensorSpec> extraFeatures() const { return {}; }
   virtual void computeExtraFeatures(const char *Features, char *To) {}
 
-  /// The function that the compiler is stopped in, if decisions come function
-  /// by function.
-  virtual const llvm::MachineFunction *machineFunction() const {
-    return nullptr;
+protected:
+  explicit Task(proto::TaskSpec::Kind Kind) { Spec.set_kind(Kind); }
+
+  /// Declares the options.
+  virtual void declare(TaskOptions &Options) {}
+
+  /// Fails if the values of the options do not fit together.
+  virtual llvm::Error check() { return llvm::Error::success(); }
+
+  /// Fills in everything but the name, the doc, the kind and the options.
+  virtual void describe(proto::TaskSpec &Spec) const = 0;
+
+private:
+  proto::TaskSpec Spec;
+};
+
+/// A task whose decisions come up in the pipeline.
+class PipelineTask : public Task {
+public:
+  /// Called before the pipeline is built; may register analyses, and passes at
+  /// extension points.
+  virtual void install(llvm::PassBuilder &PB,
+                       llvm::ModuleAnalysisManager &MAM) = 0;
+
+  static bool classof(const Task *T) {
+    return T->spec().kind() == proto::TaskSpec::IN_PIPELINE;
   }
 
-  /// What the compiler is stopped at, for a person.
-  virtual llvm::json::Object describeDecision() const = 0;
+protected:
+  PipelineTask() : Task(proto::TaskSpec::IN_PIPELINE) {}
+};
 
-  /// The same in a few words, for the list of decisions taken.
-  virtual std::string decisionLabel() const = 0;
+/// A task whose decisions come up when code is generated, function by function.
+class CodegenTask : public Task {
+public:
+  /// Called before code is generated; may add analyses.
+  virtual void install(llvm::legacy::PassManagerBase &PM) = 0;
+
+  const llvm::MachineFunction *machineFunction() const override = 0;
+
+  static bool classof(const Task *T) {
+    return T->spec().kind() == proto::TaskSpec::IN_CODEGEN;
+  }
+
+protected:
+  CodegenTask() : Task(proto::TaskSpec::IN_CODEGEN) {}
+};
+
+/// A task whose agent goes on deciding after the pipeline, for as long as it
+/// likes.
+class OpenEndedTask : public Task {
+public:
+  /// Called after the pipeline. Returns only with an error.
+  virtual llvm::Error drive(Compilation &C) = 0;
+
+  static bool classof(const Task *T) {
+    return T->spec().kind() == proto::TaskSpec::OPEN_ENDED;
+  }
+
+protected:
+  OpenEndedTask() : Task(proto::TaskSpec::OPEN_ENDED) {}
 };
 
 using TaskRegistry = llvm::Registry<Task>;
 
-/// The description of a registered task, complete, as it is with its default
-/// options.
-proto::TaskSpec describeTask(const TaskRegistry::entry &Entry);
-
-/// The description of the task called \p Name, configured with \p Options.
-llvm::Expected<proto::TaskSpec>
-describeTask(llvm::StringRef Name,
-             const google::protobuf::RepeatedPtrField<proto::Option> &Options);
-
-/// The task called \p Name, configured with \p Options. Fails if there is no
-/// such task or option, naming those that exist.
-llvm::Expected<std::unique_ptr<Task>>
-createTask(llvm::StringRef Name,
-           const google::protobuf::RepeatedPtrField<proto::Option> &Options);
-
-/// A TensorSpec of LLVM in the protocol's terms.
-void describeTensor(const llvm::TensorSpec &Spec, proto::TensorSpec &Out);
-
-/// Bytes of one element.
-size_t elementBytes(proto::DType Type);
-
-/// Bytes of one such tensor.
-size_t tensorBytes(const proto::TensorSpec &Spec);
-
-/// Gives the LLVM command-line option \p Name a value, for this process.
-/// Fails if the value does not parse.
-llvm::Error setOption(llvm::StringRef Name, llvm::StringRef Value);
-
-void setBounds(proto::TensorSpec &Tensor, double Low, double High);
+/// Says that the feature \p Name, which the option of that name adds, is what
+/// LLVM's heuristic would do.
+void setHeuristicFeature(proto::TaskSpec &Spec, llvm::StringRef Name);
 
 /// Whether a feature is among those of a session opened so.
 bool isSent(const proto::TensorSpec &Feature, const proto::Open &Options);
-
-/// The value of an option that is "true" or "false".
-llvm::Expected<bool> parseFlag(llvm::StringRef Name, llvm::StringRef Value);
 
 } // namespace mlcompiler
 

@@ -46,12 +46,10 @@ def assert_echo_gives_llvms_own_object(
 @pytest.mark.parametrize("target", ["x86_64-linux-gnu", "aarch64-linux-gnu"])
 @pytest.mark.parametrize("kernel", KERNEL_NAMES)
 def test_echo_gives_llvms_own_object(make: Make, kernel: str, target: str) -> None:
-    # Some grow to more than the double of themselves by LLVM's own decisions.
     env = make(
         programs=f"kernels/{kernel}",
         target=target,
         inlining_default=True,
-        size_increase_threshold=100.0,
     )
     assert_echo_gives_llvms_own_object(env)
 
@@ -90,7 +88,6 @@ def test_echo_of_other_pipelines(
         pipeline=pipeline,
         cpu=cpu or None,
         inlining_default=True,
-        size_increase_threshold=100.0,
     )
     assert_echo_gives_llvms_own_object(env, pipeline, cpu)
 
@@ -98,7 +95,7 @@ def test_echo_of_other_pipelines(
 @examples(15)
 @given(program=call_graphs())
 def test_echo_of_random_programs(make: Make, program: Program) -> None:
-    env = make(programs=program, inlining_default=True, size_increase_threshold=100.0)
+    env = make(programs=program, inlining_default=True)
     play(env, echo)
     same = env.emit("object") == heuristic_object(program.bitcode)
     assert same, "the objects differ"
@@ -115,7 +112,6 @@ def test_echo_of_a_real_program_at_other_levels(
         clang_flags=[f"-{level}"],
         pipeline=f"default<{level}>",
         inlining_default=True,
-        size_increase_threshold=100.0,
     )
     assert_echo_gives_llvms_own_object(env, f"default<{level}>")
 
