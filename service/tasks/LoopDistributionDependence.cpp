@@ -19,6 +19,11 @@ using namespace mlcompiler;
 /// overflows.
 static constexpr int64_t Limit = int64_t(1) << 40;
 
+/// Accesses of which not all are made are ranged over so many bytes at most.
+/// Two such ranges, and what may lie between them for a difference not to be
+/// negative, do not come round 64 bits together.
+static constexpr uint64_t MaxSpan = uint64_t(1) << 61;
+
 /// Iterations between two accesses from which on it pays to find out at run
 /// time whether the loop has that many.
 static constexpr int64_t FarApart = 256;
@@ -29,8 +34,8 @@ DependenceTester::DependenceTester(Loop &L, ScalarEvolution &SE, AAResults &AA,
   this->AA.enableCrossIterationMode();
   const SCEV *Max = SE.getConstantMaxBackedgeTakenCount(&L);
   if (const auto *C = dyn_cast<SCEVConstant>(Max))
-    if (C->getAPInt().getActiveBits() <= 40)
-      MaxBackedges = C->getAPInt().getSExtValue();
+    if (C->getAPInt().ule(Limit))
+      MaxBackedges = C->getAPInt().getZExtValue();
 }
 
 static std::optional<int64_t> constantOf(const SCEV *S) {
@@ -40,6 +45,10 @@ static std::optional<int64_t> constantOf(const SCEV *S) {
   return C->getAPInt().getSExtValue();
 }
 
+bool DependenceTester::isInEveryIteration(Instruction &Access) const {
+  return DT.dominates(Access.getParent(), L.getLoopLatch());
+}
+
 /// Whether it would access address 0, and may not, before it came round again:
 /// it leaves no gap between its iterations, and none out.
 bool DependenceTester::wouldTouchNull(Instruction &Access, int64_t Step,
@@ -47,7 +56,7 @@ bool DependenceTester::wouldTouchNull(Instruction &Access, int64_t Step,
   const unsigned Space = getLoadStoreAddressSpace(&Access);
   return std::abs(Step) <= Bytes &&
          !NullPointerIsDefined(Access.getFunction(), Space) &&
-         DT.dominates(Access.getParent(), L.getLoopLatch());
+         isInEveryIteration(Access);
 }
 
 const DependenceTester::Address &
@@ -98,7 +107,9 @@ AccessRange DependenceTester::range(Instruction &Access) {
   if (!A.Start)
     return {};
   Type *Index = SE.getEffectiveSCEVType(A.Pointer->getType());
-  const SCEV *Low = A.Start, *Last = A.Start;
+  AccessRange Range;
+  const SCEV *Last = A.Start;
+  Range.Low = A.Start;
   if (A.Step) {
     const SCEV *Backedges = SE.getBackedgeTakenCount(&L);
     if (isa<SCEVCouldNotCompute>(Backedges) ||
@@ -110,13 +121,19 @@ AccessRange DependenceTester::range(Instruction &Access) {
         A.Start, SE.getMulExpr(Backedges, SE.getConstant(Index, A.Step,
                                                          /*isSigned=*/true)));
     if (A.Step < 0)
-      std::swap(Low, Last);
+      std::swap(Range.Low, Last);
+    Range.MayWrap = !isInEveryIteration(Access);
+    Range.MostBackedges = MaxSpan / std::abs(A.Step);
+    if (Range.MayWrap &&
+        (!MaxBackedges || uint64_t(*MaxBackedges) > Range.MostBackedges))
+      Range.Backedges = Backedges;
   }
-  return {Low, SE.getAddExpr(Last, SE.getConstant(Index, A.Bytes))};
+  Range.High = SE.getAddExpr(Last, SE.getConstant(Index, A.Bytes));
+  return Range;
 }
 
 bool DependenceTester::areDisjoint(const AccessRange &X, const AccessRange &Y) {
-  if (!X || !Y)
+  if (!X || !Y || X.Backedges || Y.Backedges)
     return false;
   auto IsBelow = [&](const AccessRange &Lower, const AccessRange &Upper) {
     const SCEV *Gap = SE.getMinusSCEV(Upper.Low, Lower.High);
@@ -184,14 +201,17 @@ Conflict DependenceTester::test(Instruction &First, Instruction &Second) {
   const Address X = address(First);
   const Address Y = address(Second);
   const AccessRange XRange = range(First), YRange = range(Second);
+  // Addresses of different address spaces are no numbers to be compared.
+  const bool Comparable =
+      !Same && XRange && YRange && X.Pointer->getType() == Y.Pointer->getType();
   if (std::optional<Conflict> Known = byDistance(X, Y, Same)) {
-    Known->Checkable &= !Same && XRange && YRange;
+    Known->Checkable &= Comparable;
     return *Known;
   }
-  if (!Same && areDisjoint(XRange, YRange))
+  if (Comparable && areDisjoint(XRange, YRange))
     return {};
   Conflict Unknown;
   Unknown.Forward = Unknown.Backward = true;
-  Unknown.Checkable = !Same && XRange && YRange;
+  Unknown.Checkable = Comparable;
   return Unknown;
 }

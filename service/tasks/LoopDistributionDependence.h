@@ -21,6 +21,13 @@ struct AccessRange {
   /// First byte, and the one behind the last; null if not computable.
   const llvm::SCEV *Low = nullptr;
   const llvm::SCEV *High = nullptr;
+  /// Not every iteration makes the access, so that the ends need not be of
+  /// memory. The range may wrap: then Low lies above High.
+  bool MayWrap = false;
+  /// How often the back edge is taken, if that may be more than MostBackedges;
+  /// then the ends say nothing, as addresses may come round altogether.
+  const llvm::SCEV *Backedges = nullptr;
+  uint64_t MostBackedges = 0;
   explicit operator bool() const { return Low; }
 };
 
@@ -69,6 +76,7 @@ private:
     int64_t Bytes = 0;
   };
   const Address &address(llvm::Instruction &Access);
+  bool isInEveryIteration(llvm::Instruction &Access) const;
   bool wouldTouchNull(llvm::Instruction &Access, int64_t Step,
                       int64_t Bytes) const;
   std::optional<Conflict> byDistance(const Address &X, const Address &Y,
@@ -79,7 +87,7 @@ private:
   llvm::ScalarEvolution &SE;
   llvm::BatchAAResults AA;
   llvm::DominatorTree &DT;
-  /// Most often that the back edge is taken, if that is known to be few.
+  /// Most often that the back edge is taken, if that is known and below Limit.
   std::optional<int64_t> MaxBackedges;
   llvm::DenseMap<llvm::Instruction *, Address> Addresses;
 };

@@ -5,6 +5,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "LoopDistributionGraph.h"
+#include "LoopFlags.h"
+#include "Recursion.h"
 #include "llvm/ADT/PostOrderIterator.h"
 #include "llvm/ADT/SmallSet.h"
 #include "llvm/Analysis/CFG.h"
@@ -24,6 +26,7 @@ static constexpr size_t MaxChecks = 32;
 static constexpr unsigned MaxArrayElements = 2048;
 
 std::unique_ptr<LoopGraph> LoopGraph::build(Loop &L, const Analyses &A,
+                                            uint64_t ArrayBytes,
                                             std::string &Reason) {
   Reason.clear();
   if (!L.isInnermost())
@@ -36,12 +39,11 @@ std::unique_ptr<LoopGraph> LoopGraph::build(Loop &L, const Analyses &A,
     Reason = "the exit is not at the end of the body";
   else if (!L.isLCSSAForm(A.DT) || !L.isSafeToClone())
     Reason = "cannot be copied";
-  else if (!getOptionalBoolLoopAttribute(&L, "llvm.loop.distribute.enable")
-                .value_or(true))
+  else if (!loopFlag(L, DistributeFlag).value_or(true))
     Reason = "distribution is turned off in the source";
   if (!Reason.empty())
     return nullptr;
-  std::unique_ptr<LoopGraph> G(new LoopGraph(L, A));
+  std::unique_ptr<LoopGraph> G(new LoopGraph(L, A, ArrayBytes));
   Reason = G->collectBody();
   if (!Reason.empty())
     return nullptr;
@@ -235,13 +237,15 @@ std::string LoopGraph::findControl() {
 }
 
 /// Finds whether values may be put into arrays: where it is known how long
-/// these have to be, and there is a stack that they can be on.
+/// these have to be, and the stack has room for them.
 void LoopGraph::findArrays() {
   const bool Scalable = any_of(Body, [](const Instruction *I) {
     return isa<LoadInst>(I) && I->getType()->isScalableTy();
   });
   const unsigned Most = A.SE.getSmallConstantMaxTripCount(&L);
-  if (Most <= MaxArrayElements && !Scalable)
+  // Asked last, since that looks at all functions that this one calls.
+  if (Nodes.size() > 1 && Most <= MaxArrayElements && !Scalable &&
+      !mayRecurse(*L.getHeader()->getParent(), A.TLI))
     ArrayElements = Most;
 }
 

@@ -10,6 +10,7 @@
 #include "LoopDistributionDependence.h"
 #include "llvm/ADT/BitVector.h"
 #include "llvm/Analysis/PostDominators.h"
+#include "llvm/Analysis/TargetLibraryInfo.h"
 #include "llvm/IR/Dominators.h"
 #include "llvm/IR/Instructions.h"
 #include <map>
@@ -64,10 +65,13 @@ public:
     llvm::PostDominatorTree &PDT;
     llvm::ScalarEvolution &SE;
     llvm::AAResults &AA;
+    const llvm::TargetLibraryInfo &TLI;
   };
 
-  /// Null if \p L cannot be split, and \p Reason says why.
+  /// Null if \p L cannot be split, and \p Reason says why. Arrays of its values
+  /// may take \p ArrayBytes of the stack.
   static std::unique_ptr<LoopGraph> build(llvm::Loop &L, const Analyses &A,
+                                          uint64_t ArrayBytes,
                                           std::string &Reason);
 
   llvm::Loop &loop() const { return L; }
@@ -110,8 +114,11 @@ public:
   }
 
   /// Elements of an array that holds a value of each iteration: the most
-  /// iterations that there can be. 0 if that is not known or many.
+  /// iterations that there can be. 0 if that is not known or many, or if the
+  /// function may recurse.
   uint64_t arrayElements() const { return ArrayElements; }
+  /// What all arrays together may take of the stack.
+  uint64_t arrayBytes() const { return ArrayBytes; }
   /// Bytes of one element for the value of \p Load.
   uint64_t elementBytes(unsigned Load) const;
 
@@ -121,8 +128,8 @@ public:
   DependenceTester &tester() { return Tester; }
 
 private:
-  LoopGraph(llvm::Loop &L, const Analyses &A)
-      : L(L), A(A), Tester(L, A.SE, A.AA, A.DT) {}
+  LoopGraph(llvm::Loop &L, const Analyses &A, uint64_t ArrayBytes)
+      : L(L), A(A), ArrayBytes(ArrayBytes), Tester(L, A.SE, A.AA, A.DT) {}
 
   std::string collectBody();
   bool bodyEndsInLatch() const;
@@ -147,6 +154,7 @@ private:
 
   llvm::Loop &L;
   const Analyses A;
+  const uint64_t ArrayBytes;
   DependenceTester Tester;
   std::vector<llvm::Instruction *> Body;
   llvm::DenseMap<const llvm::Value *, unsigned> Index;

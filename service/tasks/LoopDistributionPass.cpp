@@ -6,6 +6,7 @@
 
 #include "LoopDistributionPass.h"
 #include "LoopDistributionTransform.h"
+#include "LoopFlags.h"
 #include "llvm/Analysis/DomTreeUpdater.h"
 #include "llvm/IR/Verifier.h"
 #include "llvm/Support/raw_ostream.h"
@@ -21,6 +22,9 @@
 
 using namespace llvm;
 using namespace mlcompiler;
+
+/// What the arrays of a function's loops may take of the stack together.
+static constexpr uint64_t MaxArrayBytes = 16384;
 
 /// A loop's header and what it is called: the function, its number among the
 /// innermost loops, and the line if there is one.
@@ -55,16 +59,20 @@ static void mergeBlocks(Function &F, FunctionAnalysisManager &FAM) {
 PreservedAnalyses
 DecidedLoopDistributionPass::run(Function &F, FunctionAnalysisManager &FAM) {
   bool Changed = false;
+  uint64_t ArrayBytes = MaxArrayBytes;
   for (auto &[Header, Name] :
        innermostLoops(F, FAM.getResult<LoopAnalysis>(F))) {
     // Anew for each, since a split leaves none of it valid.
     auto &LI = FAM.getResult<LoopAnalysis>(F);
-    Changed |= distribute(*LI.getLoopFor(Header), std::move(Name), FAM);
+    Loop &L = *LI.getLoopFor(Header);
+    Changed |= dropIfMalformed(L, DistributeFlag);
+    Changed |= distribute(L, std::move(Name), ArrayBytes, FAM);
   }
   return Changed ? PreservedAnalyses::none() : PreservedAnalyses::all();
 }
 
 bool DecidedLoopDistributionPass::distribute(Loop &L, std::string Name,
+                                             uint64_t &ArrayBytes,
                                              FunctionAnalysisManager &FAM) {
   Function &F = *L.getHeader()->getParent();
   auto &LI = FAM.getResult<LoopAnalysis>(F);
@@ -72,11 +80,11 @@ bool DecidedLoopDistributionPass::distribute(Loop &L, std::string Name,
   auto &SE = FAM.getResult<ScalarEvolutionAnalysis>(F);
   json::Object Entry{{"loop", json::fixUTF8(Name)}};
   std::string Reason;
-  std::unique_ptr<LoopGraph> G =
-      LoopGraph::build(L,
-                       {LI, DT, FAM.getResult<PostDominatorTreeAnalysis>(F), SE,
-                        FAM.getResult<AAManager>(F)},
-                       Reason);
+  std::unique_ptr<LoopGraph> G = LoopGraph::build(
+      L,
+      {LI, DT, FAM.getResult<PostDominatorTreeAnalysis>(F), SE,
+       FAM.getResult<AAManager>(F), FAM.getResult<TargetLibraryAnalysis>(F)},
+      ArrayBytes, Reason);
   if (!G) {
     Entry["skipped"] = json::fixUTF8(Reason);
     Log.push_back(std::move(Entry));
@@ -106,6 +114,7 @@ bool DecidedLoopDistributionPass::distribute(Loop &L, std::string Name,
   Log.push_back(std::move(Entry));
   if (Plan->Groups.size() < 2)
     return false;
+  ArrayBytes -= Plan->ArrayBytes;
 
   distributeLoop(*G, *Plan, LI, DT, SE);
   G.reset();

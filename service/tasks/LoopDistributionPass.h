@@ -37,7 +37,7 @@ public:
                       llvm::json::Array &Log);
 
 private:
-  bool distribute(llvm::Loop &L, std::string Name,
+  bool distribute(llvm::Loop &L, std::string Name, uint64_t &ArrayBytes,
                   llvm::FunctionAnalysisManager &FAM);
 
   Decider Decide;

@@ -9,9 +9,6 @@
 using namespace llvm;
 using namespace mlcompiler;
 
-/// What the arrays of one loop may take of the stack.
-static constexpr uint64_t MaxArrayBytes = 16384;
-
 namespace {
 
 /// Collects what one group needs, backwards from its nodes.
@@ -176,7 +173,6 @@ std::optional<LoopPlan> mlcompiler::planLoops(const LoopGraph &G,
   Plan.Groups.resize(Count);
   // Last ones first: what they take from arrays, earlier ones put there.
   std::vector<SmallSetVector<unsigned, 4>> Kept(Count);
-  uint64_t Bytes = 0;
   for (unsigned Number = Count; Number-- != 0;) {
     GroupBuilder Builder(G, P, Number);
     LoopGroup &Group = Plan.Groups[Number];
@@ -185,10 +181,10 @@ std::optional<LoopPlan> mlcompiler::planLoops(const LoopGraph &G,
     for (unsigned Load : Group.Taken)
       if (Kept[*Builder.keeperOf(Load)].insert(Load)) {
         ++Plan.Arrays;
-        Bytes += G.arrayElements() * G.elementBytes(Load);
+        Plan.ArrayBytes += G.arrayElements() * G.elementBytes(Load);
       }
   }
-  if (Bytes > MaxArrayBytes)
+  if (Plan.ArrayBytes > G.arrayBytes())
     return std::nullopt;
   Plan.ArrayElements = G.arrayElements();
   if (Count > 1)

@@ -32,9 +32,10 @@ struct LoopPlan {
   std::vector<LoopGroup> Groups;
   /// Pairs of accesses that have to be checked before the loops.
   std::vector<MemoryEdge> Checks;
-  /// Elements of each array, and how many arrays there are.
+  /// Elements of each array, how many arrays there are, and their bytes.
   uint64_t ArrayElements = 0;
   unsigned Arrays = 0;
+  uint64_t ArrayBytes = 0;
 
   /// The first loop that computes an instruction.
   unsigned computedBy(unsigned I) const;

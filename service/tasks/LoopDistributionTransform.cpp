@@ -75,6 +75,7 @@ private:
   Value *expandCheck(Instruction *Before);
   void version();
   void makeArrays();
+  void boundLifetimes();
   void rewireUsesBehind();
 
   LoopGraph &G;
@@ -204,14 +205,32 @@ void Copy::prune() {
     foldBranch(B);
 }
 
-/// Whether any pair of ranges overlaps.
+/// Whether any pair of ranges overlaps, or may, since one wraps.
 Value *Distributor::expandCheck(Instruction *Before) {
   SCEVExpander Expander(SE, "distribution");
   IRBuilder<> Builder(Before);
   Value *Overlap = nullptr;
   std::set<std::array<const SCEV *, 4>> Done;
+  std::set<std::array<const SCEV *, 2>> Ordered;
   auto Expand = [&](const SCEV *S) {
     return Expander.expandCodeFor(S, S->getType(), Before);
+  };
+  // Each by itself: an address that is poison is of an access that is never
+  // executed, and must not hide that others overlap.
+  auto AddTo = [&](Value *Meet) {
+    Meet = Builder.CreateFreeze(Meet);
+    Overlap = Overlap ? Builder.CreateOr(Overlap, Meet) : Meet;
+  };
+  auto AddWrap = [&](const AccessRange &R, Value *Low, Value *High) {
+    if (!R.MayWrap || !Ordered.insert({R.Low, R.High}).second)
+      return;
+    AddTo(Builder.CreateICmpULT(High, Low));
+    if (!R.Backedges)
+      return;
+    Value *Backedges = Expand(R.Backedges);
+    Builder.SetInsertPoint(Before);
+    AddTo(Builder.CreateICmpUGT(
+        Backedges, ConstantInt::get(Backedges->getType(), R.MostBackedges)));
   };
   for (const MemoryEdge &E : Plan.Checks) {
     const AccessRange X = G.tester().range(*G.body()[E.First]);
@@ -221,12 +240,10 @@ Value *Distributor::expandCheck(Instruction *Before) {
     Value *XLow = Expand(X.Low), *XHigh = Expand(X.High);
     Value *YLow = Expand(Y.Low), *YHigh = Expand(Y.High);
     Builder.SetInsertPoint(Before);
-    // Each by itself: an address that is poison is of an access that is never
-    // executed, and must not hide that others overlap.
-    Value *Meet = Builder.CreateFreeze(
-        Builder.CreateAnd(Builder.CreateICmpULT(XLow, YHigh),
-                          Builder.CreateICmpULT(YLow, XHigh)));
-    Overlap = Overlap ? Builder.CreateOr(Overlap, Meet) : Meet;
+    AddTo(Builder.CreateAnd(Builder.CreateICmpULT(XLow, YHigh),
+                            Builder.CreateICmpULT(YLow, XHigh)));
+    AddWrap(X, XLow, XHigh);
+    AddWrap(Y, YLow, YHigh);
   }
   return Overlap;
 }
@@ -289,6 +306,21 @@ void Distributor::makeArrays() {
     }
 }
 
+/// From before the loops to behind them, so that arrays of other loops may have
+/// the same place. Done when all loops are there, since the preheader is copied
+/// with them.
+void Distributor::boundLifetimes() {
+  IRBuilder<> Builder(Preheaders.front()->getTerminator());
+  for (Value *Array : Arrays)
+    if (Array)
+      Builder.CreateLifetimeStart(Array);
+  BasicBlock *Exit = L.getExitBlock();
+  Builder.SetInsertPoint(Exit, Exit->getFirstInsertionPt());
+  for (Value *Array : Arrays)
+    if (Array)
+      Builder.CreateLifetimeEnd(Array);
+}
+
 /// What is used after the loops, and not computed by the last one.
 void Distributor::rewireUsesBehind() {
   for (PHINode &Phi : L.getExitBlock()->phis()) {
@@ -334,6 +366,7 @@ void Distributor::run() {
   rewireUsesBehind();
   for (Copy &C : Copies)
     C.prune();
+  boundLifetimes();
   removeUnreachableBlocks(*Exit->getParent());
 }
 

@@ -5,10 +5,8 @@ import json
 from pathlib import Path
 
 import pytest
-from support.partitions import outputs, partitions, random_partitions
+from support.partitions import outputs, partitions, random_partitions, unoptimised
 from support.regalloc import MakeEnv
-
-from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 
 PROGRAM = """
 #include <stdint.h>
@@ -71,9 +69,7 @@ def test_partitions_with_arrays_compute_the_same(
         agents=agents,
     )
     env.reset()
-    unoptimised = env.setup.service.open(pb.Open(pipeline="verify"), env.program)
-    original = unoptimised.observe("ir")["ir"]
-    unoptimised.close()
+    original = unoptimised(env)
     arrays = 0
     modules: dict[str, None] = {}
     made = partitions(env, 0) if agents == 1 else random_partitions(env, 8)

@@ -7,12 +7,12 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
-from support.partitions import outputs, partitions, random_partitions
+from support.partitions import outputs, partitions, random_partitions, unoptimised
 from support.regalloc import MakeEnv
 
 from mlcompiler_gym.envs import CompilerEnv
+from mlcompiler_gym.policies import always_distribute, play
 from mlcompiler_gym.programs import Program, load_programs
-from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 
 LOOPS = [program.name for program in load_programs("loops", level="O2")]
 #: Of each kind one, for every run of the tests.
@@ -54,10 +54,7 @@ def check(
         return 0
     program = env.program
     arguments = _arguments(program)
-    unoptimised = env.setup.service.open(pb.Open(pipeline="verify"), program)
-    original = unoptimised.observe("ir")["ir"]
-    unoptimised.close()
-    (expected,) = outputs([original], arguments, folder)
+    (expected,) = outputs([unoptimised(env)], arguments, folder)
     checked = 0
     made = partitions if agents == 1 else random_partitions
     for batch in batches(made(env, random)):
@@ -83,6 +80,36 @@ def test_partitions_compute_the_same(
     make_env: MakeEnv, tmp_path: Path, name: str
 ) -> None:
     assert check(make_env, name, tmp_path, "default<O3>", random=8) >= 2
+
+
+def test_maximal_distribution_of_all_loops_computes_the_same(
+    make_env: MakeEnv, tmp_path: Path
+) -> None:
+    # Those with the same arguments run together.
+    runs: dict[tuple[str, ...], list[tuple[str, str, str]]] = {}
+    for name in LOOPS:
+        env = make_env(
+            "mlcompiler/LoopDistribution-v0",
+            programs=name,
+            pipeline="default<O0>",
+            level="O2",
+            objective="ir_instructions",
+        )
+        env.reset()
+        original = unoptimised(env)
+        play(env, always_distribute)
+        (arguments,) = _arguments(env.program)
+        split = env.observe("ir")["ir"]
+        runs.setdefault(arguments, []).append((name, original, split))
+        env.close()
+    assert sum(map(len, runs.values())) >= 60
+    for arguments, programs in runs.items():
+        modules = [text for _, *texts in programs for text in texts]
+        printed = outputs(modules, [arguments], tmp_path)
+        for (name, *_), expected, got in zip(
+            programs, printed[::2], printed[1::2], strict=True
+        ):
+            assert got == expected, name
 
 
 @pytest.mark.parametrize("name", QUICK)

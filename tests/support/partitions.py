@@ -7,12 +7,13 @@ import json
 import re
 import subprocess
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from mlcompiler_gym.envs import CompilerEnv
+from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 
 #: Loops of more nodes are split at random.
 EXHAUSTIVE_NODES = 8
@@ -102,6 +103,41 @@ def random_partitions(
         twin.close()
 
 
+def unoptimised(env: CompilerEnv) -> str:
+    """The program of a freshly reset environment as it is compiled from, as IR."""
+    session = env.setup.service.open(pb.Open(pipeline="verify"), env.program)
+    text = session.observe("ir")["ir"]
+    session.close()
+    return str(text)
+
+
+def check_outputs(
+    env: CompilerEnv,
+    made: Iterable[CompilerEnv],
+    folder: Path,
+    *,
+    sanitize: bool = False,
+) -> int:
+    """Compare what partitions print with what the program itself does.
+
+    Args:
+        env: Freshly reset, with a program that takes no arguments.
+        made: Environments at the end of a compile.
+        folder: To work in.
+        sanitize: As for `outputs`.
+
+    Returns:
+        How many different modules there are among them.
+    """
+    modules = dict.fromkeys(str(each.observe("ir")["ir"]) for each in made)
+    expected, *printed = outputs(
+        [unoptimised(env), *modules], [()], folder, sanitize=sanitize
+    )
+    for text, each in zip(modules, printed, strict=True):
+        assert each == expected, text
+    return len(modules)
+
+
 def outputs(
     modules: Sequence[str],
     arguments: Sequence[Sequence[str]],
@@ -112,7 +148,8 @@ def outputs(
     """What each of some modules (textual IR with a ``main``) prints.
 
     They are linked into one executable that calls one ``main`` after the other,
-    since to link and run each by itself takes a hundred times as long.
+    since to link and run each by itself takes a hundred times as long. It is not
+    position-independent: its memory lies low, so that what lies far below it wraps.
 
     Args:
         modules: What is defined in them, other than ``main``, is local.
@@ -142,9 +179,10 @@ def outputs(
             *(["-force-attribute=sanitize_address"] if sanitize else []),
             *("all.bc", "-o", "checked.bc"),
         ],
-        ["llc-22", "-O1", "-relocation-model=pic", "-filetype=obj", "checked.bc"],
+        ["llc-22", "-O0", "-relocation-model=pic", "-filetype=obj", "checked.bc"],
         [
-            *("clang-22", "-fuse-ld=lld", "driver.c", "checked.o", "-o", "all", "-lm"),
+            *("clang-22", "-fuse-ld=lld", "-no-pie", "driver.c", "checked.o"),
+            *("-o", "all", "-lm"),
             *(["-fsanitize=address"] if sanitize else []),
         ],
     ):
