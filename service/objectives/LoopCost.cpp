@@ -25,6 +25,10 @@ constexpr double MissCycles = 8;
 /// Where the target does not say.
 constexpr unsigned DefaultLineBytes = 64;
 
+/// No block is taken to be executed more often, however deep its loops are
+/// nested, so that nothing becomes infinite.
+constexpr double MostExecutions = 1e100;
+
 /// The cost of one function.
 class FunctionCost {
 public:
@@ -72,7 +76,7 @@ double FunctionCost::cycles() {
         Times += along(*From, *B);
     if (IsHeader) {
       Entries[L] = Times;
-      Times *= tripCount(*L);
+      Times = std::min(Times * tripCount(*L), MostExecutions);
     }
     Executions[B] = Times;
     Sum += Times * latency(*B);

@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "TripCount.h"
+#include "LoopFlags.h"
 #include "llvm/Analysis/ScalarEvolutionExpressions.h"
 #include "llvm/IR/Instructions.h"
 #include <algorithm>
@@ -22,10 +23,17 @@ class NominalValue {
 public:
   explicit NominalValue(ScalarEvolution &SE) : SE(SE) {}
 
+  /// Infinite if it is more than a double holds; nothing of what comes of that.
   std::optional<double> of(const SCEV *S) {
     if (Budget == 0)
       return std::nullopt;
     --Budget;
+    std::optional<double> Value = compute(S);
+    return Value && std::isnan(*Value) ? std::nullopt : Value;
+  }
+
+private:
+  std::optional<double> compute(const SCEV *S) {
     switch (S->getSCEVType()) {
     case scConstant:
       return cast<SCEVConstant>(S)->getAPInt().signedRoundToDouble();
@@ -40,14 +48,19 @@ public:
       return fold(S, [](double A, double B) { return A * B; });
     case scUDivExpr:
       return fold(
-          S, [](double A, double B) { return B == 0 ? A : std::floor(A / B); });
+          S, [](double A, double B) { return B == 0 ? A : std::floor(A / B); },
+          /*IsUnsigned=*/true);
     case scUMaxExpr:
     case scSMaxExpr:
-      return fold(S, [](double A, double B) { return std::max(A, B); });
+      return fold(
+          S, [](double A, double B) { return std::max(A, B); },
+          S->getSCEVType() == scUMaxExpr);
     case scUMinExpr:
     case scSMinExpr:
     case scSequentialUMinExpr:
-      return fold(S, [](double A, double B) { return std::min(A, B); });
+      return fold(
+          S, [](double A, double B) { return std::min(A, B); },
+          S->getSCEVType() != scSMinExpr);
     case scAddRecExpr:
       return inTheMiddle(*cast<SCEVAddRecExpr>(S));
     case scUnknown:
@@ -57,12 +70,16 @@ public:
     }
   }
 
-private:
   template <typename Function>
-  std::optional<double> fold(const SCEV *S, Function F) {
-    std::optional<double> Result = of(S->operands()[0]);
+  std::optional<double> fold(const SCEV *S, Function F,
+                             bool IsUnsigned = false) {
+    auto ValueOf = [&](const SCEV *Operand) -> std::optional<double> {
+      const auto *C = dyn_cast<SCEVConstant>(Operand);
+      return C && IsUnsigned ? C->getAPInt().roundToDouble() : of(Operand);
+    };
+    std::optional<double> Result = ValueOf(S->operands()[0]);
     for (const SCEV *Operand : drop_begin(S->operands())) {
-      std::optional<double> Value = of(Operand);
+      std::optional<double> Value = ValueOf(Operand);
       if (!Result || !Value)
         return std::nullopt;
       Result = F(*Result, *Value);
@@ -128,7 +145,7 @@ double mlcompiler::nominalTripCount(const Loop &L, ScalarEvolution &SE) {
   double Most = SE.getSmallConstantMaxTripCount(&L);
   if (Most == 0)
     Most = std::numeric_limits<double>::infinity();
-  const bool Vectorised = getBooleanLoopAttribute(&L, "llvm.loop.isvectorized");
+  const bool Vectorised = loopFlag(L, "llvm.loop.isvectorized").value_or(false);
   const SCEV *Backedges = SE.getBackedgeTakenCount(&L);
   std::optional<double> Count;
   if (!isa<SCEVCouldNotCompute>(Backedges))
@@ -179,7 +196,8 @@ std::optional<bool> NominalSizes::decide(Value &Condition) {
     return std::nullopt;
   const std::optional<double> X = NominalValue(SE).of(Left);
   const std::optional<double> Y = NominalValue(SE).of(Right);
-  if (!X || !Y || (Compare->isUnsigned() && (*X < 0 || *Y < 0)))
+  if (!X || !Y || (Compare->isUnsigned() && (*X < 0 || *Y < 0)) ||
+      (std::isinf(*X) && *X == *Y))
     return std::nullopt;
   // That two sizes are taken to be the same says nothing of which is larger.
   if (*X == *Y && hasSizeOfItsOwn(Left, Right) && hasSizeOfItsOwn(Right, Left))
