@@ -123,8 +123,8 @@ class _Loop:
             return f"{{ {counter} i = {start}; do {{", f"}} while ({end}); }}"
         counter = f"uint{bits}_t"
         self.last, self.index = max(count, _LENGTH), "(long)i"
-        start = str(count - 1) if rng.random() < 0.5 else "n"
-        return f"{{ {counter} i = {start}; do {{", "} while (i--); }"
+        first = str(count - 1) if rng.random() < 0.5 else "n"
+        return f"{{ {counter} i = {first}; do {{", "} while (i--); }"
 
     def _pointer(self, rng: random.Random) -> tuple[str, str]:
         step = rng.choice([1, 1, 2])
