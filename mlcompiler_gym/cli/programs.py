@@ -122,6 +122,12 @@ def fetch(
     level: _Level = "Oz",
     licence: _Licence = None,
     jobs: _Jobs = None,
+    verify: Annotated[
+        bool,
+        typer.Option(
+            "--verify", help="Hash what is in the cache, and make again what is wrong."
+        ),
+    ] = False,
 ) -> None:
     """Download and compile programs of the package index into the cache."""
     from mlcompiler_gym.programs import pypi
@@ -132,6 +138,7 @@ def fetch(
         architecture=variant.architecture,
         level=variant.level,
         jobs=jobs,
+        verify=verify,
     )
     typer.echo(str(report))
     if report.failures:

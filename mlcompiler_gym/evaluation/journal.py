@@ -3,22 +3,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
+import stat
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO
 
 from mlcompiler_gym.errors import EvaluationError
 from mlcompiler_gym.evaluation.plan import Record, key_of_record
+
+#: What every line begins with (:meth:`~mlcompiler_gym.evaluation.plan.Evaluation.\
+#: identity`). Of a last line without an end, nothing else is taken for ours.
+_BEGINNING = b'{"env": "'
 
 
 class Journal:
     """Episodes that have been played, each once.
 
     Opened, it reads what there is; a line that was being written when its writer was
-    killed is dropped. One process writes at a time.
+    killed is dropped, and a file that is something else is left as it is. One process
+    writes at a time.
 
     Args:
         path: Of the file; made if there is none.
@@ -34,10 +40,14 @@ class Journal:
         self.path = Path(path)
         self.records: dict[str, Record] = {}
         try:
-            self._file: BinaryIO = self.path.open("a+b")
+            # Not buffered, or what a full disk refuses would be tried again at close.
+            self._file = self.path.open("a+b", buffering=0)
         except OSError as error:
             raise EvaluationError(f"cannot write {path}: {error.strerror}") from error
+        self._size = 0
         try:
+            if not stat.S_ISREG(os.fstat(self._file.fileno()).st_mode):
+                raise EvaluationError(f"{path} is not a file; name another")
             self._lock()
             self._read()
         except BaseException:
@@ -54,37 +64,65 @@ class Journal:
             ) from None
 
     def _read(self) -> None:
+        """Take what is there, and see to it that the next line begins a new one."""
         self._file.seek(0)
-        whole, newline, _ = self._file.read().rpartition(b"\n")
-        for number, line in enumerate(whole.splitlines(), start=1):
-            try:
-                record: Record = json.loads(line)
-                self.records[key_of_record(record)] = record
-            except (ValueError, KeyError, TypeError, EvaluationError) as error:
-                raise EvaluationError(
-                    f"{self.path}, line {number} is not an episode of an evaluation: "
-                    f"{error!r}; name another file"
-                ) from error
-        # Only now is it sure to be ours to cut off.
-        self._file.truncate(len(whole) + len(newline))
+        content = self._file.read()
+        whole, newline, rest = content.rpartition(b"\n")
+        lines = whole.split(b"\n") if newline else []
+        for number, line in enumerate(lines, start=1):
+            self._take(line, number)
+        self._size = len(whole) + len(newline)
+        if not rest:
+            return
+        if _is_json(rest):
+            # Only the end of its line is missing, which an editor may have taken off.
+            self._take(rest, len(lines) + 1)
+            self._size = len(content)
+            self._write(b"\n")
+        elif rest.startswith(_BEGINNING[: len(rest)]):
+            self._file.truncate(self._size)
+        else:
+            raise self._foreign(len(lines) + 1)
+
+    def _take(self, line: bytes, number: int) -> None:
+        try:
+            record: Record = json.loads(line)
+            self.records[key_of_record(record)] = record
+        except (ValueError, KeyError, TypeError, EvaluationError) as error:
+            raise self._foreign(number, f": {error!r}") from error
+
+    def _foreign(self, number: int, why: str = "") -> EvaluationError:
+        return EvaluationError(
+            f"{self.path}, line {number} is not an episode of an evaluation{why}; "
+            "name another file"
+        )
 
     def append(self, record: Record) -> None:
         """Write an episode.
 
         Raises:
-            EvaluationError: It is there already, or cannot be written.
+            EvaluationError: It is there already, or cannot be written; the file then
+                ends with the episode before it.
         """
         key = key_of_record(record)
         if key in self.records:
             raise EvaluationError(f"this episode is in {self.path} already: {key}")
-        try:
-            self._file.write(json.dumps(record).encode() + b"\n")
-            self._file.flush()
-        except OSError as error:
-            raise EvaluationError(
-                f"cannot write {self.path}: {error.strerror}"
-            ) from error
+        self._write(json.dumps(record).encode() + b"\n")
         self.records[key] = record
+
+    def _write(self, data: bytes) -> None:
+        rest = memoryview(data)
+        try:
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                self._file.truncate(self._size)
+            raise EvaluationError(
+                f"cannot write {self.path}: {error.strerror}; the episodes in it are "
+                "whole, and the same command goes on after them"
+            ) from error
+        self._size += len(data)
 
     def __enter__(self) -> Journal:
         return self
@@ -96,3 +134,11 @@ class Journal:
         trace: TracebackType | None,
     ) -> None:
         self._file.close()
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        json.loads(line)
+    except ValueError:
+        return False
+    return True

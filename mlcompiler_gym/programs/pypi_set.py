@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from typing_extensions import override
 
@@ -13,6 +13,9 @@ from mlcompiler_gym.programs.catalogue import Entry
 from mlcompiler_gym.programs.named_set import CatalogueSet, package_of
 from mlcompiler_gym.programs.program import Program, ProgramSet
 from mlcompiler_gym.programs.variant import Variant
+
+if TYPE_CHECKING:
+    from mlcompiler_gym.programs.pypi import CachedBitcode
 
 
 class PyPI(CatalogueSet):
@@ -26,10 +29,10 @@ class PyPI(CatalogueSet):
     package_cap = 64
 
     @override
-    def content(self, entry: Entry, variant: Variant) -> Path:
-        from mlcompiler_gym.programs.pypi import bitcode_path
+    def content(self, entry: Entry, variant: Variant) -> CachedBitcode:
+        from mlcompiler_gym.programs.pypi import CachedBitcode
 
-        return bitcode_path(entry.name, variant.architecture, variant.level)
+        return CachedBitcode(entry.name, variant.architecture, variant.level)
 
     @override
     def load(
@@ -58,7 +61,9 @@ class PyPI(CatalogueSet):
 def _check_cached(
     programs: Collection[Program] | ProgramSet, what: str, variant: Variant
 ) -> None:
-    missing = [p for p in programs if not Path(str(p.content)).is_file()]
+    missing = [
+        p for p in programs if not cast("CachedBitcode", p.content).path.is_file()
+    ]
     if missing:
         options = (
             ""

@@ -42,9 +42,10 @@ def compile_triplet_tool(folder: Path) -> Path:
         return tool
     flags = run_tool(["llvm-config-22", "--cxxflags", "--ldflags", "--libs"]).decode()
     folder.mkdir(parents=True, exist_ok=True)
-    partial = tool.with_suffix(".partial")
-    run_tool(["clang++-22", "-O1", str(source), *flags.split(), "-o", str(partial)])
-    partial.replace(tool)
+    with tempfile.TemporaryDirectory(dir=folder) as workplace:
+        made = Path(workplace, tool.name)
+        run_tool(["clang++-22", "-O1", str(source), *flags.split(), "-o", str(made)])
+        made.replace(tool)
     return tool
 
 

@@ -9,8 +9,11 @@ against the catalogue.
 
 from __future__ import annotations
 
+import hashlib
 import os
+import sys
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from mlcompiler_gym.errors import ProgramError
@@ -47,6 +50,7 @@ __all__ = [
     "LEVELS",
     "ArchiveError",
     "CacheError",
+    "CachedBitcode",
     "CompileError",
     "DistributionNotFoundError",
     "DownloadError",
@@ -87,6 +91,7 @@ def fetch(
     level: str = "Oz",
     jobs: int | None = None,
     progress: bool = True,
+    verify: bool = False,
 ) -> FetchReport:
     """Make sure that the bitcode of packages is in the cache.
 
@@ -100,6 +105,7 @@ def fetch(
         level: One of :data:`LEVELS`.
         jobs: Files compiled at once. Default: one for each processor.
         progress: Whether to show progress bars.
+        verify: Hash all that is in the cache, and make again what is damaged.
 
     Raises:
         ProgramError: A package is unknown, the compiler cannot be had, or the
@@ -117,7 +123,64 @@ def fetch(
         jobs=jobs or len(os.sched_getaffinity(0)),
         progress=progress,
     )
-    return fetcher.fetch(list(chosen.values()), variant, _hashes(variant))
+    return fetcher.fetch(
+        list(chosen.values()), variant, _hashes(variant), verify=verify
+    )
+
+
+@dataclass(frozen=True)
+class CachedBitcode:
+    """Reads a program's bitcode from the cache, and believes the catalogue alone.
+
+    Attributes:
+        name: For example ``"pypi/lz4/lz4hc"``.
+        architecture: One of :data:`ARCHITECTURES`.
+        level: One of :data:`LEVELS`.
+    """
+
+    name: str
+    architecture: str = "x86_64"
+    level: str = "Oz"
+
+    @property
+    def path(self) -> Path:
+        """Where it is, or will be once it is fetched."""
+        return bitcode_path(self.name, self.architecture, self.level)
+
+    def __call__(self) -> bytes:
+        """The bitcode; where the file has another hash, it is fetched again.
+
+        Raises:
+            ProgramError: It cannot be read, or not be made again.
+        """
+        if (bitcode := self._read()) is not None:
+            return bitcode
+        print(
+            f"{self.path} is not the bitcode that the catalogue has of {self.name}; "
+            "fetching it again",
+            file=sys.stderr,
+        )
+        package = self.name.split("/")[1]
+        report = fetch(
+            [package],
+            architecture=self.architecture,
+            level=self.level,
+            progress=False,
+            verify=True,
+        )
+        if (bitcode := self._read()) is None:
+            raise ProgramError(f"{self.name} cannot be made again: {report}")
+        return bitcode
+
+    def _read(self) -> bytes | None:
+        try:
+            bitcode = self.path.read_bytes()
+        except OSError as error:
+            raise ProgramError(
+                f"program {self.name}: cannot read {self.path}: {error.strerror}"
+            ) from error
+        wanted = read_catalogue()[self.name].hashes[f"{self.architecture}-{self.level}"]
+        return bitcode if hashlib.sha256(bitcode).hexdigest() == wanted else None
 
 
 def _hashes(variant: str) -> dict[str, dict[str, str]]:

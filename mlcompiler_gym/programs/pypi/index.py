@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 
+from mlcompiler_gym.files import replacing
 from mlcompiler_gym.programs.progress import progress_bar
 from mlcompiler_gym.programs.pypi.client import (
     Client,
@@ -89,9 +90,8 @@ class Index:
         self, source: str, wanted: Distribution, target: Path, progress: bool
     ) -> None:
         link = self._client.find(source, wanted.name, wanted.file_name)
-        unchecked = target.with_name(target.name + ".partial")
         digest = hashlib.sha256()
-        with self._client.open(link) as stream, unchecked.open("wb") as file:
+        with self._client.open(link) as stream, replacing(target) as file:
             bar = progress_bar(
                 stream.size, wanted.file_name, unit="B", enabled=progress, delay=1
             )
@@ -102,12 +102,10 @@ class Index:
                     bar.update(len(chunk))
                     if file.tell() > _SIZE_LIMIT:
                         raise WrongHashError(f"more than {_SIZE_LIMIT} bytes came")
-        if digest.hexdigest() != wanted.sha256:
-            unchecked.unlink()
-            raise WrongHashError(
-                f"its sha256 is {digest.hexdigest()}, not {wanted.sha256}"
-            )
-        unchecked.replace(target)
+            if digest.hexdigest() != wanted.sha256:
+                raise WrongHashError(
+                    f"its sha256 is {digest.hexdigest()}, not {wanted.sha256}"
+                )
 
 
 def _sha256(path: Path) -> str:

@@ -44,7 +44,7 @@ class Shelf:
             stamp = (self._folder / _STAMP).read_text()
         except OSError:
             return False
-        # Files are not hashed again, but one may have been deleted.
+        # Whoever reads a file hashes it; here, one may have been deleted.
         return stamp == _digest(hashes) and all(
             self.path(name).is_file() for name in hashes
         )
@@ -59,6 +59,11 @@ class Shelf:
                 return hashlib.file_digest(file, "sha256").hexdigest()
         except OSError:
             return None
+
+    def sweep(self) -> None:
+        """Remove what writers that were killed have left; for the lock's holder."""
+        for path in self.package_folder.rglob("*.partial"):
+            path.unlink(missing_ok=True)
 
     def add(self, name: str, bitcode: bytes) -> None:
         """Store a program's bitcode, all of it or nothing."""
