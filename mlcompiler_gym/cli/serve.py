@@ -6,6 +6,7 @@ from __future__ import annotations
 import enum
 import os
 import signal
+import sys
 import threading
 from pathlib import Path
 from typing import Annotated
@@ -18,6 +19,9 @@ _MIB = 1 << 20
 #: Of gRPC's: without its event engine there is a thread less between a socket and
 #: Python, which is a fifth of a round trip; see docs/service.md.
 EXPERIMENTS = "-event_engine_client,-event_engine_listener"
+
+#: Seconds that a thread of the server's may compute while others wait.
+SWITCH_INTERVAL = 0.001
 
 
 class _Sandbox(enum.StrEnum):
@@ -32,15 +36,28 @@ def serve_credentials(
         list[str] | None,
         typer.Option(help="Name or address that clients reach the server by."),
     ] = None,
+    more: Annotated[
+        bool,
+        typer.Option(
+            "--add-token", help="Add a token, for one more client, to what is there."
+        ),
+    ] = False,
 ) -> None:
     """Make a certificate and a token, for a laboratory.
 
-    Clients need ca.pem and token of that folder: copy these two to them.
+    Clients need ca.pem and token of that folder: copy these two to them. What is in the
+    folder already is never replaced.
     """
     try:
-        from mlcompiler_gym.server.auth import make_credentials
+        from mlcompiler_gym.server.auth import add_token, make_credentials
     except ModuleNotFoundError as error:
         raise _missing(error) from error
+    if more:
+        add_token(folder)
+        typer.echo(
+            f"added a line to {folder / 'token'}; a server reads it at its start"
+        )
+        return
     hosts = host or ["localhost", "127.0.0.1", "::1", os.uname().nodename]
     make_credentials(folder, hosts)
     typer.echo(
@@ -73,6 +90,9 @@ def serve(
         ),
     ] = None,
     max_sessions: Annotated[int, typer.Option(help="Of a client, at once.")] = 1024,
+    max_streams: Annotated[
+        int, typer.Option(help="gRPC streams of a client, at once.")
+    ] = 96,
     max_upload_mb: Annotated[int, typer.Option(help="MiB of a program.")] = 64,
     max_seconds: Annotated[
         float, typer.Option(help="Wall-clock seconds of a request.")
@@ -82,6 +102,7 @@ def serve(
         Path | None, typer.Option(help="Folder to keep uploaded programs in.")
     ] = None,
     programs_mb: Annotated[int, typer.Option(help="MiB of all programs.")] = 4096,
+    programs_count: Annotated[int, typer.Option(help="How many programs.")] = 100_000,
     metrics_host: Annotated[
         str, typer.Option(help="Address to serve Prometheus on.")
     ] = "127.0.0.1",
@@ -108,6 +129,10 @@ def serve(
     one ends them at once.
     """
     os.environ.setdefault("GRPC_EXPERIMENTS", EXPERIMENTS)
+    # What gRPC's C core prints is no JSON, and says nothing that our log does not.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    # A thread that has work of one client's to do keeps others' waiting no longer.
+    sys.setswitchinterval(SWITCH_INTERVAL)
     try:
         from mlcompiler_gym.server import Config, Limits, Server
         from mlcompiler_gym.server.server import default_folder
@@ -124,12 +149,14 @@ def serve(
             sandbox=sandbox,
             limits=Limits(
                 sessions=max_sessions,
+                streams=max_streams,
                 upload_bytes=max_upload_mb * _MIB,
                 seconds=max_seconds,
                 memory_bytes=max_memory_mb * _MIB,
             ),
             programs=programs if programs is not None else default_folder(),
             program_bytes=programs_mb * _MIB,
+            program_count=programs_count,
             metrics_host=metrics_host,
             metrics_port=metrics_port,
             health_port=health_port,

@@ -4,6 +4,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Protocol
+
+from google.protobuf.message import DecodeError
 
 from mlcompiler_gym.v1 import relay_pb2 as relay
 
@@ -13,6 +16,13 @@ MANY_SESSIONS = "/mlcompiler_gym.v1.Relay/Sessions"
 
 #: Bytes that travel in one piece; gRPC takes 4 MiB by default.
 _PIECE = 1 << 20
+#: Frames of a message at most.
+MOST = 1024
+
+#: The byte that each frame of a message begins with.
+_TAG = 0x0A
+#: What it takes to keep a message at all, in bytes.
+ENTRY = 1024
 
 #: A session's number and a message; None: the session's end.
 Item = tuple[int, bytes | None]
@@ -23,12 +33,12 @@ def pack(items: Iterable[Item]) -> Iterator[bytes]:
     frames: list[relay.Frame] = []
     size = 0
     for session, message in items:
+        if frames and (len(frames) == MOST or size + len(message or b"") > _PIECE):
+            yield relay.Frames(frames=frames).SerializeToString()
+            frames, size = [], 0
         if message is None:
             frames.append(relay.Frame(session=session, end=True))
             continue
-        if size + len(message) > _PIECE and frames:
-            yield relay.Frames(frames=frames).SerializeToString()
-            frames, size = [], 0
         begin = 0
         while len(message) - begin > _PIECE:
             piece = message[begin : begin + _PIECE]
@@ -42,26 +52,44 @@ def pack(items: Iterable[Item]) -> Iterator[bytes]:
         yield relay.Frames(frames=frames).SerializeToString()
 
 
+class Room(Protocol):
+    """Where there is only so much room for what is incomplete."""
+
+    def take(self, amount: int) -> bool:
+        """Take some; False if there is not that much."""
+
+    def give(self, amount: int) -> None:
+        """Give some back."""
+
+
 class Unpacker:
     """Puts messages together again.
 
-    At most ``limit`` bytes are kept of messages that are not complete. One that
-    is larger, or finds no room beside others, is given as :data:`TOO_LARGE`.
+    One that has more than ``limit`` bytes, or for which there is no ``room`` left, is
+    given as :data:`TOO_LARGE`.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, room: Room | None = None) -> None:
         self._limit = limit
-        self._kept = 0
+        self._room = room
         #: None: too large, the rest of it is dropped.
         self._parts: dict[int, bytearray | None] = {}
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether a message has begun and not ended."""
+        return bool(self._parts)
 
     def unpack(self, data: bytes) -> list[Item]:
         """What is complete with these frames.
 
         Raises:
-            google.protobuf.message.DecodeError: They are not ``Frames``.
+            google.protobuf.message.DecodeError: They are not ``Frames``, or more than
+                :data:`MOST`.
         """
         items: list[Item] = []
+        if _holds_many_frames(data):
+            raise DecodeError(f"more than {MOST} frames in a message")
         for frame in relay.Frames.FromString(data).frames:
             session = frame.session
             if frame.end:
@@ -81,20 +109,52 @@ class Unpacker:
         return items
 
     def _keep(self, session: int, message: bytes) -> None:
-        part = self._parts.setdefault(session, bytearray())
+        if session not in self._parts:
+            if self._room is not None and not self._room.take(ENTRY):
+                raise DecodeError("there is no room for another unfinished message")
+            self._parts[session] = bytearray()
+        part = self._parts[session]
         if part is None:
             return
-        if self._kept + len(message) > self._limit:
-            self._kept -= len(part)
-            self._parts[session] = None
-        else:
-            self._kept += len(message)
+        fits = len(part) + len(message) <= self._limit
+        if fits and (self._room is None or self._room.take(len(message))):
             part += message
+            return
+        if self._room is not None:
+            self._room.give(len(part))
+        self._parts[session] = None
 
     def _forget(self, session: int) -> bytearray | None:
-        part = self._parts.pop(session, None)
-        self._kept -= len(part or b"")
+        if session not in self._parts:
+            return None
+        part = self._parts.pop(session)
+        if self._room is not None:
+            self._room.give(ENTRY + len(part or b""))
         return part
+
+
+def _holds_many_frames(data: bytes) -> bool:
+    """Whether there are more than :data:`MOST`, which is known before they are read.
+
+    A frame of two bytes would become an object of a hundred.
+    """
+    if data.count(_TAG) <= MOST:
+        return False
+    at = count = 0
+    while at < len(data) and count <= MOST:
+        if data[at] != _TAG:
+            return True  # not of this protocol
+        size = shift = 0
+        at += 1
+        while at < len(data):
+            size |= (data[at] & 0x7F) << shift
+            shift += 7
+            at += 1
+            if data[at - 1] < 0x80:
+                break
+        at += size
+        count += 1
+    return count > MOST
 
 
 #: Stands for a message that was too large. No message of the protocol begins so.

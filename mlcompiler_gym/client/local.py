@@ -10,6 +10,7 @@ import socket
 import subprocess
 import threading
 import weakref
+from contextlib import ExitStack
 from typing import Any, ClassVar
 
 from typing_extensions import override
@@ -97,22 +98,28 @@ class LocalService(Service):
     def connect(self) -> LocalSession:
         return LocalSession(self.connect_socket())
 
-    def connect_socket(self) -> socket.socket:
-        """A new stream, as the socket that it is."""
+    def connect_socket(self, *, wait: bool = True) -> socket.socket:
+        """A new stream, as the socket that it is.
+
+        Args:
+            wait: Until the service has room for another, rather than raise
+                ``BlockingIOError``.
+        """
         try:
             ours, theirs = socket.socketpair()
         except OSError as error:
             raise ServiceUnavailableError(
                 f"there can be no further session: {explain(error)}"
             ) from error
-        with theirs, self._lock:
-            if not self._hand_over(theirs):
+        with theirs, self._lock, ExitStack() as unless_connected:
+            unless_connected.callback(ours.close)
+            if not self._hand_over(theirs, wait=wait):
                 # Killed, or not started yet.
                 self._reap()
                 self._start()
-                if not self._hand_over(theirs):
-                    ours.close()
+                if not self._hand_over(theirs, wait=wait):
                     raise self.explain_loss(lost("the service is gone"))
+            unless_connected.pop_all()
         return ours
 
     @property
@@ -137,16 +144,17 @@ class LocalService(Service):
                 "--sandbox=auto does without"
             )
         return ServiceUnavailableError(
-            f"the compiler service ends as soon as it is started (exit status "
-            f"{status}); run `{find_executable()} --version` to see why"
+            f"the compiler service {find_executable()} ends as soon as it is started "
+            f"(exit status {status}){_last_words()}"
         )
 
-    def _hand_over(self, sock: socket.socket) -> bool:
+    def _hand_over(self, sock: socket.socket, *, wait: bool) -> bool:
         """Give the service its end of a stream; False if there is no service."""
         if self._control is None:
             return False
         try:
-            socket.send_fds(self._control, [b"c"], [sock.fileno()])
+            flags = 0 if wait else socket.MSG_DONTWAIT
+            socket.send_fds(self._control, [b"c"], [sock.fileno()], flags)
         except OSError as error:
             if error.errno in (errno.EPIPE, errno.ECONNRESET):
                 return False
@@ -169,6 +177,21 @@ class LocalService(Service):
     def close(self) -> None:
         with self._lock:
             self._reap()
+
+
+def _last_words() -> str:
+    """What the executable, or the loader in its place, has to say."""
+    try:
+        done = subprocess.run(
+            [find_executable(), "--version"],
+            capture_output=True,
+            timeout=_END,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f": {error}"
+    said = done.stderr.decode(errors="replace").strip()
+    return f": {said[:2000]}" if done.returncode and said else ""
 
 
 def _after_fork_in_child() -> None:

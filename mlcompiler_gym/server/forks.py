@@ -9,6 +9,7 @@ import threading
 import time
 from dataclasses import dataclass
 
+from mlcompiler_gym.server.endings import Endings
 from mlcompiler_gym.server.limits import Account
 
 #: Seconds that a copy waits.
@@ -22,20 +23,25 @@ class Copy:
     socket: socket.socket
     pid: int
     account: Account
+    #: Of its requests that say none.
+    deadline_ms: int
     until: float
 
 
 class Copies:
     """By tokens that nobody can guess."""
 
-    def __init__(self) -> None:
+    def __init__(self, endings: Endings) -> None:
+        self._endings = endings
         self._copies: dict[bytes, Copy] = {}
         self._lock = threading.Lock()
 
-    def put(self, sock: socket.socket, pid: int, account: Account) -> bytes:
+    def put(
+        self, sock: socket.socket, pid: int, account: Account, deadline_ms: int
+    ) -> bytes:
         """Keep a copy, which counts as a session of the account's; its token."""
         token = secrets.token_bytes(32)
-        copy = Copy(sock, pid, account, time.monotonic() + PATIENCE)
+        copy = Copy(sock, pid, account, deadline_ms, time.monotonic() + PATIENCE)
         with self._lock:
             self._copies[token] = copy
         self.expire()
@@ -57,13 +63,7 @@ class Copies:
             late = [t for t, copy in self._copies.items() if copy.until <= now]
             copies = [self._copies.pop(token) for token in late]
         for copy in copies:
-            copy.socket.close()
-            copy.account.leave()
-
-    def pids(self) -> set[int]:
-        """Processes of those that wait."""
-        with self._lock:
-            return {copy.pid for copy in self._copies.values()}
+            self._endings.add(copy.socket, copy.pid, copy.account)
 
     def close(self) -> None:
         """End all."""

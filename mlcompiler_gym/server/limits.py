@@ -4,9 +4,17 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
+
+_MIB = 1 << 20
+#: Bytes of an Open or Describe: names and options, which the service copies.
+_DESCRIPTION = 1 << 18
+#: Bytes that a client's requests may take beside a program.
+_AHEAD = 16 * _MIB
+#: Bytes of large replies that a client has yet to take.
+_REPLIES = 64 * _MIB
 
 
 @dataclass(frozen=True)
@@ -15,13 +23,15 @@ class Limits:
 
     Attributes:
         sessions: Open at once, those that a ``Fork`` has made included.
+        streams: gRPC streams at once.
         upload_bytes: Of a program, and of any other message.
         seconds: Of wall-clock time for one request.
         memory_bytes: Of each session.
     """
 
     sessions: int = 1024
-    upload_bytes: int = 64 << 20
+    streams: int = 96
+    upload_bytes: int = 64 * _MIB
     seconds: float = 600.0
     memory_bytes: int = 8 << 30
 
@@ -29,6 +39,11 @@ class Limits:
     def deadline_ms(self) -> int:
         """The same as the protocol says it."""
         return max(1, round(self.seconds * 1000))
+
+    @property
+    def reply_bytes(self) -> int:
+        """Of a reply."""
+        return _REPLIES
 
     def objection(self, request: pb.Request) -> str:
         """What the request asks too much of, in a sentence; "" if nothing."""
@@ -44,10 +59,11 @@ class Limits:
                 f"a memory limit of {limits.memory_bytes} bytes is more than the "
                 f"{self.memory_bytes} that this server allows a session"
             )
-        if len(request.upload.program) > self.upload_bytes:
+        described = max(request.open.ByteSize(), request.describe.ByteSize())
+        if described > _DESCRIPTION:
             return (
-                f"a program of {len(request.upload.program)} bytes is more than the "
-                f"{self.upload_bytes} that this server takes"
+                f"{described} bytes of options, pipeline and names are more than the "
+                f"{_DESCRIPTION} that this server takes"
             )
         return ""
 
@@ -57,50 +73,141 @@ class Limits:
         limits.memory_bytes = limits.memory_bytes or self.memory_bytes
 
 
-class Account:
-    """The sessions that one client has."""
+class Tally:
+    """How much there is of something of which there may only be so much."""
 
-    def __init__(self, name: str, limits: Limits) -> None:
-        self.name = name
-        self.limits = limits
-        self._sessions = 0
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.value = 0
         self._lock = threading.Lock()
 
+    def take(self, amount: int = 1) -> bool:
+        """Count more; False, and nothing is counted, if that is too much."""
+        with self._lock:
+            if self.value + amount > self.most:
+                return False
+            self.value += amount
+            return True
+
+    def give(self, amount: int = 1) -> None:
+        """Count less."""
+        with self._lock:
+            self.value -= amount
+
+
+class Share:
+    """The part of a tally that one holder has, to be given back with it."""
+
+    def __init__(self, tally: Tally) -> None:
+        self._tally = tally
+        self._held = 0
+
     @property
-    def sessions(self) -> int:
-        """How many it has."""
-        return self._sessions
+    def most(self) -> int:
+        """What all holders together may have."""
+        return self._tally.most
+
+    def take(self, amount: int) -> bool:
+        """Count more; False if that is too much."""
+        if not self._tally.take(amount):
+            return False
+        self._held += amount
+        return True
+
+    def give(self, amount: int) -> None:
+        """Count less."""
+        self._held -= amount
+        self._tally.give(amount)
+
+    def close(self) -> None:
+        """Give back the rest."""
+        self.give(self._held)
+
+
+@dataclass
+class Account:
+    """All that one client has here. Every bound on a client is kept by this.
+
+    Attributes:
+        name: What tells it from all others.
+        label: What logs call it.
+        sessions: That it can use.
+        ending: Its processes that it has let go of, and that have not ended yet.
+        streams: gRPC streams.
+        requests: Bytes of requests that have no reply, or are not complete.
+        replies: Bytes of large replies that are on their way.
+        turn: Held by the thread that does its work, so that a client with many
+            streams is to others like one with one.
+    """
+
+    name: str
+    label: str
+    limits: Limits
+    sessions: Tally = field(init=False)
+    ending: Tally = field(init=False)
+    streams: Tally = field(init=False)
+    requests: Tally = field(init=False)
+    replies: Tally = field(init=False)
+    turn: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self.sessions = Tally(self.limits.sessions)
+        self.ending = Tally(self.limits.sessions + self._most_ending)
+        self.streams = Tally(self.limits.streams)
+        self.requests = Tally(self.limits.upload_bytes + _AHEAD)
+        self.replies = Tally(self.limits.reply_bytes)
+
+    @property
+    def _most_ending(self) -> int:
+        return max(16, self.limits.sessions)
 
     def enter(self) -> bool:
-        """Count one more session; False if that is too many."""
-        with self._lock:
-            if self._sessions >= self.limits.sessions:
-                return False
-            self._sessions += 1
-            return True
+        """Count one more session; False if that is too many.
+
+        Those that are ending have a number of their own, so that a client at its limit
+        may end a session and begin another at once, and not without bound.
+        """
+        return self.ending.value < self._most_ending and self.sessions.take()
 
     def leave(self) -> None:
         """Count one session less."""
-        with self._lock:
-            self._sessions -= 1
+        self.sessions.give()
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to remember."""
+        return not (self.streams.value or self.sessions.value or self.ending.value)
 
 
 class Accounts:
-    """Of all clients, by name."""
+    """Of all clients that have anything, by name."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._accounts: dict[str, Account] = {}
         self._lock = threading.Lock()
 
-    def get(self, name: str) -> Account:
-        """That of a client, which may be new."""
+    def open_stream(self, name: str, label: str) -> Account | None:
+        """That of a client, with a stream more; None if that is too many."""
         with self._lock:
-            if name not in self._accounts:
-                self._accounts[name] = Account(name, self._limits)
-            return self._accounts[name]
+            for each in [a for a in self._accounts.values() if a.empty]:
+                del self._accounts[each.name]
+            account = self._accounts.get(name)
+            if account is None:
+                account = Account(name, label, self._limits)
+                self._accounts[name] = account
+            return account if account.streams.take() else None
 
     def sessions(self) -> int:
-        """Of all clients together."""
+        """Of all clients together, those that have not ended yet included."""
         with self._lock:
-            return sum(account.sessions for account in self._accounts.values())
+            return sum(a.sessions.value + a.ending.value for a in self._all())
+
+    def _all(self) -> list[Account]:
+        return list(self._accounts.values())
+
+    @property
+    def clients(self) -> int:
+        """How many there are."""
+        with self._lock:
+            return sum(not account.empty for account in self._all())

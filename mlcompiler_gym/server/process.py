@@ -4,29 +4,49 @@
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
 from collections import deque
-from collections.abc import Iterator
+
+from mlcompiler_gym.server.limits import Share
 
 _PREFIX = 4
-_CHUNK = 1 << 18
+#: Bytes that are read at once. A reply that is longer has to find room first.
+CHUNK = 1 << 16
+
+
+class TooLarge(bytes):
+    """Stands for a reply that was dropped; its bytes say how long it was."""
 
 
 class Process:
     """The server's end of a session's socket. Not for several threads at once."""
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, room: Share) -> None:
+        """Large replies are read once ``room`` has been taken for them.
+
+        The caller gives it back when the reply is gone: its length, if that is more
+        than :data:`CHUNK`.
+        """
         sock.setblocking(False)
         self._socket = sock
+        self._room = room
         self._received = bytearray()
-        #: Frames, and the socket that goes with one.
+        #: Bytes of the reply being received, if it is a large one.
+        self._large = 0
+        #: Bytes that are read and dropped.
+        self._dropping = 0
+        self._dropped = 0
+        #: Bytes, and the socket that goes with the first of them.
         self._unsent: deque[tuple[memoryview, socket.socket | None]] = deque()
+        #: A large reply waits for room, and nothing can be received.
+        self.blocked = False
         self._shut = False
 
     @property
-    def unsent(self) -> int:
-        """Bytes that it has had no room for yet."""
-        return sum(len(data) for data, _ in self._unsent) if self._unsent else 0
+    def unsent(self) -> bool:
+        """Whether there is anything that it has had no room for yet."""
+        return bool(self._unsent)
 
     def fileno(self) -> int:
         """Descriptor to poll; -1 once closed."""
@@ -34,8 +54,12 @@ class Process:
 
     def send(self, message: bytes, with_socket: socket.socket | None = None) -> None:
         """Send a message, or keep it until there is room; takes the socket."""
-        data = len(message).to_bytes(_PREFIX, "little") + message
-        self._unsent.append((memoryview(data), with_socket))
+        prefix = len(message).to_bytes(_PREFIX, "little")
+        if len(message) < CHUNK:
+            self._unsent.append((memoryview(prefix + message), with_socket))
+        else:
+            self._unsent.append((memoryview(prefix), with_socket))
+            self._unsent.append((memoryview(message), None))
         self.flush()
 
     def flush(self) -> None:
@@ -71,35 +95,71 @@ class Process:
         with contextlib.suppress(OSError):  # it has ended, which is to be read
             self._socket.shutdown(socket.SHUT_WR)
 
+    def has_answered(self) -> bool:
+        """Whether there is anything to receive."""
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
+        return bool(poll.poll(0))
+
     def receive(self) -> list[bytes] | None:
         """Replies that have arrived; None: there will be no more."""
+        if self.blocked and not self._find_room():
+            return []
+        missing = self._large + _PREFIX - len(self._received) if self._large else CHUNK
         try:
-            data = self._socket.recv(_CHUNK)
+            data = self._socket.recv(min(self._dropping or missing, 4 * CHUNK))
         except BlockingIOError:
             return []
         except OSError:
             return None
         if not data:
             return None
+        if self._dropping:
+            return self._drop(len(data))
         size = int.from_bytes(data[:_PREFIX], "little")
         if not self._received and size == len(data) - _PREFIX:
             return [data[_PREFIX:]]  # one whole reply, as mostly
         self._received += data
-        return list(self._take_frames())
+        return self._take_frames()
 
-    def _take_frames(self) -> Iterator[bytes]:
+    def _take_frames(self) -> list[bytes]:
         received = self._received
+        frames: list[bytes] = []
         while len(received) >= _PREFIX:
-            end = _PREFIX + int.from_bytes(received[:_PREFIX], "little")
-            if len(received) < end:
-                return
-            yield bytes(received[_PREFIX:end])
-            del received[:end]
+            size = int.from_bytes(received[:_PREFIX], "little")
+            end = _PREFIX + size
+            if len(received) >= end:
+                with memoryview(received) as view:
+                    frames.append(bytes(view[_PREFIX:end]))
+                del received[:end]
+                self._large = 0
+                continue
+            if size > self._room.most:
+                self._dropped = size
+                self._dropping = end - len(received)
+                received.clear()
+            elif size > CHUNK and not self._large:
+                self._large = size
+                self._find_room()
+            break
+        return frames
 
-    def close(self) -> None:
-        """End the session now."""
+    def _find_room(self) -> bool:
+        self.blocked = not self._room.take(self._large)
+        return not self.blocked
+
+    def _drop(self, count: int) -> list[bytes]:
+        self._dropping -= count
+        return [] if self._dropping else [TooLarge(str(self._dropped).encode())]
+
+    def release(self) -> socket.socket:
+        """Its socket, which is not used here any more."""
         self._drop_unsent()
-        self._socket.close()
+        if self._large and not self.blocked:
+            self._room.give(self._large)
+        self._large = 0
+        self._received.clear()
+        return self._socket
 
     def _drop_unsent(self) -> None:
         for _, descriptor in self._unsent:

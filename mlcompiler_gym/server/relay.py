@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import select
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
@@ -16,14 +17,23 @@ from mlcompiler_gym.client import frames
 from mlcompiler_gym.client.frames import Item, Unpacker
 from mlcompiler_gym.server.channel import Channel
 from mlcompiler_gym.server.hub import Hub
-from mlcompiler_gym.server.limits import Account
+from mlcompiler_gym.server.limits import Account, Share
+from mlcompiler_gym.server.process import CHUNK
 
-#: Bytes of requests that are passed on at once, by a thread of all streams.
-_SMALL = 1 << 16
+#: Bytes of requests that are passed on at once, by a thread of all streams, and
+#: sessions that they are for.
+_SMALL = 1 << 14
+_FEW = 64
 _TAKEN = b"taken"
 
 #: Seconds by which a reply may be held up for those asked for together with it.
 _TOGETHER = 0.001
+#: Seconds after which a thread looks again for room that another may have made.
+_AGAIN = 0.02
+#: Bytes of a part of a large request, and of a client's requests beside which another
+#: large one is begun.
+_LARGE = 1 << 19
+_BESIDE = 16 << 20
 
 
 class Codec(Protocol):
@@ -31,6 +41,13 @@ class Codec(Protocol):
 
     #: Whether the stream ends with its session.
     single: bool
+
+    def begin(self, requests: Share) -> None:
+        """Keep what is not complete as a part of the client's requests."""
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether anything is kept."""
 
     def unpack(self, data: bytes) -> Iterable[Item]:
         """What a message of the stream carries."""
@@ -45,7 +62,16 @@ class ManySessions:
     single = False
 
     def __init__(self, limit: int) -> None:
-        self._unpacker = Unpacker(limit)
+        self._limit = limit
+
+    def begin(self, requests: Share) -> None:
+        """Keep parts of messages."""
+        self._unpacker = Unpacker(self._limit, requests)
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether there are such parts."""
+        return self._unpacker.incomplete
 
     def unpack(self, data: bytes) -> Iterable[Item]:
         """Several, perhaps."""
@@ -60,6 +86,10 @@ class OneSession:
     """Messages as they are."""
 
     single = True
+    incomplete = False
+
+    def begin(self, requests: Share) -> None:
+        """Nothing is kept."""
 
     def unpack(self, data: bytes) -> Iterable[Item]:
         """Exactly one."""
@@ -76,18 +106,20 @@ class Relay:
     Two threads: one takes requests from gRPC (:meth:`_read`), one waits for the
     processes and gives their replies to gRPC (:meth:`run`). If the client takes
     no replies, gRPC stops asking for them, the processes are not read from, and
-    in the end neither is the client.
+    neither is the client. A client's streams do their work in turn.
     """
 
     def __init__(self, hub: Hub, codec: Codec) -> None:
         self._hub = hub
-        self._account: Account | None = None
         self._codec = codec
         #: Guards all below: of a channel only one thread may have hold.
         self._lock = threading.Lock()
+        self._collected = threading.Condition(self._lock)
         self._channels: dict[int, Channel] = {}
         self._by_descriptor: dict[int, int] = {}
         self._writing: set[int] = set()
+        #: Sessions whose large replies wait for room.
+        self._blocked: set[int] = set()
         self._highest = 0
         #: Sessions with replies that no process has brought.
         self._ready: set[int] = set()
@@ -95,10 +127,8 @@ class Relay:
         #: Replies that are to come to what came in one message.
         self._together = 0
         self._no_more = False
-        self._closed = False
-        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._epoll = select.epoll()
-        self._epoll.register(self._wake, select.EPOLLIN)
+        #: Not begun yet, or over.
+        self._closed = True
 
     def run(
         self,
@@ -106,8 +136,13 @@ class Relay:
         context: grpc.ServicerContext,
         account: Account,
     ) -> Iterator[bytes]:
-        """Serve the stream; its replies."""
-        self._account = account
+        """Serve the stream; its replies.
+
+        Raises:
+            OSError: There are no descriptors left for it.
+            RuntimeError: There are no threads left for it.
+        """
+        self._begin(account)
         self._hub.add(self)
         try:
             if not context.add_callback(self._abort):
@@ -119,11 +154,29 @@ class Relay:
                 items = self._gather()
                 if items:
                     yield from self._codec.pack(items)
+                    for channel, reply in self._on_their_way:
+                        channel.sent(reply)
+                    self._on_their_way.clear()
                 if self._is_over():
                     return
         finally:
             self._hub.remove(self)
             self._close()
+
+    def _begin(self, account: Account) -> None:
+        self._account = account
+        self._requests = Share(account.requests)
+        self._codec.begin(self._requests)
+        #: Large replies that have not been given to gRPC yet.
+        self._on_their_way: list[tuple[Channel, bytes]] = []
+        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        try:
+            self._epoll = select.epoll()
+        except OSError:
+            os.close(self._wake)
+            raise
+        self._epoll.register(self._wake, select.EPOLLIN)
+        self._closed = False
 
     def _is_over(self) -> bool:
         with self._lock:
@@ -143,25 +196,35 @@ class Relay:
         """Take requests where gRPC deserialises them, as soon as they are there.
 
         To wake another thread for that would take longer than all else that is
-        done here. What may take time, an upload, is left to :meth:`_read`.
+        done here. What may take time, or wait, is left to :meth:`_read`.
         """
-        if len(data) > _SMALL:
+        if len(data) > _SMALL or data.count(b"\n") > _FEW:
+            return data
+        if not self._lock.acquire(blocking=False):
             return data
         try:
-            items = self._codec.unpack(data)
+            self._take(self._codec.unpack(data))
         except DecodeError:
             return data
-        self._take(items)
+        finally:
+            self._lock.release()
         return _TAKEN
 
     def _read(self, requests: Iterator[bytes], context: grpc.ServicerContext) -> None:
         try:
             for data in requests:
                 if data is not _TAKEN:
-                    self._take(self._codec.unpack(data))
-        except DecodeError:
+                    if len(data) > _LARGE:
+                        self._wait_for_room()
+                    with self._account.turn, self._lock:
+                        self._take(self._codec.unpack(data))
+                if not self._wait_for_client():
+                    return
+        except DecodeError as error:
             context.set_code(grpc.StatusCode.INVALID_ARGUMENT)
-            context.set_details("these bytes are not Frames of mlcompiler_gym.v1")
+            context.set_details(
+                f"these bytes are not Frames of mlcompiler_gym.v1: {error}"
+            )
             self._abort()
             return
         except grpc.RpcError:
@@ -180,30 +243,46 @@ class Relay:
                 self._look_after(number, channel)
         self.wake()
 
+    def _wait_for_room(self) -> None:
+        """Begin nothing large while what the client has begun takes a lot."""
+        while (
+            not self._codec.incomplete
+            and self._account.requests.value > _BESIDE
+            and not self._closed
+        ):
+            time.sleep(_AGAIN)
+
+    def _wait_for_client(self) -> bool:
+        """Wait until it takes the replies that there are; False: it has gone."""
+        with self._collected:
+            self._collected.wait_for(lambda: self._closed or not self._ready)
+            return not self._closed
+
     def _take(self, items: Iterable[Item]) -> None:
-        with self._lock:
-            if self._closed or self._account is None:
-                return
-            self._together = 0
-            for number, message in items:
-                channel = self._channels.get(number)
-                if channel is None:
-                    if message is None:
-                        continue
-                    if number <= self._highest:
-                        # It has ended, which the client may not know yet.
-                        self._ended.append((number, None))
-                        os.eventfd_write(self._wake, 1)
-                        continue
-                    self._highest = number
-                    channel = self._channels[number] = Channel(self._hub, self._account)
+        """Pass requests on; the lock is held."""
+        if self._closed:
+            return
+        self._together = 0
+        for number, message in items:
+            channel = self._channels.get(number)
+            if channel is None:
                 if message is None:
-                    channel.close()
-                    self._forget(number)
-                else:
-                    self._together += 1
-                    channel.take(message)
-                    self._look_after(number, channel)
+                    continue
+                if number <= self._highest:
+                    # It has ended, which the client may not know yet.
+                    self._ended.append((number, None))
+                    os.eventfd_write(self._wake, 1)
+                    continue
+                self._highest = number
+                channel = self._channels[number] = Channel(self._hub, self._account)
+            if message is None:
+                channel.close()
+                channel.drop_replies()
+                self._forget(number)
+            else:
+                self._together += 1
+                channel.take(message)
+                self._look_after(number, channel)
 
     def _look_after(self, number: int, channel: Channel) -> None:
         """See to it that :meth:`run` hears of all that the channel waits for."""
@@ -213,11 +292,17 @@ class Relay:
         if channel.over or channel.process is None:
             return
         descriptor = channel.process.fileno()
+        if channel.process.blocked:
+            if number not in self._blocked:
+                self._blocked.add(number)
+                self._epoll.unregister(descriptor)
+                del self._by_descriptor[descriptor]
+            return
         if self._by_descriptor.get(descriptor) != number:
             self._by_descriptor[descriptor] = number
             self._writing.discard(descriptor)
             self._epoll.register(descriptor, select.EPOLLIN)
-        unsent = channel.process.unsent > 0
+        unsent = channel.process.unsent
         if unsent != (descriptor in self._writing):
             self._writing ^= {descriptor}
             events = select.EPOLLIN | (select.EPOLLOUT if unsent else 0)
@@ -226,10 +311,11 @@ class Relay:
     def _forget(self, number: int) -> None:
         del self._channels[number]
         self._ready.discard(number)
+        self._blocked.discard(number)
 
     def _gather(self) -> list[Item]:
         """Wait for replies, and take those that come together."""
-        items = self._collect(self._epoll.poll())
+        items = self._collect(self._epoll.poll(_AGAIN if self._blocked else None))
         while items and self._together > 0:
             events = self._epoll.poll(_TOGETHER)
             if not events:
@@ -239,49 +325,73 @@ class Relay:
 
     def _collect(self, events: list[tuple[int, int]]) -> list[Item]:
         items: list[Item] = []
-        with self._lock:
+        with self._account.turn, self._lock:
+            for number in list(self._blocked):
+                self._blocked.discard(number)
+                self._channels[number].receive()
+                self._look_after(number, self._channels[number])
             for descriptor, event in events:
                 if descriptor == self._wake:
                     os.eventfd_read(self._wake)
                     continue
-                number = self._by_descriptor.get(descriptor)
-                channel = None if number is None else self._channels.get(number)
-                if number is None or channel is None:
+                number_ = self._by_descriptor.get(descriptor)
+                channel = None if number_ is None else self._channels.get(number_)
+                if number_ is None or channel is None:
                     continue
                 if event & select.EPOLLOUT and channel.process is not None:
                     channel.process.flush()
                 if event & ~select.EPOLLOUT:
                     channel.receive()
-                self._look_after(number, channel)
-                if channel.replies or channel.over:
-                    self._ready.add(number)
+                self._look_after(number_, channel)
             for number in self._ready:
                 channel = self._channels[number]
-                items.extend((number, reply) for reply in channel.replies)
+                for reply in channel.replies:
+                    items.append((number, reply))
+                    if len(reply) > CHUNK:
+                        self._on_their_way.append((channel, reply))
                 self._together -= len(channel.replies)
                 channel.replies.clear()
                 if channel.over:
                     items.append((number, None))
                     del self._channels[number]
+                    self._blocked.discard(number)
             self._ready.clear()
+            self._collected.notify_all()
             items += self._ended
             self._ended.clear()
         return items
+
+    def end_overdue(self) -> None:
+        """End the sessions whose processes are stuck."""
+        with self._lock:
+            if self._closed:
+                return
+            for number, channel in self._channels.items():
+                channel.expire()
+                self._look_after(number, channel)
 
     def _abort(self) -> None:
         """The stream is gone: so are its sessions."""
         with self._lock:
             for channel in self._channels.values():
                 channel.close()
+                channel.drop_replies()
             self._channels.clear()
             self._ready.clear()
+            self._blocked.clear()
             self._no_more = True
+            self._collected.notify_all()
         self.wake()
 
     def _close(self) -> None:
         self._abort()
         with self._lock:
+            for channel, reply in self._on_their_way:
+                channel.sent(reply)
+            self._on_their_way.clear()
             if not self._closed:
                 self._closed = True
+                self._requests.close()
+                self._collected.notify_all()
                 self._epoll.close()
                 os.close(self._wake)

@@ -25,11 +25,15 @@ from mlcompiler_gym.server import auth
 from mlcompiler_gym.server.hub import Hub
 from mlcompiler_gym.server.limits import Accounts, Limits
 from mlcompiler_gym.server.log import make_log
+from mlcompiler_gym.server.nursery import Nursery
+from mlcompiler_gym.server.parking import PARKED
 from mlcompiler_gym.server.programs import ProgramFolder
 from mlcompiler_gym.server.sessions import RELAY, SERVICE, Sessions
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 
 _SLACK = 4 << 20
+#: Seconds between looks at what is late.
+_PERIOD = 0.5
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,7 @@ class Config:
         programs: Folder to keep programs in. ``None``: one that goes with the
             server.
         program_bytes: Of all programs there.
+        program_count: Of all programs there.
         metrics_port: For Prometheus, over HTTP; ``None``: none. 0: any.
         health_port: A second port, in the clear, for nothing but health checks.
         streams: gRPC streams at once; each takes two threads.
@@ -63,6 +68,7 @@ class Config:
     limits: Limits = field(default_factory=Limits)
     programs: Path | None = None
     program_bytes: int = 4 << 30
+    program_count: int = 100_000
     metrics_host: str = "127.0.0.1"
     metrics_port: int | None = None
     health_port: int | None = None
@@ -98,19 +104,27 @@ class Server:
         config.check()
         _raise_descriptor_limit()
         self._config = config
+        # Before anything is started that would have to be ended again.
+        folder = config.credentials
+        self._tokens = auth.read_tokens(folder) if folder else []
+        self._tls = auth.server_credentials(folder) if folder else None
         self._temporary = (
             tempfile.TemporaryDirectory(prefix="mlcompiler-gym-")
             if config.programs is None
             else None
         )
-        folder = Path(self._temporary.name) if self._temporary else config.programs
-        assert folder is not None
+        programs = Path(self._temporary.name) if self._temporary else config.programs
+        assert programs is not None
         self.hub = Hub(
             # What a program has LLVM print would be lines of our log.
             service=LocalService(
-                f"--sandbox={config.sandbox_mode}", "--quiet-sessions"
+                f"--sandbox={config.sandbox_mode}",
+                "--quiet-sessions",
+                f"--parked-sessions={PARKED}",
             ),
-            programs=ProgramFolder(folder, config.program_bytes),
+            programs=ProgramFolder(
+                programs, config.program_bytes, config.program_count
+            ),
             limits=config.limits,
             accounts=Accounts(config.limits),
             log=make_log(json=config.json_logs, level=config.log_level),
@@ -118,13 +132,17 @@ class Server:
         self._health = health.HealthServicer()
         self._hurry = threading.Event()
         self._stopped = threading.Event()
+        self._closing = threading.Event()
         self._description = self.hub.service.describe()
         self._server = self._make_server()
         self.port = self._listen(self._server, config.host, config.port, secure=True)
         self._health_server, self.health_port = self._serve_health()
         self.metrics_port, self._metrics = self._serve_metrics()
+        self._nursery = Nursery(self.hub.service)
         self._server.start()
         self._set_health(health_pb2.HealthCheckResponse.SERVING)
+        self._housekeeper = threading.Thread(target=self._keep_house, daemon=True)
+        self._housekeeper.start()
         self.hub.log.info(
             "serving",
             host=config.host,
@@ -134,7 +152,7 @@ class Server:
             health_port=self.health_port,
             service_version=self._description.version,
             llvm_version=self._description.llvm_version,
-            programs=str(folder),
+            programs=str(programs),
             sandbox=sandbox_in_force(self._description),
         )
         missing = list(self._description.sandbox.missing)
@@ -149,9 +167,9 @@ class Server:
     def _make_server(self) -> grpc.Server:
         config = self._config
         interceptors: list[Any] = []
-        if config.credentials is not None:
-            tokens = auth.read_tokens(config.credentials)
-            interceptors.append(auth.RequireToken(tokens))
+        by_token = self._tls is not None
+        if by_token:
+            interceptors.append(auth.RequireToken(self._tokens))
         server = grpc.server(
             # Health checks and reflection are to be answered all the same.
             ThreadPoolExecutor(config.streams + 8, thread_name_prefix="stream"),
@@ -168,11 +186,12 @@ class Server:
                 ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
                 ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
                 ("grpc.http2.max_ping_strikes", 0),
+                ("grpc.max_connection_idle_ms", 300_000),
                 ("grpc.keepalive_time_ms", 30_000),
                 ("grpc.keepalive_timeout_ms", 20_000),
             ],
         )
-        server.add_generic_rpc_handlers((Sessions(self.hub),))
+        server.add_generic_rpc_handlers((Sessions(self.hub, by_token=by_token),))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         # Both are in the pool of descriptors once their modules are imported.
         names = (SERVICE, RELAY, health.SERVICE_NAME, reflection.SERVICE_NAME)
@@ -183,12 +202,11 @@ class Server:
         self, server: grpc.Server, host: str, port: int, *, secure: bool
     ) -> int:
         target = f"{f'[{host}]' if ':' in host else host}:{port}"
-        folder = self._config.credentials
         try:
-            if folder is None or not secure:
+            if self._tls is None or not secure:
                 bound = server.add_insecure_port(target)
             else:
-                bound = server.add_secure_port(target, auth.server_credentials(folder))
+                bound = server.add_secure_port(target, self._tls)
         except RuntimeError as error:
             bound, why = 0, str(error)
         else:
@@ -229,6 +247,19 @@ class Server:
         for name in ("", SERVICE, RELAY):
             self._health.set(name, status)
 
+    def _keep_house(self) -> None:
+        while not self._closing.is_set():
+            self.hub.look_around(_PERIOD)
+            before = self._nursery.answers
+            if self._nursery.ask() == before or self.hub.draining:
+                continue
+            if before:
+                self.hub.log.error("the compiler service does not answer")
+                self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)
+            else:
+                self.hub.log.info("the compiler service answers again")
+                self._set_health(health_pb2.HealthCheckResponse.SERVING)
+
     def stop(self, grace: float | None = None) -> None:
         """Begin no session any more, wait for those that there are, and end.
 
@@ -262,14 +293,16 @@ class Server:
             self._metrics.shutdown()
             self._metrics.server_close()
         self.hub.copies.close()
+        self._closing.set()
+        self._housekeeper.join()
+        self.hub.endings.close()
         self.hub.service.close()
         if self._temporary is not None:
             self._temporary.cleanup()
 
     def wait(self) -> None:
         """Until :meth:`stop` has done its work."""
-        while not self._stopped.wait(1.0):
-            self.hub.copies.expire()
+        self._stopped.wait()
 
 
 def _raise_descriptor_limit() -> None:

@@ -22,8 +22,9 @@ _SLACK = 1024
 class Sessions(grpc.GenericRpcHandler):  # type: ignore[misc]
     """Makes a relay for each stream."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, *, by_token: bool) -> None:
         self._hub = hub
+        self._by_token = by_token
 
     @override
     def service(self, call: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler | None:
@@ -40,9 +41,25 @@ class Sessions(grpc.GenericRpcHandler):  # type: ignore[misc]
         ) -> Iterator[bytes]:
             if self._hub.draining:
                 context.abort(grpc.StatusCode.UNAVAILABLE, "the server is shut down")
-            client = auth.client_of(context)
-            self._hub.log.debug("stream", client=client, method=call.method)
-            yield from relay.run(requests, context, self._hub.accounts.get(client))
+            client, label = auth.client_of(context, by_token=self._by_token)
+            account = self._hub.accounts.open_stream(client, label)
+            if account is None:
+                context.abort(
+                    grpc.StatusCode.RESOURCE_EXHAUSTED,
+                    f"a client may have {self._hub.limits.streams} streams at once",
+                )
+                return
+            self._hub.log.debug("stream", client=label, method=call.method)
+            try:
+                yield from relay.run(requests, context, account)
+            except (OSError, RuntimeError) as error:
+                self._hub.log.warning("stream ended", client=label, reason=str(error))
+                context.abort(
+                    grpc.StatusCode.RESOURCE_EXHAUSTED,
+                    f"the server has no room for this stream: {error}",
+                )
+            finally:
+                account.streams.give()
 
         return grpc.stream_stream_rpc_method_handler(
             serve, request_deserializer=relay.take_soon

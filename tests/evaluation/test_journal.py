@@ -47,7 +47,7 @@ def test_what_is_no_journal_is_left_as_it_is(
 ) -> None:
     path = tmp_path / "results"
     path.write_bytes(before + foreign)
-    with pytest.raises(EvaluationError, match="is not an episode.*another file"):
+    with pytest.raises(EvaluationError, match=r"is not an episode.*another file"):
         Journal(path)
     assert path.read_bytes() == before + foreign
 
@@ -86,7 +86,7 @@ def test_a_full_disk_costs_no_episode_that_was_there(tmp_path: Path) -> None:
         journal.append(record(0))
         resource.setrlimit(resource.RLIMIT_FSIZE, (len(line(0)) + 20, old[1]))
         try:
-            with pytest.raises(EvaluationError, match="cannot write.*goes on after"):
+            with pytest.raises(EvaluationError, match=r"cannot write.*goes on after"):
                 journal.append(record(1))
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, old)

@@ -16,6 +16,7 @@ from support.samples import (
     inlining,
     ir_program,
     pack,
+    wait_until,
 )
 from support.samples import run as compile_in
 from support.servers import ServerProcess, cli
@@ -294,7 +295,7 @@ def test_copies_that_nobody_wants_end(server: Server, grpc_service: Service) -> 
     token = session.call(pb.Request(fork=pb.Fork())).fork.token
     assert server.hub.accounts.sessions() == 2
     server.hub.copies.expire(now=float("inf"))
-    assert server.hub.accounts.sessions() == 1
+    wait_until(lambda: server.hub.accounts.sessions() == 1, "the copy has ended")
     with closing(grpc_service.connect()) as late, fails("NOT_FOUND"):
         late.call(pb.Request(attach=pb.Attach(token=token)))
     session.close()

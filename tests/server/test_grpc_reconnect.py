@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Streams that break, and sessions that come back by repeating what was asked."""
 
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -42,8 +43,7 @@ class Restartable:
     def restart(self, *, forget_programs: bool = False) -> None:
         self.server.kill()
         if forget_programs:
-            for path in (self._folder / "programs").iterdir():
-                path.unlink()
+            shutil.rmtree(self._folder / "programs")
         self.server = ServerProcess(self._folder, port=self.server.port)
 
     def restart_later(self, seconds: float) -> threading.Thread:
