@@ -33,7 +33,12 @@ def main() -> None:
         help="let the kernel choose the processors: on a virtual machine, waking a "
         "process on another, idle one can take longer than all the rest of a step",
     )
+    parser.add_argument(
+        "--flood", action="store_true", help="with load: floods, and nothing else"
+    )
     arguments = parser.parse_args()
+    if arguments.flood:
+        os.environ["LOAD_FLOOD"] = "1"
     names = arguments.names or NAMES
     if not arguments.unpinned:
         # Everything that is started inherits it: ours and what it is compared with.

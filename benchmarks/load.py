@@ -8,7 +8,8 @@ sums are what the machine has to have. Steps a second: each client is a process 
 connection and an environment of its own, which sends requests that answer no decision
 (everything but the compiler) for a few seconds. Recovery: from ``kill -9`` until the
 next step of an environment is answered, `reset` included where the episode is lost.
-``LOAD_PLOT=load.png`` draws the first two.
+``LOAD_PLOT=load.png`` draws the first two. ``./run bench load --flood`` is
+:mod:`benchmarks.flood` instead.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ KILLS = 10
 _COMMAND = [sys.executable, "-c", "from mlcompiler_gym.cli import main; main()"]
 
 
-class _Server:
+class Server:
     """``mlcompiler-gym serve``, which can be killed and started again."""
 
     def __init__(self, folder: Path) -> None:
@@ -100,13 +101,13 @@ def _pss(*pids: int) -> float:
     return total / 1024
 
 
-def _environment(service: GrpcService) -> Any:
+def environment_of(service: GrpcService) -> Any:
     return gymnasium.make(
         "mlcompiler/Inlining-v0", programs="kernels/regex", service=service
     ).unwrapped
 
 
-def _hold(server: _Server) -> dict[int, tuple[float, float]]:
+def _hold(server: Server) -> dict[int, tuple[float, float]]:
     """MiB a session at its first decision and after some, by number of sessions."""
     held = {}
     service = GrpcService(server.url)
@@ -149,7 +150,7 @@ def _hold(server: _Server) -> dict[int, tuple[float, float]]:
 
 def _client(url: str, barrier: Any, end: Any, counts: Any) -> None:
     service = GrpcService(url)
-    env = _environment(service)
+    env = environment_of(service)
     empty = pb.Request(step=pb.Step()).SerializeToString()
     env.reset(seed=0)
     env.setup.actions.request = lambda action: empty
@@ -165,7 +166,7 @@ def _client(url: str, barrier: Any, end: Any, counts: Any) -> None:
     service.close()
 
 
-def _step(server: _Server) -> dict[int, float]:
+def _step(server: Server) -> dict[int, float]:
     """Steps a second of all clients together, by their number."""
     rates = {}
     context = multiprocessing.get_context("spawn")
@@ -218,9 +219,9 @@ def _plot(
     figure.savefig(path, dpi=150)
 
 
-def _recover(server: _Server) -> None:
+def _recover(server: Server) -> None:
     service = GrpcService(server.url)
-    env = _environment(service)
+    env = environment_of(service)
 
     def again() -> None:
         truncated = env.step(0)[3]
@@ -271,13 +272,18 @@ def _recover(server: _Server) -> None:
 
 
 def run() -> None:
+    if os.environ.get("LOAD_FLOOD"):
+        from benchmarks import flood
+
+        flood.run()
+        return
     load = os.getloadavg()[0]
     print(
         f"{os.cpu_count()} processors, {len(os.sched_getaffinity(0))} in use; load "
         f"before {load:.1f}; clients are processes"
     )
     with tempfile.TemporaryDirectory() as folder:
-        server = _Server(Path(folder))
+        server = Server(Path(folder))
         try:
             held = _hold(server)
             rates = _step(server)

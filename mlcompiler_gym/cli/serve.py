@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import enum
 import os
 import signal
@@ -131,6 +133,7 @@ def serve(
     os.environ.setdefault("GRPC_EXPERIMENTS", EXPERIMENTS)
     # What gRPC's C core prints is no JSON, and says nothing that our log does not.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    _give_memory_back()
     # A thread that has work of one client's to do keeps others' waiting no longer.
     sys.setswitchinterval(SWITCH_INTERVAL)
     try:
@@ -179,6 +182,16 @@ def serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
     server.wait()
+
+
+def _give_memory_back() -> None:
+    """Have the C library return large pieces of memory as soon as they are free.
+
+    It would keep them after the first of a size has been freed, for each thread.
+    """
+    threshold = -3  # M_MMAP_THRESHOLD, which setting also keeps from growing
+    with contextlib.suppress(AttributeError):  # another C library than glibc
+        ctypes.CDLL(None).mallopt(threshold, 1 << 18)
 
 
 def _missing(error: ModuleNotFoundError) -> Exception:

@@ -73,7 +73,7 @@ class Unpacker:
         self._limit = limit
         self._room = room
         #: None: too large, the rest of it is dropped.
-        self._parts: dict[int, bytearray | None] = {}
+        self._parts: dict[int, _Part | None] = {}
 
     @property
     def incomplete(self) -> bool:
@@ -102,7 +102,7 @@ class Unpacker:
                 if frame.more:
                     continue
                 part = self._forget(session)
-                message = TOO_LARGE if part is None else bytes(part)
+                message = TOO_LARGE if part is None else b"".join(part.pieces)
             elif len(message) > self._limit:
                 message = TOO_LARGE
             items.append((session, message))
@@ -112,25 +112,44 @@ class Unpacker:
         if session not in self._parts:
             if self._room is not None and not self._room.take(ENTRY):
                 raise DecodeError("there is no room for another unfinished message")
-            self._parts[session] = bytearray()
+            self._parts[session] = _Part()
         part = self._parts[session]
         if part is None:
             return
-        fits = len(part) + len(message) <= self._limit
+        fits = part.size + len(message) <= self._limit
         if fits and (self._room is None or self._room.take(len(message))):
-            part += message
+            part.append(message)
             return
         if self._room is not None:
-            self._room.give(len(part))
+            self._room.give(part.size)
         self._parts[session] = None
 
-    def _forget(self, session: int) -> bytearray | None:
+    def _forget(self, session: int) -> _Part | None:
         if session not in self._parts:
             return None
         part = self._parts.pop(session)
         if self._room is not None:
-            self._room.give(ENTRY + len(part or b""))
+            self._room.give(ENTRY + (part.size if part is not None else 0))
         return part
+
+
+class _Part:
+    """A message that is not complete.
+
+    In pieces, since what grows by itself is copied now and then and takes twice the room
+    meanwhile; and in few, since each could be of one byte.
+    """
+
+    def __init__(self) -> None:
+        self.size = 0
+        self.pieces: list[bytearray] = []
+
+    def append(self, message: bytes) -> None:
+        self.size += len(message)
+        if self.pieces and len(self.pieces[-1]) + len(message) <= _PIECE:
+            self.pieces[-1] += message
+        else:
+            self.pieces.append(bytearray(message))
 
 
 def _holds_many_frames(data: bytes) -> bool:

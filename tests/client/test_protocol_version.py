@@ -38,9 +38,9 @@ class OtherLocalService(LocalService):
         self._change = old, new
 
     @override
-    def connect_socket(self) -> socket.socket:
+    def connect_socket(self, *, wait: bool = True) -> socket.socket:
         ours, near = socket.socketpair()
-        join(near, super().connect_socket(), *self._change)
+        join(near, super().connect_socket(wait=wait), *self._change)
         return ours
 
 

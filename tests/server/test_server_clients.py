@@ -263,7 +263,7 @@ def test_every_line_of_the_log_is_json(folder: Path, tmp_path: Path) -> None:
         service.close()
         server.process.send_signal(signal.SIGTERM)
         server.wait_for_log("stopped")
-        assert wait_until(lambda: server.process.poll() is not None, "it ends") is None
+        wait_until(lambda: server.process.poll() is not None, "it ends")
         [log] = tmp_path.glob("server-*.log")
         lines = log.read_text().splitlines()
     assert len(lines) >= 3
