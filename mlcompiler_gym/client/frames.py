@@ -136,8 +136,8 @@ class Unpacker:
 class _Part:
     """A message that is not complete.
 
-    In pieces, since what grows by itself is copied now and then and takes twice the room
-    meanwhile; and in few, since each could be of one byte.
+    In pieces, since what grows by itself is copied now and then and takes twice the
+    room meanwhile; and in few, since each could be of one byte.
     """
 
     def __init__(self) -> None:

@@ -46,11 +46,9 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Path:
     sources = [build / f"{PROTO}.pb.cc", build / f"{PROTO}.grpc.pb.cc"]
     libraries = call("pkg-config", "--cflags", "--libs", "grpc++", "protobuf").split()
     program = build / "inlining"
-    call(
-        *("clang++-22", "-std=c++17", "-Wall", "-Wextra", "-Werror", f"-I{build}"),
-        *(ROOT / "examples/clients/inlining.cpp", *sources),
-        *(*libraries, "-o", program),
-    )
+    flags = ["-std=c++17", "-Wall", "-Wextra", "-Werror", f"-I{build}"]
+    client = ROOT / "examples/clients/inlining.cpp"
+    call("clang++-22", *flags, client, *sources, *libraries, "-o", program)
     return program
 
 
