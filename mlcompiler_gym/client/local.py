@@ -144,8 +144,8 @@ class LocalService(Service):
                 "--sandbox=auto does without"
             )
         return ServiceUnavailableError(
-            f"the compiler service {find_executable()} ends as soon as it is started "
-            f"(exit status {status}){_last_words()}"
+            f"the compiler service ends as soon as it is started (exit status "
+            f"{status}); `{find_executable()} --version` says why{_last_words()}"
         )
 
     def _hand_over(self, sock: socket.socket, *, wait: bool) -> bool:

@@ -302,7 +302,10 @@ class Server:
 
     def wait(self) -> None:
         """Until :meth:`stop` has done its work."""
-        self._stopped.wait()
+        # A signal may be delivered to a thread of gRPC's; it is handled in this one, as
+        # soon as this one does anything.
+        while not self._stopped.wait(1.0):
+            pass
 
 
 def _raise_descriptor_limit() -> None:

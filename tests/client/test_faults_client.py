@@ -69,6 +69,19 @@ def test_an_executable_of_somebody_else(
     assert "--version" in unavailable(command, monkeypatch)
 
 
+def test_what_the_loader_says_is_shown(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    # As the loader ends a program on a system that lacks a library.
+    executable = tmp_path / "service"
+    library = "libabsent.so.7: cannot open shared object file"
+    executable.write_text(f"#!/bin/sh\necho '{library}' >&2\nexit 127\n")
+    executable.chmod(0o755)
+    error = unavailable(str(executable), monkeypatch)
+    assert "exit status 127" in error
+    assert library in error
+
+
 def test_a_service_that_comes_back(
     monkeypatch: pytest.MonkeyPatch, service: LocalService
 ) -> None:
