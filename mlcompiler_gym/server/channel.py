@@ -128,7 +128,7 @@ class Channel:
             self._refuse(objection, size=size)
         elif kind == "open":
             self._open(request, asked)
-        elif kind == "upload":
+        elif kind == "upload" and not self._pid:  # an open session has its program
             self._upload(request.upload.program, size)
         elif kind == "fork":
             self._fork(message, asked)

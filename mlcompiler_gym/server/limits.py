@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 
 _MIB = 1 << 20
-#: Bytes of an Open or Describe: names and options, which the service copies.
-_DESCRIPTION = 1 << 18
+#: Bytes of an Open, and of a Describe: pipeline, names and options. The process that
+#: all sessions are forked from describes, and makes a hundred times as much of them.
+_OPEN = 1 << 20
+_DESCRIBE = 1 << 18
 #: Bytes that a client's requests may take beside a program.
 _AHEAD = 16 * _MIB
 #: Bytes of large replies that a client has yet to take.
@@ -59,12 +61,12 @@ class Limits:
                 f"a memory limit of {limits.memory_bytes} bytes is more than the "
                 f"{self.memory_bytes} that this server allows a session"
             )
-        described = max(request.open.ByteSize(), request.describe.ByteSize())
-        if described > _DESCRIPTION:
-            return (
-                f"{described} bytes of options, pipeline and names are more than the "
-                f"{_DESCRIPTION} that this server takes"
-            )
+        for message, most in ((request.open, _OPEN), (request.describe, _DESCRIBE)):
+            if (size := message.ByteSize()) > most:
+                return (
+                    f"{size} bytes of pipeline, names and options are more than the "
+                    f"{most} that this server takes"
+                )
         return ""
 
     def bound(self, limits: pb.Limits) -> None:

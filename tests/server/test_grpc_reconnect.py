@@ -284,3 +284,22 @@ def test_ctrl_c_while_a_server_is_looked_for(restartable: Restartable) -> None:
     with fails("SESSION_LOST", "interrupted"):
         session.step(b"")
     service.close()
+
+
+@pytest.mark.parametrize("what", ["features", "decisions"])
+def test_a_replay_that_comes_out_differently_is_lost(
+    restartable: Restartable, what: str
+) -> None:
+    service = restartable.server.service()
+    session = service.open(inlining(), CALLS)
+    state = session.step(pack(0))
+    # As if another version of the service had answered before.
+    seen = session._record.state  # type: ignore[attr-defined]
+    if what == "features":
+        seen.features = bytes(b ^ 1 for b in state.features)
+    else:
+        seen.decisions = state.decisions + 1
+    restartable.restart()
+    with fails("SESSION_LOST", "led elsewhere", ended=True):
+        session.step(pack(0))
+    service.close()

@@ -207,7 +207,7 @@ def test_requests_that_wait_are_bounded_in_number(busy: str) -> None:
 
 @pytest.mark.parametrize("kind", ["options", "pipeline", "describe"])
 def test_options_are_bounded(grpc_service: Service, kind: str) -> None:
-    options = [pb.Option(name="actions", value="a\n" * 200_000)]
+    options = [pb.Option(name="actions", value="a\n" * 600_000)]
     with closing(grpc_service.connect()) as stream, fails("RESOURCE_EXHAUSTED"):
         if kind == "describe":
             what = pb.Describe(task="pass_ordering", options=options)
@@ -215,7 +215,7 @@ def test_options_are_bounded(grpc_service: Service, kind: str) -> None:
         elif kind == "options":
             stream.call(pb.Request(open=inlining(options=options)))
         else:
-            stream.call(pb.Request(open=inlining(pipeline="dce," * 100_000)))
+            stream.call(pb.Request(open=inlining(pipeline="dce," * 300_000)))
 
 
 def test_channels_that_ask_for_copies_count(server: Server, raw: Raw) -> None:
