@@ -22,7 +22,7 @@ from rich.progress import track
 from rich.table import Table
 
 import mlcompiler_gym
-from mlcompiler_gym.policies import evict_nothing, heuristic, play, random_legal
+from mlcompiler_gym.policies import heuristic, inactive, play, random_legal
 
 mpl.use("Agg")  # it writes a file, and needs no display
 import matplotlib.pyplot as plt
@@ -56,7 +56,7 @@ def stb_programs(folder: Path) -> list[str]:
 def compile_all(env: gym.Env[Any, Any], programs: list[str], seed: int) -> Ratios:
     ratios: Ratios = {}
     for program in track(programs, "compiling"):
-        policies = (heuristic(env), evict_nothing(env), random_legal(env, seed))
+        policies = (heuristic(env), inactive(env), random_legal(env, seed))
         ends = [play(env, each, options={"program": program}) for each in policies]
         for end in ends:
             if "error" in end.info:

@@ -9,7 +9,7 @@ Gymnasium itself: what is exported here is loaded when it is first used.
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from mlcompiler_gym.registration import register_envs
+from mlcompiler_gym.registration import TASKS, register_envs
 
 if TYPE_CHECKING:
     from mlcompiler_gym.client import LocalService
@@ -62,11 +62,6 @@ __version__ = "0.1.0"
 _MODULES = {
     "CompilerEnv": "envs",
     "CompilerVectorEnv": "envs",
-    "InliningEnv": "envs",
-    "PassOrderingEnv": "envs",
-    "LoopDistributionEnv": "envs",
-    "RegAllocEvictionEnv": "envs",
-    "RegAllocPriorityEnv": "envs",
     "StepReward": "envs",
     "Trajectory": "envs",
     "replay": "envs",
@@ -99,6 +94,8 @@ _MODULES = {
     "PortablePolicy": "policies",
     "LocalService": "client",
 }
+
+_MODULES |= {task.class_name: f"envs.{task.module}" for task in TASKS}
 
 __all__ = [
     "BrokenModuleError",

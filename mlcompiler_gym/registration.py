@@ -1,43 +1,69 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The environments' names."""
+"""The table of tasks: what is registered, exported, documented and tested."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
 
 from gymnasium.envs.registration import register, registry
 
-#: Steps of an episode where the task has no end of its own.
-MAX_EPISODE_STEPS = {"mlcompiler/PassOrdering-v0": 50}
 
-#: By name: the module, the class, and the function that makes a vector of them.
-_ENVS = {
-    "mlcompiler/Inlining-v0": ("inlining", "InliningEnv", "make_vector"),
-    "mlcompiler/LoopDistribution-v0": (
-        "loop_distribution",
-        "LoopDistributionEnv",
-        "make_vector",
+@dataclass(frozen=True)
+class TaskEntry:
+    """One row of the table.
+
+    Attributes:
+        env_id: The environment's name for ``gymnasium.make``.
+        class_name: Its class, which the package exports.
+        module: The module that has the class and ``vector_function``.
+        vector_function: What ``gymnasium.make_vec`` calls.
+        max_episode_steps: Steps of an episode, where it has no end of its own.
+    """
+
+    env_id: str
+    class_name: str
+    module: str
+    vector_function: str = "make_vector"
+    max_episode_steps: int | None = None
+
+
+TASKS = (
+    TaskEntry("mlcompiler/Inlining-v0", "InliningEnv", "inlining"),
+    TaskEntry(
+        "mlcompiler/LoopDistribution-v0", "LoopDistributionEnv", "loop_distribution"
     ),
-    "mlcompiler/RegAllocEviction-v0": (
-        "regalloc",
+    TaskEntry(
+        "mlcompiler/RegAllocEviction-v0",
         "RegAllocEvictionEnv",
+        "regalloc",
         "make_eviction_vector",
     ),
-    "mlcompiler/RegAllocPriority-v0": (
-        "regalloc",
+    TaskEntry(
+        "mlcompiler/RegAllocPriority-v0",
         "RegAllocPriorityEnv",
+        "regalloc",
         "make_priority_vector",
     ),
-    "mlcompiler/PassOrdering-v0": ("pass_ordering", "PassOrderingEnv", "make_vector"),
-}
+    TaskEntry(
+        "mlcompiler/PassOrdering-v0",
+        "PassOrderingEnv",
+        "pass_ordering",
+        max_episode_steps=50,
+    ),
+)
 
 
 def register_envs() -> None:
     """Register every environment that is not registered yet."""
-    for env_id, (module, name, make_vector) in _ENVS.items():
-        if env_id in registry:
+    for task in TASKS:
+        if task.env_id in registry:
             continue
+        module = f"mlcompiler_gym.envs.{task.module}"
         register(
-            id=env_id,
-            entry_point=f"mlcompiler_gym.envs.{module}:{name}",
-            vector_entry_point=f"mlcompiler_gym.envs.{module}:{make_vector}",
-            max_episode_steps=MAX_EPISODE_STEPS.get(env_id),
+            id=task.env_id,
+            entry_point=f"{module}:{task.class_name}",
+            vector_entry_point=f"{module}:{task.vector_function}",
+            max_episode_steps=task.max_episode_steps,
             # The environment checks actions and the order of calls itself, with
             # better messages and at a fraction of the cost of the wrappers.
             disable_env_checker=True,

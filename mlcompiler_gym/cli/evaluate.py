@@ -38,7 +38,7 @@ def evaluate(
     ] = "llvm",
     programs: Annotated[
         list[str] | None,
-        typer.Option(help="A set, a split or a program; may be repeated [kernels]."),
+        typer.Option(help="A set, a split or a program; may be repeated [the task's]."),
     ] = None,
     limit: Annotated[
         int | None, typer.Option(min=1, help="Only the first so many programs.")
@@ -108,7 +108,7 @@ def evaluate(
         shown = bar.add_task("episodes", total=None)
         records = ev.evaluate(
             what,
-            programs or _default_programs(env_id),
+            programs or None,
             output,
             episodes=episodes,
             seed=seed,
@@ -119,10 +119,6 @@ def evaluate(
         )
     _show(console, what, records)
     console.print(f"{len(records)} episodes in {output}")
-
-
-def _default_programs(env_id: str) -> list[str]:
-    return ["loops" if "LoopDistribution" in env_id else "kernels"]
 
 
 def _parse(settings: list[str]) -> dict[str, Any]:

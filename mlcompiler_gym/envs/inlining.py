@@ -79,4 +79,4 @@ class InliningEnv(CompilerEnv):
 
 
 #: ``gymnasium.make_vec("mlcompiler/Inlining-v0", num_envs, ...)``.
-make_vector = vector_maker(_setup)
+make_vector = vector_maker(_setup, "mlcompiler/Inlining-v0")

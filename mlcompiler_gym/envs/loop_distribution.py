@@ -26,7 +26,6 @@ def _setup(
             )
     if agents not in (1, 2):
         raise ValueError(f"agents is 1 or 2, not {agents!r}")
-    settings.setdefault("programs", "loops")
     options = {
         "agents": str(agents),
         "ir2vec": "true" if ir2vec else "false",
@@ -98,4 +97,4 @@ class LoopDistributionEnv(CompilerEnv):
 
 
 #: ``gymnasium.make_vec("mlcompiler/LoopDistribution-v0", num_envs, ...)``.
-make_vector = vector_maker(_setup)
+make_vector = vector_maker(_setup, "mlcompiler/LoopDistribution-v0")

@@ -16,7 +16,6 @@ from mlcompiler_gym.envs.scoring import baseline
 from mlcompiler_gym.envs.setup import Settings, Setup, make_setup
 from mlcompiler_gym.envs.step_reward import POSET_RL, StepReward
 from mlcompiler_gym.envs.vector import vector_maker
-from mlcompiler_gym.registration import MAX_EPISODE_STEPS
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 
 #: Optimisation levels that there are baselines of.
@@ -170,4 +169,4 @@ class PassOrderingEnv(CompilerEnv):
 
 
 #: ``gymnasium.make_vec("mlcompiler/PassOrdering-v0", num_envs, ...)``.
-make_vector = vector_maker(_setup, MAX_EPISODE_STEPS["mlcompiler/PassOrdering-v0"])
+make_vector = vector_maker(_setup, "mlcompiler/PassOrdering-v0")

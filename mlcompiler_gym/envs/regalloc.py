@@ -125,6 +125,6 @@ class RegAllocPriorityEnv(CompilerEnv):
 
 
 #: ``gymnasium.make_vec("mlcompiler/RegAllocEviction-v0", num_envs, ...)``.
-make_eviction_vector = vector_maker(_eviction_setup)
+make_eviction_vector = vector_maker(_eviction_setup, "mlcompiler/RegAllocEviction-v0")
 #: ``gymnasium.make_vec("mlcompiler/RegAllocPriority-v0", num_envs, ...)``.
-make_priority_vector = vector_maker(_priority_setup)
+make_priority_vector = vector_maker(_priority_setup, "mlcompiler/RegAllocPriority-v0")

@@ -42,6 +42,8 @@ class Setup:
     """What the environments of one ``gym.make`` share."""
 
     service: Service
+    #: What the service says of the task.
+    spec: pb.TaskSpec
     programs: ProgramSource
     config: CompileConfig
     scoring: Scoring
@@ -68,7 +70,7 @@ def make_setup(
     task: str,
     options: Mapping[str, str],
     *,
-    programs: ProgramsLike = "kernels",
+    programs: ProgramsLike | None = None,
     objective: str | Mapping[str, float] | None = None,
     observation: Literal["flat", "dict"] = "flat",
     observations: Sequence[str] = (),
@@ -136,8 +138,12 @@ def make_setup(
     )
     return Setup(
         service=service,
+        spec=spec,
         programs=load_programs(
-            programs, target=target, level=level, clang_flags=clang_flags
+            spec.default_programs if programs is None else programs,
+            target=target,
+            level=level,
+            clang_flags=clang_flags,
         ),
         config=config,
         scoring=scoring,

@@ -27,6 +27,7 @@ from mlcompiler_gym.envs.remake import Remade
 from mlcompiler_gym.envs.render import RENDER_MODES, RenderMode, check_mode, render
 from mlcompiler_gym.envs.setup import Setup
 from mlcompiler_gym.errors import InvalidActionError, ResetNeededError
+from mlcompiler_gym.registration import TASKS
 
 Info = dict[str, Any]
 
@@ -474,22 +475,23 @@ def _check_mask(mask: Any, num_envs: int) -> NDArray[np.bool_]:
 
 
 def vector_maker(
-    make_setup: Callable[..., Setup], default_max_episode_steps: int | None = None
+    make_setup: Callable[..., Setup], env_id: str
 ) -> Callable[..., CompilerVectorEnv]:
     """What Gymnasium's ``make_vec`` calls for a task.
 
     Args:
         make_setup: Checks the arguments that the task's environment takes.
-        default_max_episode_steps: As registered; Gymnasium applies its
-            ``TimeLimit`` to single environments only.
+        env_id: The task's. Of those that Gymnasium has registered, it applies
+            ``max_episode_steps`` to single environments only.
     """
+    limit = next(t.max_episode_steps for t in TASKS if t.env_id == env_id)
 
     def make_vector(
         num_envs: int,
         *,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         batch_size: int | None = None,
-        max_episode_steps: int | None = default_max_episode_steps,
+        max_episode_steps: int | None = limit,
         render_mode: RenderMode | None = None,
         **settings: Any,
     ) -> CompilerVectorEnv:

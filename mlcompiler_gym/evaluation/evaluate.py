@@ -34,7 +34,7 @@ class Players(Protocol):
 
 def evaluate(
     evaluation: Evaluation,
-    programs: ProgramsLike,
+    programs: ProgramsLike | None,
     output: str | os.PathLike[str],
     *,
     episodes: int = 1,
@@ -48,7 +48,8 @@ def evaluate(
 
     Args:
         evaluation: Policy and environment.
-        programs: What to compile, as for an environment.
+        programs: What to compile, as for an environment. ``None``: what suits the
+            task.
         output: File of results, JSON Lines. Episodes that are in it are not played
             again.
         episodes: Of each program.
@@ -76,7 +77,7 @@ def evaluate(
     llvm = compiler.setup.service.describe().llvm_version
     config = compiler.setup.config
     source = load_programs(
-        programs,
+        compiler.setup.spec.default_programs if programs is None else programs,
         target=config.target or None,
         level=config.level,
         clang_flags=evaluation.settings.get("clang_flags", ()),

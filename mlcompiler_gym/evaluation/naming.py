@@ -10,43 +10,22 @@ from typing import Any, TypeAlias
 
 import gymnasium
 
-from mlcompiler_gym.envs import CompilerEnv
 from mlcompiler_gym.errors import EvaluationError
-from mlcompiler_gym.policies import Policy, evict_nothing, heuristic, random_legal
+from mlcompiler_gym.policies import Policy, active, heuristic, inactive, random_legal
 
 #: From an environment and an episode's seed to the policy of that episode.
 PolicyMaker: TypeAlias = Callable[[gymnasium.Env[Any, Any], int], Policy]
 
 
-#: Tasks whose actions are no and yes.
-_YES_OR_NO = ("inlining", "loop_distribution")
-
-
-def _never(env: gymnasium.Env[Any, Any], seed: int) -> Policy:
-    task = _task_of(env)
-    if task == "regalloc_eviction":
-        return evict_nothing(env)
-    if task not in _YES_OR_NO:
-        raise EvaluationError(f"there is no policy 'never' of {task}")
-    return lambda observation, info: 0
-
-
-def _always(env: gymnasium.Env[Any, Any], seed: int) -> Policy:
-    task = _task_of(env)
-    if task not in _YES_OR_NO:
-        raise EvaluationError(f"there is no policy 'always' of {task}")
-    return lambda observation, info: int(info.get("action_mask", (1, 1))[1])
-
-
-def _llvm(env: gymnasium.Env[Any, Any], seed: int) -> Policy:
-    return heuristic(env)
+def _seedless(make: Callable[[gymnasium.Env[Any, Any]], Policy]) -> PolicyMaker:
+    return lambda env, seed: make(env)
 
 
 #: The baselines.
 NAMED: dict[str, PolicyMaker] = {
-    "always": _always,
-    "llvm": _llvm,
-    "never": _never,
+    "always": _seedless(active),
+    "llvm": _seedless(heuristic),
+    "never": _seedless(inactive),
     "random": random_legal,
 }
 
@@ -103,9 +82,3 @@ def _as_maker(name: str, found: Any) -> PolicyMaker:
     if "seed" in parameters:
         return lambda env, seed: found(env, seed=seed)  # type: ignore[no-any-return, unused-ignore]
     return lambda env, seed: found(env)  # type: ignore[no-any-return, unused-ignore]
-
-
-def _task_of(env: gymnasium.Env[Any, Any]) -> str:
-    compiler = env.unwrapped
-    assert isinstance(compiler, CompilerEnv)
-    return compiler.setup.config.task

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from mlcompiler_gym.envs.episode import OF_THE_COMPILE
 from mlcompiler_gym.errors import ErrorCode, EvaluationError, ServiceError
 from mlcompiler_gym.evaluation.naming import find_policy
 from mlcompiler_gym.evaluation.plan import Evaluation, Record
-from mlcompiler_gym.policies import play
+from mlcompiler_gym.policies import heuristic_settings, play
 from mlcompiler_gym.programs import Program
 
 #: How often an episode is begun if its session is killed from outside.
@@ -51,18 +52,19 @@ def make_env(evaluation: Evaluation) -> tuple[gymnasium.Env[Any, Any], CompilerE
     if not isinstance(compiler, CompilerEnv):
         env.close()
         raise EvaluationError(f"{evaluation.env_id} is no environment of a compiler")
-    shown = [n for n in compiler.setup.config.options if n.endswith("_default")]
-    if evaluation.policy == "llvm" and shown and shown[0] not in settings:
-        # The policy reads what the heuristic would do from the observation.
+    if evaluation.policy != "llvm":
+        return env, compiler
+    try:
+        wanted = heuristic_settings(env)
+    except ValueError as error:
         env.close()
-        return make_env(
-            Evaluation(
-                evaluation.env_id,
-                evaluation.policy,
-                {**settings, shown[0]: True},
-                evaluation.save_steps,
-            )
-        )
+        raise EvaluationError(str(error)) from error
+    # The policy is that of an environment that shows what LLVM would do, unless it
+    # was said to be made otherwise.
+    missing = {name: wanted[name] for name in wanted if name not in settings}
+    if missing:
+        env.close()
+        return make_env(dataclasses.replace(evaluation, settings=settings | missing))
     return env, compiler
 
 

@@ -3,8 +3,10 @@
 
 from mlcompiler_gym.policies.baselines import (
     Policy,
-    evict_nothing,
+    active,
     heuristic,
+    heuristic_settings,
+    inactive,
     random_legal,
 )
 from mlcompiler_gym.policies.exhaustive import Found, exhaustive_search
@@ -22,10 +24,12 @@ __all__ = [
     "SampledPolicy",
     "SearchResult",
     "always_distribute",
-    "evict_nothing",
+    "active",
     "exhaustive_search",
     "greedy_search",
     "heuristic",
+    "heuristic_settings",
+    "inactive",
     "local_search",
     "never_distribute",
     "play",

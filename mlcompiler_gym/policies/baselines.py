@@ -11,6 +11,7 @@ import numpy as np
 from gymnasium import spaces
 
 from mlcompiler_gym.envs import CompilerEnv
+from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 
 #: From an observation and the ``info`` that came with it to an action.
 Policy: TypeAlias = Callable[[Any, dict[str, Any]], Any]
@@ -20,59 +21,103 @@ def heuristic(env: gymnasium.Env[Any, Any]) -> Policy:
     """Decides as LLVM's own heuristic, and so gives LLVM's own object file.
 
     Args:
-        env: An environment that was made with ``inlining_default=True``,
-            ``eviction_default=True`` or ``priority_default=True``.
+        env: An environment that was made with :func:`heuristic_settings`, for example
+            ``inlining_default=True``.
 
     Raises:
         ValueError: The environment does not show what the heuristic would do.
     """
     compiler = _compiler(env)
     setup = compiler.setup
-    options = [name for name in setup.config.options if name.endswith("_default")]
-    if not options:
-        raise ValueError(
-            f"no feature of {setup.config.task} says what LLVM's heuristic would do"
-        )
-    [feature] = options
-    if feature not in setup.features.names:
-        raise ValueError(
-            "the environment does not show what LLVM's heuristic would do; make it "
-            f"with {feature}=True"
-        )
+    wanted = setup.spec.heuristic
+    for name, value in heuristic_settings(env).items():
+        if name != "max_episode_steps":
+            raise ValueError(
+                "the environment does not show what LLVM's heuristic would do; make "
+                f"it with {name}={value!r}"
+            )
+    if not wanted.feature:
+        return _declared(compiler, wanted.action)
     if env.observation_space != compiler.observation_space:
         raise ValueError(
-            f"a wrapper changes the observations that {feature} is read from; give "
-            "the environment without it"
+            f"a wrapper changes the observations that {wanted.feature} is read from; "
+            "give the environment without it"
         )
     discrete = isinstance(compiler.action_space, spaces.Discrete)
 
     def repeat(observation: Any, info: dict[str, Any]) -> Any:
-        shown = setup.features.pick(observation, feature)
+        shown = setup.features.pick(observation, wanted.feature)
         return int(shown.item()) if discrete else shown
 
     return repeat
 
 
-def evict_nothing(env: gymnasium.Env[Any, Any]) -> Policy:
-    """Evicts nothing where that is legal, and else for the first legal register.
+def heuristic_settings(env: gymnasium.Env[Any, Any]) -> dict[str, Any]:
+    """What an environment has to be made with, besides, for :func:`heuristic`.
 
     Args:
-        env: A ``mlcompiler/RegAllocEviction-v0``.
+        env: Any of the environments.
 
     Raises:
-        ValueError: It is another environment.
+        ValueError: LLVM decides nothing that an agent could repeat.
+    """
+    setup = _compiler(env).setup
+    if not setup.spec.HasField("heuristic"):
+        raise ValueError(f"there is no heuristic of LLVM's for {setup.config.task}")
+    types = {option.name: option.type for option in setup.spec.options}
+    values = {option.name: option.default_value for option in setup.spec.options}
+    values.update(setup.config.options)
+    wanted: dict[str, Any] = {
+        option.name: option.value == "true"
+        if types[option.name] == pb.OptionSpec.BOOL
+        else option.value
+        for option in setup.spec.heuristic.options
+        if values[option.name] != option.value
+    }
+    if decisions := setup.spec.heuristic.decisions:
+        wanted["max_episode_steps"] = decisions
+    return wanted
+
+
+def inactive(env: gymnasium.Env[Any, Any]) -> Policy:
+    """Leaves things as they are wherever that is legal: keeps calls, evicts nothing.
+
+    Raises:
+        ValueError: The task has no such action.
     """
     compiler = _compiler(env)
-    task = compiler.setup.config.task
-    if task != "regalloc_eviction":
-        raise ValueError(f"there is nothing to evict in {task}")
+    if not compiler.setup.spec.HasField("inactive_action"):
+        raise ValueError(
+            f"{compiler.setup.config.task} has no action that does nothing"
+        )
+    return _declared(compiler, compiler.setup.spec.inactive_action)
 
-    def decline(observation: Any, info: dict[str, Any]) -> int:
-        legal = np.flatnonzero(info["action_mask"])
-        nothing = len(info["action_mask"]) - 1
-        return int(nothing if legal[-1] == nothing else legal[0])
 
-    return decline
+def active(env: gymnasium.Env[Any, Any]) -> Policy:
+    """The opposite of :func:`inactive`: inlines, and begins new loops.
+
+    Raises:
+        ValueError: The task has no such action.
+    """
+    compiler = _compiler(env)
+    if not compiler.setup.spec.HasField("active_action"):
+        raise ValueError(
+            f"{compiler.setup.config.task} has no action that is the opposite of "
+            "doing nothing"
+        )
+    return _declared(compiler, compiler.setup.spec.active_action)
+
+
+def _declared(env: CompilerEnv, action: int) -> Policy:
+    """Takes one action, or where it is not legal the first that is."""
+    if not env.setup.actions.masked:
+        return lambda observation, info: action
+
+    def decide(observation: Any, info: dict[str, Any]) -> int:
+        mask = info["action_mask"]
+        return action if mask[action] else int(np.flatnonzero(mask)[0])
+
+    return decide
 
 
 def random_legal(env: gymnasium.Env[Any, Any], seed: int | None = None) -> Policy:

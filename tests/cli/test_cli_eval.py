@@ -262,8 +262,14 @@ def test_programs_without_end(tmp_path: Path) -> None:
         ([INLINING, "--policy", "mine:absent"], "no attribute 'absent'"),
         ([INLINING, "--policy", "mine:not_a_policy"], "cannot be called"),
         ([INLINING, "--policy", "mine:of_three"], "takes 3 arguments"),
-        (["mlcompiler/PassOrdering-v0"], "what LLVM's heuristic would do"),
-        (["mlcompiler/RegAllocPriority-v0", "--policy", "never"], "no policy 'never'"),
+        (
+            ["mlcompiler/PassOrdering-v0", "actions=poset-odg34"],
+            "what LLVM's heuristic would do",
+        ),
+        (
+            ["mlcompiler/RegAllocPriority-v0", "--policy", "never"],
+            "no action that does",
+        ),
         ([INLINING, "--programs", "kernels/absent"], "unknown program"),
         (
             [

@@ -29,8 +29,9 @@ from mlcompiler_gym.envs import CompilerEnv, CompilerVectorEnv
 from mlcompiler_gym.envs.wrappers import SignedLogObservation
 from mlcompiler_gym.policies import (
     Policy,
-    evict_nothing,
+    active,
     heuristic,
+    inactive,
     play,
     random_legal,
 )
@@ -122,16 +123,17 @@ def test_evicting_nothing(make_env: MakeEnv, observation: str, target: str) -> N
         assert action == (NOTHING if NOTHING in legal else min(legal))
         kinds.add(NOTHING in legal)
 
-    played = play(env, watch(evict_nothing(env), look))
+    played = play(env, watch(inactive(env), look))
     # There are live ranges that cannot be spilled.
     assert kinds == {False, True}
     assert played.reward < 0
 
 
-def test_evicting_nothing_is_of_eviction_alone(make_env: MakeEnv) -> None:
-    for env_id in (PRIORITY, INLINING):
-        with pytest.raises(ValueError, match="nothing to evict"):
-            evict_nothing(make_env(env_id, programs=TWO))
+def test_tasks_without_such_an_action(make_env: MakeEnv) -> None:
+    env = make_env(PRIORITY, programs=TWO)
+    for policy in (inactive, active):
+        with pytest.raises(ValueError, match="regalloc_priority has no action that"):
+            policy(env)
 
 
 @pytest.mark.parametrize("env_id", [*IDS, INLINING])
@@ -156,7 +158,7 @@ def test_all_that_is_legal_is_chosen(make_env: MakeEnv) -> None:
 @pytest.mark.parametrize("reward", ["final", "dense"])
 def test_play_sums_the_rewards(make_env: MakeEnv, reward: str) -> None:
     env = make_env(EVICTION, programs=TWO, reward=reward)
-    played = play(env, evict_nothing(env))
+    played = play(env, inactive(env))
     ours, llvms = (
         played.info[key]["regalloc_score"] for key in ("objective", "baseline")
     )
@@ -167,10 +169,10 @@ def test_play_sums_the_rewards(make_env: MakeEnv, reward: str) -> None:
 def test_play_takes_what_reset_takes(make_env: MakeEnv) -> None:
     env = make_env(EVICTION, programs=[TWO, "kernels/lz"])
     options = {"program": "two", "function": "second"}
-    played = play(env, evict_nothing(env), options=options)
+    played = play(env, inactive(env), options=options)
     assert (played.info["program"], played.info["function"]) == ("two", "second")
     drawn = [
-        [play(env, evict_nothing(env), seed=seed).info["program"] for seed in range(6)]
+        [play(env, inactive(env), seed=seed).info["program"] for seed in range(6)]
         for _ in range(2)
     ]
     assert drawn[0] == drawn[1]
@@ -179,7 +181,7 @@ def test_play_takes_what_reset_takes(make_env: MakeEnv) -> None:
 
 def test_without_a_decision(make_env: MakeEnv) -> None:
     env = make_env(EVICTION, programs=EMPTY, eviction_default=True)
-    for policy in (heuristic(env), evict_nothing(env), random_legal(env, 0)):
+    for policy in (heuristic(env), inactive(env), random_legal(env, 0)):
         played = play(env, policy)
         assert played.info["no_decision"]
         assert (played.reward, played.steps) == (0.0, 1)
@@ -187,7 +189,7 @@ def test_without_a_decision(make_env: MakeEnv) -> None:
 
 def test_play_ends_with_the_compiler(make_env: MakeEnv) -> None:
     env = make_env(EVICTION, programs=TWO)
-    calm = evict_nothing(env)
+    calm = inactive(env)
 
     def then_leave(observation: Any, info: dict[str, Any]) -> Any:
         if len(env.trajectory.actions) == 3:
@@ -201,7 +203,7 @@ def test_play_ends_with_the_compiler(make_env: MakeEnv) -> None:
 
 def test_other_environments_are_refused() -> None:
     with gymnasium.make("CartPole-v1") as env:
-        for make in (heuristic, evict_nothing, random_legal):
+        for make in (heuristic, inactive, random_legal):
             with pytest.raises(TypeError, match="CartPole"):
                 make(env)
 
