@@ -252,7 +252,10 @@ def test_programs_without_end(tmp_path: Path) -> None:
     [
         (["mlcompiler/Inlinig-v0"], "Did you mean: `Inlining`"),
         (["CartPole-v1"], "no environment of a compiler"),
-        ([INLINING, "objectiv=text_size"], "unexpected keyword argument 'objectiv'"),
+        (
+            [INLINING, "objectiv=text_size"],
+            "no argument 'objectiv'; did you mean objective?",
+        ),
         ([INLINING, "objective=speed"], "unknown objective 'speed'"),
         ([INLINING, "objective"], "write key=value"),
         ([INLINING, "level=Oz", "level=O2"], "level is set twice"),
