@@ -8,6 +8,7 @@
 #include "Failure.h"
 #include "FrequencyPass.h"
 #include "RegAllocScore.h"
+#include "SymbolNames.h"
 #include "mlcompiler_gym/v1/compiler_service.pb.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
@@ -124,12 +125,12 @@ Error mlcompiler::selectInstructions(Module &M, TargetMachine &Target,
 }
 
 Error mlcompiler::keepOnly(Module &M, StringRef Name) {
-  const Function *Kept = M.getFunction(Name);
+  const Function *Kept = M.getFunction(fromText(Name));
   if (!Kept || Kept->isDeclaration()) {
-    SmallVector<StringRef> Names;
+    SmallVector<std::string> Names;
     for (const Function &F : M)
       if (!F.isDeclaration() && Names.size() < 40)
-        Names.push_back(F.getName());
+        Names.push_back(toText(F.getName()));
     return fail(proto::INVALID_ARGUMENT,
                 "there is no function '" + Name +
                     "' after the pipeline; there are: " + join(Names, ", "));

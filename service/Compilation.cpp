@@ -6,6 +6,7 @@
 
 #include "Compilation.h"
 #include "CrashReport.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Bitcode/BitcodeReader.h"
 #include "llvm/Bitcode/BitcodeWriter.h"
 #include "llvm/CodeGen/CommandFlags.h"
@@ -16,6 +17,7 @@
 #include "llvm/IRReader/IRReader.h"
 #include "llvm/MC/MCSubtargetInfo.h"
 #include "llvm/MC/TargetRegistry.h"
+#include "llvm/Support/JSON.h"
 #include "llvm/Support/SaveAndRestore.h"
 #include "llvm/Support/SourceMgr.h"
 #include "llvm/Support/xxhash.h"
@@ -34,6 +36,27 @@ static void collectErrors(const DiagnosticInfo *DI, void *Collected) {
   OS << '\n';
 }
 
+/// The architectures that code can be generated for, in alphabetical order.
+static std::vector<std::string> targetNames() {
+  std::vector<std::string> Names;
+  for (const Target &T : TargetRegistry::targets())
+    Names.push_back(T.getName());
+  llvm::sort(Names);
+  return Names;
+}
+
+/// Why \p Program could not be read. Of what is not text, nothing is shown.
+static std::string explain(StringRef Program, const SMDiagnostic &Diagnostic) {
+  if (!json::isUTF8(Program) || Program.contains('\0'))
+    return "it is not text; `clang -c -emit-llvm` writes bitcode, and an "
+           "object "
+           "file is none";
+  std::string Text;
+  raw_string_ostream OS(Text);
+  Diagnostic.print(nullptr, OS, /*ShowColors=*/false);
+  return Text;
+}
+
 /// As `opt` and `llc` make it, except that a module that says it is
 /// position-independent is compiled so without being told.
 static Expected<std::unique_ptr<TargetMachine>>
@@ -44,7 +67,7 @@ createTarget(const Triple &TheTriple, StringRef CPU, const Module &M,
   if (!T)
     return fail(proto::INVALID_ARGUMENT,
                 "no code can be generated for target '" + TheTriple.str() +
-                    "'; see DescribeReply.targets");
+                    "'; this service has: " + join(targetNames(), ", "));
   // A target machine of an unknown cpu prints its complaint instead of failing.
   std::unique_ptr<MCSubtargetInfo> Generic(
       T->createMCSubtargetInfo(TheTriple, "", ""));
@@ -86,9 +109,7 @@ Compilation::load(StringRef Program, const proto::Open &Request) {
   crash::Activity Reading("reading the program");
   C->M = parseIR(MemoryBufferRef(Program, "program"), Diagnostic, C->Context);
   if (!C->M) {
-    std::string Text = C->Diagnostics;
-    raw_string_ostream OS(Text);
-    Diagnostic.print(nullptr, OS, /*ShowColors=*/false);
+    const std::string Text = C->Diagnostics + explain(Program, Diagnostic);
     return fail(
         proto::INVALID_PROGRAM,
         "the program is neither bitcode nor IR that LLVM " LLVM_VERSION_STRING

@@ -7,6 +7,7 @@
 #include "Session.h"
 #include "CrashReport.h"
 #include "Sandbox.h"
+#include "SymbolNames.h"
 #include "objectives/Objective.h"
 #include "llvm/CodeGen/MachineFunction.h"
 #include "llvm/Support/JSON.h"
@@ -306,7 +307,7 @@ Error Session::fillState(proto::State &State) {
   if (auto *InCodegen = dyn_cast_if_present<CodegenTask>(Decider.get())) {
     const MachineFunction *MF = InCodegen->machineFunction();
     if (MF && !isFinished())
-      State.set_function(json::fixUTF8(MF->getName()));
+      State.set_function(toText(MF->getName()));
     for (; Finishes < Compile->allocated().size(); ++Finishes)
       measureFunction(Compile->allocated()[Finishes], Options.objectives(),
                       *State.add_finished());

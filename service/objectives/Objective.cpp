@@ -7,7 +7,7 @@
 #include "Objective.h"
 #include "CrashReport.h"
 #include "RegistryLookup.h"
-#include "llvm/Support/JSON.h"
+#include "SymbolNames.h"
 
 using namespace llvm;
 using namespace mlcompiler;
@@ -60,7 +60,7 @@ void mlcompiler::measureFunction(
     const AllocatedFunction &F,
     const google::protobuf::RepeatedPtrField<std::string> &Names,
     proto::FunctionOutcome &Out) {
-  Out.set_function(json::fixUTF8(F.Name));
+  Out.set_function(toText(F.Name));
   for (const std::string &Name : Names) {
     auto Entry = cantFail(lookUp<ObjectiveRegistry>("objective", Name));
     if (auto Value = Entry->instantiate()->ofFunction(F)) {

@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "ObservationSource.h"
+#include "SymbolNames.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FormatVariadic.h"
 
@@ -26,8 +27,8 @@ class TakenDecisions : public TextSource {
   std::string text(const ObservationContext &Context) const override {
     json::Array Decisions;
     for (const TakenDecision &D : Context.Taken)
-      Decisions.push_back(json::Array{json::fixUTF8(D.Label),
-                                      toHex(D.Action, /*LowerCase=*/true)});
+      Decisions.push_back(
+          json::Array{toText(D.Label), toHex(D.Action, /*LowerCase=*/true)});
     return formatv("{0}", json::Value(std::move(Decisions)));
   }
 };

@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "GraphSource.h"
+#include "SymbolNames.h"
 
 using namespace llvm;
 using namespace mlcompiler;
@@ -54,7 +55,7 @@ Error GraphSource::observe(const ObservationContext &Context,
       Tensor.set_data(From->data(), From->size() * sizeof(int64_t));
     }
     for (const std::string &Name : Built.Names)
-      Known.add_rows(json::fixUTF8(Name));
+      Known.add_rows(toText(Name));
     Version = Context.Compile.version();
   }
   Out.MergeFrom(Known);

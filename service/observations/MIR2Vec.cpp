@@ -13,6 +13,7 @@
 
 #include "llvm/CodeGen/MIR2Vec.h"
 #include "ObservationSource.h"
+#include "SymbolNames.h"
 #include "TensorSpecs.h"
 #include "Vocabularies.h"
 #include "llvm/ADT/DepthFirstIterator.h"
@@ -259,7 +260,7 @@ Error MIR2Vec::observe(const ObservationContext &Context,
     Tensor.add_shape(static_cast<int64_t>(Functions.size()));
     for (const Function &F : Functions) {
       append(F.Row, *Tensor.mutable_data());
-      Out.add_rows(json::fixUTF8(F.Name));
+      Out.add_rows(toText(F.Name));
     }
   } else {
     std::vector<double> Sum(Dimension);

@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "VectorSource.h"
+#include "SymbolNames.h"
 #include "llvm/Analysis/LoopInfo.h"
 #include "llvm/IR/Dominators.h"
 #include "llvm/IR/InstIterator.h"
@@ -87,7 +88,7 @@ void VectorSource::append(ArrayRef<double> Row, proto::Observation &Out,
   else
     appendAs<float>(Row, Data);
   if (!Name.empty())
-    Out.add_rows(json::fixUTF8(Name));
+    Out.add_rows(toText(Name));
 }
 
 Error VectorSource::observe(const ObservationContext &Context,

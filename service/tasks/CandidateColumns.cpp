@@ -32,13 +32,22 @@ CandidateColumns::CandidateColumns(const LiveInterval &LI, VirtRegMap &VRM,
   SmallVector<MCPhysReg, 16> Hinted;
   const bool HintsOnly =
       TRI.getRegAllocationHints(LI.reg(), Order, Hinted, MF, &VRM, &Matrix);
-  Registers.append(Hinted.begin(), Hinted.end());
-  Hints = Hinted.size();
+  Registers = withoutRepeats(Hinted);
+  Hints = Registers.size();
   if (HintsOnly)
     return;
   for (MCPhysReg Register : Order)
     if (!is_contained(Hinted, Register))
       Registers.push_back(Register);
+}
+
+SmallVector<MCPhysReg, 16>
+mlcompiler::withoutRepeats(ArrayRef<MCPhysReg> Hints) {
+  SmallVector<MCPhysReg, 16> Once;
+  for (MCPhysReg Register : Hints)
+    if (!is_contained(Once, Register))
+      Once.push_back(Register);
+  return Once;
 }
 
 int64_t CandidateColumns::columnOf(MCRegister Register) const {

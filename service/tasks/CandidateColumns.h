@@ -45,9 +45,14 @@ private:
   const llvm::LiveInterval &LI;
   llvm::LiveRegMatrix &Matrix;
   const llvm::TargetRegisterInfo &TRI;
-  llvm::SmallVector<llvm::MCPhysReg, 32> Registers;
+  llvm::SmallVector<llvm::MCPhysReg, 16> Registers;
   size_t Hints = 0;
 };
+
+/// Each hint where it comes first: targets name some twice, such as AArch64
+/// those of tuples of vectors.
+llvm::SmallVector<llvm::MCPhysReg, 16>
+withoutRepeats(llvm::ArrayRef<llvm::MCPhysReg> Hints);
 
 /// As MIR writes it: "%7".
 std::string nameOf(const llvm::LiveInterval &LI);

@@ -13,6 +13,7 @@
 ///
 //===----------------------------------------------------------------------===//
 
+#include "SymbolNames.h"
 #include "Task.h"
 #include "llvm/Analysis/InlineAdvisor.h"
 #include "llvm/Analysis/InlineModelFeatureMaps.h"
@@ -198,9 +199,9 @@ json::Object Inlining::describeDecision() const {
   raw_string_ostream OS(Call);
   CB.print(OS);
   json::Object Decision{
-      {"caller", json::fixUTF8(Caller.getName())},
+      {"caller", toText(Caller.getName())},
       {"caller_instructions", int64_t(Caller.getInstructionCount())},
-      {"callee", json::fixUTF8(Callee.getName())},
+      {"callee", toText(Callee.getName())},
       {"callee_instructions", int64_t(Callee.getInstructionCount())},
       {"callee_uses", int64_t(Callee.getNumUses())},
       {"callee_local", Callee.hasLocalLinkage()},

@@ -17,6 +17,7 @@
 #include "LoopDistributionFeatures.h"
 #include "LoopDistributionPass.h"
 #include "LoopDistributionReport.h"
+#include "SymbolNames.h"
 #include "Task.h"
 #include "observations/IR2VecCounts.h"
 #include "llvm/Support/raw_ostream.h"
@@ -305,8 +306,8 @@ json::Object LoopDistribution::describeDecision() const {
       Groups.push_back(nullptr);
   }
   return json::Object{
-      {"loop", json::fixUTF8(State->name())},
-      {"function", json::fixUTF8(G.loop().getHeader()->getParent()->getName())},
+      {"loop", toText(State->name())},
+      {"function", toText(G.loop().getHeader()->getParent()->getName())},
       {"next", std::move(Next)},
       {"nodes", std::move(Nodes)},
       {"edges", std::move(Edges)},

@@ -7,6 +7,7 @@
 #include "LoopDistributionPass.h"
 #include "LoopDistributionTransform.h"
 #include "LoopFlags.h"
+#include "SymbolNames.h"
 #include "llvm/Analysis/DomTreeUpdater.h"
 #include "llvm/IR/Verifier.h"
 #include "llvm/Support/raw_ostream.h"
@@ -78,7 +79,7 @@ bool DecidedLoopDistributionPass::distribute(Loop &L, std::string Name,
   auto &LI = FAM.getResult<LoopAnalysis>(F);
   auto &DT = FAM.getResult<DominatorTreeAnalysis>(F);
   auto &SE = FAM.getResult<ScalarEvolutionAnalysis>(F);
-  json::Object Entry{{"loop", json::fixUTF8(Name)}};
+  json::Object Entry{{"loop", toText(Name)}};
   std::string Reason;
   std::unique_ptr<LoopGraph> G = LoopGraph::build(
       L,

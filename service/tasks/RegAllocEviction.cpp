@@ -12,9 +12,11 @@
 ///
 //===----------------------------------------------------------------------===//
 
+#include "AllocationOrder.h"
 #include "CandidateColumns.h"
 #include "DecisionPoint.h"
 #include "Failure.h"
+#include "SymbolNames.h"
 #include "Task.h"
 #include "llvm/CodeGen/LiveInterval.h"
 #include "llvm/CodeGen/LiveRegMatrix.h"
@@ -148,18 +150,30 @@ static TaskRegistry::Add<RegAllocEviction> X(
 MCRegister AskingAdvisor::tryFindEvictionCandidate(
     const LiveInterval &Asked, const AllocationOrder &AskedOrder, uint8_t Limit,
     const SmallVirtRegSet &Fixed) const {
+  // LLVM gives each entry a column, and would write behind the last if hints
+  // repeat themselves.
+  SmallVector<MCPhysReg, 16> Hints = withoutRepeats(AskedOrder.hints());
+  if (Hints.size() != AskedOrder.hints().size())
+    return tryFindEvictionCandidate(Asked,
+                                    AllocationOrder(std::move(Hints),
+                                                    AskedOrder.getOrder(),
+                                                    AskedOrder.hasHardHints()),
+                                    Limit, Fixed);
+  const size_t Registers =
+      AskedOrder.getOrder().size() + count_if(Hints, [&](MCPhysReg Hint) {
+        return !is_contained(AskedOrder.getOrder(), Hint);
+      });
   const TargetRegisterClass &Class = *MRI->getRegClass(Asked.reg());
-  if (RegClassInfo.getOrder(&Class).size() > EvictNothing)
-    DecisionPoint::Current->refuse(
-        fail(proto::INVALID_PROGRAM,
-             "function '" + MF.getName() + "' uses register class " +
-                 TRI->getRegClassName(&Class) + ", which has " +
-                 Twine(RegClassInfo.getOrder(&Class).size()) +
-                 " registers to choose from; LLVM's eviction features have "
-                 "room for " +
-                 Twine(EvictNothing) +
-                 ". Compile for a cpu without them, or leave this function "
-                 "out"));
+  if (Registers > EvictNothing)
+    DecisionPoint::Current->refuse(fail(
+        proto::INVALID_PROGRAM,
+        "function '" + toText(MF.getName()) + "' uses register class " +
+            TRI->getRegClassName(&Class) + ", which has " + Twine(Registers) +
+            " registers to choose from; LLVM's eviction features have "
+            "room for " +
+            Twine(EvictNothing) +
+            ". Compile for a cpu without them, or leave this function "
+            "out"));
   VirtReg = &Asked;
   Order = &AskedOrder;
   CostPerUseLimit = Limit;
@@ -368,7 +382,7 @@ json::Object RegAllocEviction::describeDecision() const {
   const TargetRegisterInfo &TRI = *MF.getSubtarget().getRegisterInfo();
   const LiveInterval &LI = Advisor->virtReg();
   json::Object Decision = describeRange(LI);
-  Decision["function"] = json::fixUTF8(MF.getName());
+  Decision["function"] = toText(MF.getName());
   Decision["register_class"] =
       TRI.getRegClassName(MF.getRegInfo().getRegClass(LI.reg()));
   json::Array Described;

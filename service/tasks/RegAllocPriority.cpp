@@ -12,6 +12,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "CandidateColumns.h"
+#include "SymbolNames.h"
 #include "Task.h"
 #include "llvm/CodeGen/LiveInterval.h"
 #include "llvm/CodeGen/MachineFunction.h"
@@ -199,7 +200,7 @@ json::Object RegAllocPriority::describeDecision() const {
   const LiveInterval &LI = Advisor->virtReg();
   const TargetRegisterInfo &TRI = *MF.getSubtarget().getRegisterInfo();
   return json::Object{
-      {"function", json::fixUTF8(MF.getName())},
+      {"function", toText(MF.getName())},
       {"virtual_register", nameOf(LI)},
       {"register_class",
        TRI.getRegClassName(MF.getRegInfo().getRegClass(LI.reg()))},

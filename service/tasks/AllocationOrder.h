@@ -1,0 +1,45 @@
+//===- AllocationOrder.h - LLVM's order of registers ------------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+///
+/// \file
+/// Declares what LLVM 22 has in its archives and passes to eviction advisors,
+/// but does not install the header of (lib/CodeGen/AllocationOrder.h). The
+/// members must be the same; tests compare the columns of this order with those
+/// that LLVM fills in.
+///
+//===----------------------------------------------------------------------===//
+
+#ifndef MLCOMPILER_GYM_SERVICE_TASKS_ALLOCATIONORDER_H
+#define MLCOMPILER_GYM_SERVICE_TASKS_ALLOCATIONORDER_H
+
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/SmallVector.h"
+#include "llvm/MC/MCRegister.h"
+
+namespace llvm {
+
+/// Registers in the order in which one is looked for: hints, then the others of
+/// the class unless hints are all that is allowed.
+class AllocationOrder {
+  const SmallVector<MCPhysReg, 16> Hints;
+  ArrayRef<MCPhysReg> Order;
+  /// How much of Order may be taken.
+  const int IterationLimit;
+
+public:
+  AllocationOrder(SmallVector<MCPhysReg, 16> &&Hints, ArrayRef<MCPhysReg> Order,
+                  bool HardHints)
+      : Hints(std::move(Hints)), Order(Order),
+        IterationLimit(HardHints ? 0 : static_cast<int>(Order.size())) {}
+
+  ArrayRef<MCPhysReg> hints() const { return Hints; }
+  ArrayRef<MCPhysReg> getOrder() const { return Order; }
+  bool hasHardHints() const { return !IterationLimit; }
+};
+
+} // namespace llvm
+
+#endif // MLCOMPILER_GYM_SERVICE_TASKS_ALLOCATIONORDER_H
