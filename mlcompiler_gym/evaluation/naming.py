@@ -34,11 +34,11 @@ def find_policy(name: str) -> PolicyMaker:
     """What makes a policy.
 
     Args:
-        name: ``"llvm"`` (its own decisions), ``"never"``, ``"always"`` (the
-            task's inactive action, and its opposite), ``"random"``, or ``"module:object"``. The object
-            is a policy itself, ``object(observation, info)``, or makes one of an
-            environment, ``object(env)``; the latter is given the episode's seed if
-            it has an argument ``seed``.
+        name: ``"llvm"`` (its own decisions), ``"never"``, ``"always"`` (the task's
+            inactive action, and its opposite), ``"random"``, or ``"module:object"``.
+            The object is a policy itself, ``object(observation, info)``, or makes one
+            of an environment, ``object(env)``; the latter is given the episode's seed
+            if it has an argument ``seed``.
 
     Raises:
         EvaluationError: There is no such policy.
