@@ -89,6 +89,19 @@ class Address:
             return None
         return (self.credentials / CA_FILE).read_bytes()
 
+    def doubt(self, details: str) -> str:
+        """What else may be wrong if nothing answers, by what gRPC says of it."""
+        if not self.secure:
+            if "refused" in details:
+                return ""
+            return f" If it serves with credentials, it is grpcs://{self.target}."
+        if self.credentials is None or self.certificate() is not None:
+            return ""
+        return (
+            f" There is no {self.credentials / CA_FILE}, so that only certificates are "
+            "trusted that the system trusts."
+        )
+
     def token(self) -> str | None:
         """What the server knows this client by."""
         if self.credentials is None or not (self.credentials / TOKEN_FILE).exists():

@@ -159,6 +159,7 @@ class GrpcService(Service):
         return ServiceUnavailableError(
             f"{self.address} cannot be reached: {broken.details}; is "
             "`mlcompiler-gym serve` running there?"
+            f"{self.address.doubt(broken.details)}"
         )
 
     def enter(self) -> None:

@@ -131,12 +131,14 @@ def test_a_client_that_does_not_know_the_authority_does_not_speak(
     only_token = tmp_path / "only-token"
     only_token.mkdir()
     (only_token / "token").write_bytes((credentials / "token").read_bytes())
-    for service in (
-        GrpcService(f"grpcs://localhost:{server.port}", credentials=only_token),
-        GrpcService(f"grpc://localhost:{server.port}"),
+    secure = f"grpcs://localhost:{server.port}"
+    for service, hint in (
+        (GrpcService(secure, credentials=only_token), str(only_token / "ca.pem")),
+        (GrpcService(f"grpc://localhost:{server.port}"), f"it is {secure}"),
     ):
-        with pytest.raises(ServiceUnavailableError, match="cannot be reached"):
+        with pytest.raises(ServiceUnavailableError, match="cannot be reached") as info:
             service.describe()
+        assert hint in str(info.value)
         service.close()
 
 
@@ -170,8 +172,9 @@ def test_what_is_no_address(url: str) -> None:
 
 def test_nobody_there() -> None:
     service = GrpcService("grpc://127.0.0.1:1")
-    with pytest.raises(ServiceUnavailableError, match="mlcompiler-gym serve"):
+    with pytest.raises(ServiceUnavailableError, match="mlcompiler-gym serve") as info:
         service.describe()
+    assert "grpcs" not in str(info.value)
     with pytest.raises(ServiceUnavailableError, match="mlcompiler-gym serve"):
         service.open(inlining(), CALLS)
     service.close()
