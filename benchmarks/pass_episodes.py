@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
@@ -17,6 +17,7 @@ from benchmarks.modules import module
 from mlcompiler_gym import MLCompilerGymError, Program, ProgramError
 from mlcompiler_gym.envs.pass_ordering import PassOrderingEnv
 from mlcompiler_gym.envs.step_reward import StepReward
+from mlcompiler_gym.leaderboard.reduction import reduce
 from mlcompiler_gym.programs import ProgramSource, load_programs
 from mlcompiler_gym.validation import Limits
 
@@ -192,29 +193,3 @@ def _outcome(
 def count_passes(pipeline: str) -> int:
     """How many passes a pipeline names, managers left out."""
     return len(re.sub("<[^>]*>", "", pipeline).split(","))
-
-
-def reduce(
-    chosen: Sequence[int], fails: Callable[[Sequence[int]], bool], budget: int
-) -> list[int]:
-    """A part of the list that still fails (Zeller and Hildebrandt's ddmin, 2002).
-
-    Nothing can be left out of it any more, unless the budget of calls was spent.
-    """
-    kept = list(chosen)
-    size = max(len(kept) // 2, 1)
-    while len(kept) > 1:
-        for start in range(0, len(kept), size):
-            fewer = kept[:start] + kept[start + size :]
-            if budget == 0:
-                return kept
-            budget -= 1
-            if fewer and fails(fewer):
-                kept = fewer
-                size = min(size, max(len(kept) // 2, 1))
-                break
-        else:
-            if size == 1:
-                return kept
-            size = max(size // 2, 1)
-    return kept

@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 import mlcompiler_gym
 from mlcompiler_gym.cli.evaluate import evaluate
+from mlcompiler_gym.cli.leaderboard import leaderboard
 from mlcompiler_gym.cli.programs import programs
 from mlcompiler_gym.cli.serve import serve, serve_credentials
 from mlcompiler_gym.cli.vocabulary import vocabulary
@@ -38,6 +39,7 @@ app = typer.Typer(
     help="LLVM's decisions as Gymnasium environments.",
 )
 app.add_typer(programs, name="programs")
+app.add_typer(leaderboard, name="leaderboard")
 app.add_typer(vocabulary, name="vocabulary")
 app.command("eval")(evaluate)
 app.command()(serve)

@@ -4,11 +4,18 @@
 from mlcompiler_gym.evaluation.evaluate import Players, evaluate
 from mlcompiler_gym.evaluation.journal import Journal
 from mlcompiler_gym.evaluation.local import LocalPlayers
-from mlcompiler_gym.evaluation.plan import Evaluation, Record, Task
-from mlcompiler_gym.evaluation.player import Player, Result
+from mlcompiler_gym.evaluation.plan import (
+    EpisodePlayer,
+    Evaluation,
+    Record,
+    Result,
+    Task,
+)
+from mlcompiler_gym.evaluation.player import Player
 from mlcompiler_gym.evaluation.summary import ProgramSummary, summarise
 
 __all__ = [
+    "EpisodePlayer",
     "Evaluation",
     "Journal",
     "LocalPlayers",

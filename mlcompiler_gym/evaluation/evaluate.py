@@ -15,12 +15,13 @@ from mlcompiler_gym.evaluation.local import LocalPlayers
 from mlcompiler_gym.evaluation.plan import (
     Evaluation,
     Record,
+    Result,
     Task,
     key_of,
     key_of_record,
     tasks_of,
 )
-from mlcompiler_gym.evaluation.player import Result, make_env
+from mlcompiler_gym.evaluation.player import make_env
 from mlcompiler_gym.files import write_file
 from mlcompiler_gym.programs import ProgramsLike, load_programs
 

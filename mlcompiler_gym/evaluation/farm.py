@@ -9,13 +9,23 @@ from typing import Any
 
 from mlcompiler_gym.errors import EvaluationError
 from mlcompiler_gym.evaluation.cluster import connect
-from mlcompiler_gym.evaluation.plan import Evaluation, Task
-from mlcompiler_gym.evaluation.player import Player, Result
+from mlcompiler_gym.evaluation.plan import Evaluation, Result, Task
+from mlcompiler_gym.programs import Program
 
 #: Workers that may fail to start, one after the other.
 _STARTS = 5
 #: Workers that an episode may be lost with.
 _LOSSES = 5
+
+
+class _Worker:
+    """Plays in a process of the cluster."""
+
+    def __init__(self, evaluation: Evaluation) -> None:
+        self._player = evaluation.make_player()
+
+    def play(self, program: Program, seed: int) -> Result:
+        return self._player.play(program, seed)
 
 
 class RayPlayers:
@@ -61,7 +71,7 @@ class RayPlayers:
         self._evaluation = evaluation
         # Ray's own restarts would wait for the place that a worker had. A lost
         # worker's episode goes to those that are there.
-        self._class: Any = ray.remote(num_cpus=1, max_restarts=0)(Player).options(
+        self._class: Any = ray.remote(num_cpus=1, max_restarts=0)(_Worker).options(
             scheduling_strategy="SPREAD"
         )
         self._idle: list[Any] = []

@@ -13,15 +13,14 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 
 from mlcompiler_gym.errors import EvaluationError
-from mlcompiler_gym.evaluation.plan import Evaluation, Task
-from mlcompiler_gym.evaluation.player import Player, Result
+from mlcompiler_gym.evaluation.plan import EpisodePlayer, Evaluation, Result, Task
 from mlcompiler_gym.programs import Program
 
 #: Pools that may break one after the other without an episode between them.
 _POOLS = 3
 
 #: What this process plays with, if it is one of the pool's.
-_player: Player
+_player: EpisodePlayer
 
 
 class LocalPlayers:
@@ -68,7 +67,7 @@ class LocalPlayers:
                 left = itertools.chain(taken, left)
 
     def _play_here(self, tasks: Iterable[Task]) -> Iterator[Result]:
-        player = Player(self._evaluation)
+        player = self._evaluation.make_player()
         try:
             for task in tasks:
                 yield player.play(task.program, task.seed)
@@ -112,7 +111,7 @@ def _begin(evaluation: Evaluation) -> None:
     # Ctrl-C goes to all processes; the one that was started by the user says so.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _player = Player(evaluation)
+    _player = evaluation.make_player()
 
 
 def _end_with_parent() -> None:

@@ -7,7 +7,7 @@ import itertools
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from mlcompiler_gym.errors import EvaluationError
 from mlcompiler_gym.programs import Program, ProgramSource
@@ -15,6 +15,30 @@ from mlcompiler_gym.programs import Program, ProgramSource
 #: An episode that was played, as JSON has it; ``docs/evaluation.md`` says what is in
 #: it.
 Record: TypeAlias = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Result:
+    """An episode that was played.
+
+    Attributes:
+        record: What is said of it.
+        steps: Observations, actions and rewards as an ``.npz`` file, if they are
+            to be kept.
+    """
+
+    record: Record
+    steps: bytes | None = None
+
+
+class EpisodePlayer(Protocol):
+    """What plays episodes, one after the other, in one process."""
+
+    def play(self, program: Program, seed: int) -> Result:
+        """Play one episode to its end."""
+
+    def close(self) -> None:
+        """End the compile that is under way."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +76,17 @@ find_policy`.
             "policy": self.policy,
             "saved": self.save_steps,
         }
+
+    def make_player(self) -> EpisodePlayer:
+        """What plays its episodes; called in each process that does.
+
+        Raises:
+            EvaluationError: There is no such environment or policy.
+        """
+        # It is made of an evaluation, and so imports this module.
+        from mlcompiler_gym.evaluation.player import Player
+
+        return Player(self)
 
 
 @dataclass(frozen=True)

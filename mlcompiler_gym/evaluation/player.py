@@ -6,7 +6,6 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
-from dataclasses import dataclass
 from typing import Any
 
 import gymnasium
@@ -17,26 +16,12 @@ from mlcompiler_gym.envs import CompilerEnv
 from mlcompiler_gym.envs.episode import OF_THE_COMPILE
 from mlcompiler_gym.errors import ErrorCode, EvaluationError, ServiceError
 from mlcompiler_gym.evaluation.naming import find_policy
-from mlcompiler_gym.evaluation.plan import Evaluation, Record
+from mlcompiler_gym.evaluation.plan import Evaluation, Record, Result
 from mlcompiler_gym.policies import heuristic_settings, play
 from mlcompiler_gym.programs import Program
 
 #: How often an episode is begun if its session is killed from outside.
 _TRIES = 3
-
-
-@dataclass(frozen=True)
-class Result:
-    """An episode that was played.
-
-    Attributes:
-        record: What is said of it.
-        steps: Observations, actions and rewards as an ``.npz`` file, if they are
-            to be kept.
-    """
-
-    record: Record
-    steps: bytes | None = None
 
 
 def make_env(evaluation: Evaluation) -> tuple[gymnasium.Env[Any, Any], CompilerEnv]:

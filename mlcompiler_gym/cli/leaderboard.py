@@ -1,0 +1,274 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``mlcompiler-gym leaderboard``: submissions, their verification, and the site."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+from rich.table import Table
+
+from mlcompiler_gym.errors import MLCompilerGymError
+
+if TYPE_CHECKING:
+    from mlcompiler_gym.leaderboard.verify import MakePlayers
+
+leaderboard = typer.Typer(
+    no_args_is_help=True, help="Submissions that anyone can check."
+)
+
+BoardFolder = Annotated[
+    Path, typer.Option("--board", help="Folder with the tracks and the submissions.")
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(min=1, help="Processes [1; on a cluster all processors]."),
+]
+OnRay = Annotated[
+    bool,
+    typer.Option(
+        "--ray", help="On the cluster of Ray that runs here or that RAY_ADDRESS names."
+    ),
+]
+RayAddress = Annotated[
+    str | None,
+    typer.Option(
+        help="On this cluster: host:port of its head; or local, to start one."
+    ),
+]
+Submitted = Annotated[Path, typer.Argument(help="Folder of the submission.")]
+
+_BOARD = Path("leaderboard")
+
+
+def _library() -> Any:
+    """The library, which needs more than the command line does."""
+    try:
+        from mlcompiler_gym import leaderboard as library
+    except ModuleNotFoundError as missing:
+        raise MLCompilerGymError(
+            f"{missing.name} is not installed; "
+            "`pip install 'mlcompiler_gym[leaderboard]'`"
+        ) from missing
+    return library
+
+
+@leaderboard.command()
+def tracks(board: BoardFolder = _BOARD) -> None:
+    """List the tracks and their classes."""
+    loaded = _library().Board.load(board)
+    table = Table(box=SIMPLE)
+    for column in ("track", "environment", "objective", "programs", "classes"):
+        table.add_column(column, overflow="fold")
+    for track in loaded.tracks.values():
+        table.add_row(
+            track.id,
+            track.env,
+            track.objective,
+            track.programs,
+            ", ".join(track.classes),
+        )
+    Console().print(table)
+
+
+@leaderboard.command()
+def new(
+    folder: Annotated[Path, typer.Argument(help="To make: submissions/NAME.")],
+    track: Annotated[str, typer.Option(help="Which one; `tracks` lists them.")],
+    class_name: Annotated[str, typer.Option("--class", help="Class of the track.")],
+    board: BoardFolder = _BOARD,
+) -> None:
+    """Begin a submission: a folder with a card to fill in."""
+    library = _library()
+    loaded = library.Board.load(board)
+    found = loaded.track(track)
+    library.new(folder, loaded, found, class_name)
+    typer.echo(
+        f"Fill in {folder}/card.toml, and evaluate:\n"
+        f"  {found.command('POLICY', 'results.jsonl')}\n"
+        f"  mlcompiler-gym leaderboard pack {folder} results.jsonl"
+    )
+
+
+@leaderboard.command()
+def pack(
+    folder: Submitted,
+    journal: Annotated[
+        Path | None,
+        typer.Argument(
+            help="What `eval` wrote, or trajectories, one a line. Without: only "
+            "changes of the card are taken over."
+        ),
+    ] = None,
+    compiles: Annotated[
+        int, typer.Option(min=1, help="Compiles that each episode took to find.")
+    ] = 1,
+    board: BoardFolder = _BOARD,
+    workers: Workers = None,
+    ray: OnRay = False,
+    ray_address: RayAddress = None,
+) -> None:
+    """Put an evaluation's results into a submission.
+
+    Of several episodes of a program the best is taken. Each is compiled once more.
+    """
+    library = _library()
+    loaded = library.Board.load(board)
+    if journal is None:
+        library.seal(folder, loaded)
+        typer.echo(f"sealed {folder}")
+        return
+    with _progress("programs") as progress:
+        count = library.pack(
+            folder,
+            loaded,
+            journal,
+            compiles=compiles,
+            players=_players(workers, ray, ray_address),
+            progress=progress,
+        )
+    typer.echo(f"packed {count} trajectories into {folder}")
+
+
+@leaderboard.command()
+def check(folder: Submitted, board: BoardFolder = _BOARD) -> None:
+    """Say what is malformed, without compiling anything."""
+    library = _library()
+    submission = library.read(folder, library.Board.load(board))
+    typer.echo(
+        f"{submission.name} is well formed: "
+        f"{len(submission.entries)} trajectories for {submission.card.track}, "
+        f"{submission.card.class_name}"
+    )
+
+
+@leaderboard.command()
+def verify(
+    folder: Submitted,
+    board: BoardFolder = _BOARD,
+    journal: Annotated[
+        Path | None,
+        typer.Option(help="Says how far it has come [verifying-NAME.jsonl]."),
+    ] = None,
+    workers: Workers = None,
+    ray: OnRay = False,
+    ray_address: RayAddress = None,
+) -> None:
+    """Compile and run everything again, and write down what came of it.
+
+    The same command again goes on where it stopped. Ends with status 1 if the
+    submission is refused, 3 if a person has to look at it.
+    """
+    library = _library()
+    loaded = library.Board.load(board)
+    with _progress("programs") as progress:
+        verdict = library.verify(
+            folder,
+            loaded,
+            journal,
+            players=_players(workers, ray, ray_address),
+            progress=progress,
+        )
+    written = library.write_verdict(loaded, verdict)
+    typer.echo(f"{verdict.report()}\nwritten to {written}")
+    raise typer.Exit({"accepted": 0, "refused": 1, "flagged": 3}[verdict.status])
+
+
+@leaderboard.command()
+def rank(
+    board: BoardFolder = _BOARD,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="[ranking.json of the board]")
+    ] = None,
+) -> None:
+    """Put verified submissions in order."""
+    from mlcompiler_gym.files import write_file
+
+    library = _library()
+    loaded = library.Board.load(board)
+    ranking = library.rank(loaded, library.read_verdicts(loaded))
+    target = output or board / "ranking.json"
+    write_file(target, ranking.to_json().encode())
+    for name, classes in ranking.tracks.items():
+        for class_name, standings in classes.items():
+            if standings:
+                Console().print(_standings(f"{name}, {class_name}", standings))
+    for word in ("flagged", "refused"):
+        if names := getattr(ranking, word):
+            typer.echo(f"{word}: {', '.join(names)}")
+    typer.echo(f"written to {target}")
+
+
+@leaderboard.command()
+def site(
+    board: BoardFolder = _BOARD,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder to write.")
+    ] = Path("leaderboard-site"),
+    decisions: Annotated[
+        bool, typer.Option(help="Step through the best submissions' decisions.")
+    ] = True,
+) -> None:
+    """Write the static pages."""
+    from mlcompiler_gym.leaderboard.site import write_site
+
+    loaded = _library().Board.load(board)
+    with _progress("pages") as progress:
+        count = write_site(loaded, output, decisions=decisions, progress=progress)
+    typer.echo(f"{count} pages; open {output}/index.html")
+
+
+def _standings(title: str, standings: Any) -> Table:
+    table = Table(title=title, box=SIMPLE, title_justify="left")
+    table.add_column("rank", justify="right")
+    table.add_column("submission", overflow="fold")
+    for column in ("ratio", "95%", "total", "worse", "worst", "compiles", "time"):
+        table.add_column(column, justify="right")
+    for each in standings:
+        table.add_row(
+            str(each.rank),
+            each.submission,
+            f"{each.ratio:.4f}",
+            _interval(each.interval),
+            f"{each.total:.4f}",
+            f"{each.worse:.0%}",
+            f"{each.worst_ratio:.4f}",
+            "-" if each.compiles is None else f"{each.compiles:g}",
+            "-" if each.measured is None else f"{each.measured.compile_ratio:.2f}",
+        )
+    return table
+
+
+def _interval(bounds: tuple[float, float] | None) -> str:
+    return "-" if bounds is None else f"{bounds[0]:.4f} to {bounds[1]:.4f}"
+
+
+def _players(workers: int | None, ray: bool, ray_address: str | None) -> MakePlayers:
+    if ray or ray_address is not None:
+        from mlcompiler_gym.evaluation.farm import RayPlayers
+
+        return functools.partial(RayPlayers, workers=workers, address=ray_address)
+    from mlcompiler_gym.evaluation import LocalPlayers
+
+    return functools.partial(LocalPlayers, workers=workers or 1)
+
+
+@contextlib.contextmanager
+def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    with Progress(
+        "{task.description}",
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    ) as bar:
+        shown = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(shown, completed=done, total=total)

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who is ahead of whom, as far as that can be told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from mlcompiler_gym.leaderboard.statistics import (
+    Interval,
+    geometric_mean,
+    ratio_of,
+)
+from mlcompiler_gym.leaderboard.tracks import Board, ClassName, Track
+from mlcompiler_gym.leaderboard.typed import STRICT, Reader
+from mlcompiler_gym.leaderboard.verdict import Times, Verdict
+from mlcompiler_gym.programs.named_set import package_of
+
+#: Digits behind the point; further ones depend on the machine's libm.
+_DIGITS = 6
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a submission stands in one class of a track.
+
+    Ratios are against LLVM's own decisions; below 1 is better.
+
+    Attributes:
+        rank: From 1; those that cannot be told apart share one.
+        submission: Its name.
+        title: As it is called.
+        ratio: Geometric mean over programs.
+        interval: Lower and upper end of its 95% interval; None: there is one package
+            only.
+        total: Sum of the values against the sum of LLVM's.
+        worse: Part of the programs that are worse than LLVM's.
+        worst_program: The one that is worst.
+        worst_ratio: How bad it is.
+        compiles: Of a program, on average; None: it does not say.
+        policy_bytes: Size of the policy's file.
+        measured: On the verifier's machine.
+    """
+
+    __pydantic_config__ = STRICT
+
+    rank: int
+    submission: str
+    title: str
+    ratio: float
+    interval: tuple[float, float] | None
+    total: float
+    worse: float
+    worst_program: str
+    worst_ratio: float
+    compiles: float | None
+    policy_bytes: int | None
+    measured: Times | None
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The file ``ranking.json``.
+
+    Attributes:
+        llvm: LLVM's version.
+        tracks: Standings by track and class, in the order of ranks.
+        flagged: Names of submissions that a person has to look at.
+        refused: Names of submissions that are not what they say.
+    """
+
+    __pydantic_config__ = STRICT
+
+    llvm: str
+    tracks: dict[str, dict[ClassName, tuple[Standing, ...]]]
+    flagged: tuple[str, ...]
+    refused: tuple[str, ...]
+
+    def to_json(self) -> str:
+        """The file's content; the same verdicts give the same bytes."""
+        return Reader(Ranking).to_json(self, indent=1) + "\n"
+
+
+def rank(board: Board, verdicts: Iterable[Verdict]) -> Ranking:
+    """Put verified submissions in order."""
+    every = sorted(verdicts, key=lambda verdict: verdict.submission)
+    accepted = [each for each in every if each.status == "accepted"]
+    return Ranking(
+        board.llvm,
+        {
+            track.id: {
+                name: _standings(
+                    track,
+                    [
+                        each
+                        for each in accepted
+                        if (each.card.track, each.card.class_name) == (track.id, name)
+                    ],
+                )
+                for name in track.classes
+            }
+            for track in board.tracks.values()
+        },
+        tuple(each.submission for each in every if each.status == "flagged"),
+        tuple(each.submission for each in every if each.status == "refused"),
+    )
+
+
+def _standings(track: Track, verdicts: Sequence[Verdict]) -> tuple[Standing, ...]:
+    rows = sorted(
+        ((_interval(verdict), verdict) for verdict in verdicts),
+        key=lambda row: (round(row[0].mean, _DIGITS), row[1].submission),
+    )
+    standings = []
+    rank, leader = 0, None
+    for place, (interval, verdict) in enumerate(rows, start=1):
+        # Compared with the first of the rank, not with the one before: else a long
+        # chain of neighbours would share one.
+        if leader is None or not interval.overlaps(leader):
+            rank, leader = place, interval
+        standings.append(_standing(rank, interval, verdict, track))
+    return tuple(standings)
+
+
+def _interval(verdict: Verdict) -> Interval:
+    return geometric_mean(
+        [ratio_of(row.value, row.baseline) for row in verdict.rows],
+        [package_of(row.program) for row in verdict.rows],
+    )
+
+
+def _standing(
+    rank: int, interval: Interval, verdict: Verdict, track: Track
+) -> Standing:
+    ratios = [(ratio_of(row.value, row.baseline), row.program) for row in verdict.rows]
+    worst_ratio, worst_program = max(ratios)
+    bounds = interval.bounds and tuple(round(e, _DIGITS) for e in interval.bounds)
+    compiles = [row.compiles for row in verdict.rows if row.compiles is not None]
+    return Standing(
+        rank,
+        verdict.submission,
+        verdict.card.title,
+        round(interval.mean, _DIGITS),
+        None if bounds is None else (bounds[0], bounds[1]),
+        round(
+            ratio_of(
+                sum(row.value for row in verdict.rows),
+                sum(row.baseline for row in verdict.rows),
+            ),
+            _DIGITS,
+        ),
+        round(sum(ratio > 1 + track.tie for ratio, _ in ratios) / len(ratios), _DIGITS),
+        worst_program,
+        round(worst_ratio, _DIGITS),
+        round(sum(compiles) / len(compiles), _DIGITS) if compiles else None,
+        verdict.policy_bytes,
+        verdict.times,
+    )

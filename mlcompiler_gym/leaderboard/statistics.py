@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What many programs come to together.
+
+SciPy's bootstrap does the drawing: it resamples groups when it is given sums of them,
+its random numbers come from a generator with a fixed seed, and it is what others would
+check the figures with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import bootstrap
+
+#: Samples that an interval is made of.
+_RESAMPLES = 9999
+_SEED = 0
+_CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A geometric mean, and where it may lie.
+
+    Attributes:
+        mean: Geometric mean of the ratios.
+        bounds: Lower and upper end of the 95% interval; None: one package tells
+            nothing of others.
+    """
+
+    mean: float
+    bounds: tuple[float, float] | None
+
+    def overlaps(self, other: Interval) -> bool:
+        """Whether the two cannot be told apart."""
+        if self.bounds is None or other.bounds is None:
+            return True
+        (low, high), (other_low, other_high) = self.bounds, other.bounds
+        return low <= other_high and other_low <= high
+
+
+def ratio_of(value: float, baseline: float) -> float:
+    """Value against LLVM's; below 1 is better.
+
+    Where one of them is 0 (no spill at all), both are taken one larger.
+    """
+    if value == baseline:
+        return 1.0
+    if value == 0 or baseline == 0:
+        return (value + 1) / (baseline + 1)
+    return value / baseline
+
+
+def geometric_mean(ratios: Sequence[float], packages: Sequence[str]) -> Interval:
+    """Geometric mean with a 95% interval, by a bootstrap of packages.
+
+    Programs of one package are alike, so packages are what is drawn, with all of
+    their programs.
+
+    Args:
+        ratios: Of each program; positive.
+        packages: That each belongs to.
+    """
+    logs = np.log(np.asarray(ratios, np.float64))
+    names = sorted(set(packages))
+    places = np.array([names.index(each) for each in packages])
+    sums = np.bincount(places, logs, len(names))
+    counts = np.bincount(places, minlength=len(names)).astype(np.float64)
+    mean = float(np.exp(logs.mean()))
+    if len(names) < 2:
+        return Interval(mean, None)
+
+    def statistic(
+        sums: NDArray[np.float64], counts: NDArray[np.float64], axis: int
+    ) -> NDArray[np.float64]:
+        ratio: NDArray[np.float64] = np.exp(sums.sum(axis) / counts.sum(axis))
+        return ratio
+
+    found = bootstrap(
+        (sums, counts),
+        statistic,
+        paired=True,
+        vectorized=True,
+        n_resamples=_RESAMPLES,
+        confidence_level=_CONFIDENCE,
+        method="percentile",
+        rng=np.random.default_rng(_SEED),
+    ).confidence_interval
+    return Interval(mean, (float(found.low), float(found.high)))

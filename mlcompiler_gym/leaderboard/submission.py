@@ -1,0 +1,347 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A submission as it lies in a folder, or in an archive of one.
+
+Nothing of it is ever run or unpacked to disk, and no more of it is read than a
+submission may have.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import os
+import re
+import stat
+import tarfile
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TypeVar
+
+from mlcompiler_gym.files import write_file
+from mlcompiler_gym.leaderboard import card as cards
+from mlcompiler_gym.leaderboard import entries as entry_files
+from mlcompiler_gym.leaderboard.card import CARD, Card
+from mlcompiler_gym.leaderboard.entries import TRAJECTORIES, Entry
+from mlcompiler_gym.leaderboard.errors import (
+    LeaderboardError,
+    Problem,
+    SubmissionError,
+)
+from mlcompiler_gym.leaderboard.tracks import Board
+from mlcompiler_gym.leaderboard.typed import STRICT, Reader, Sha256
+
+T = TypeVar("T")
+
+#: Says what the other files said when they were packed.
+MANIFEST = "manifest.json"
+#: The policy, in the class of that name.
+POLICY = "model.policy"
+
+#: Bytes that each file may have.
+_SIZES = {
+    CARD: 64 << 10,
+    MANIFEST: 4 << 10,
+    TRAJECTORIES: 64 << 20,
+    POLICY: 64 << 20,
+}
+#: Members that an archive may have, folders included.
+_MEMBERS = 8
+
+_FORMAT = "mlcompiler_gym submission 1"
+_ARCHIVES = (".tar.gz", ".tgz", ".tar")
+_NAME = re.compile("[a-z0-9][a-z0-9-]{0,63}")
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The file ``manifest.json``.
+
+    Attributes:
+        format: Of the submission.
+        card: Digest of the card, of what it says.
+        trajectories: Digest of the trajectories, of what they say.
+        policy: SHA-256 of the policy's file.
+    """
+
+    __pydantic_config__ = STRICT
+
+    format: str
+    card: Sha256
+    trajectories: Sha256 | None = None
+    policy: Sha256 | None = None
+
+
+_READER = Reader(Manifest)
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A submission that is well formed and says what it said when it was packed.
+
+    Attributes:
+        name: Of the folder.
+        card: Who and how.
+        entries: Of each program, unless there is a policy.
+        policy: Content of the policy's file; None: trajectories.
+        digest: SHA-256 of all that it says.
+    """
+
+    name: str
+    card: Card
+    entries: tuple[Entry, ...]
+    policy: bytes | None
+    digest: str
+
+
+def name_of(path: Path) -> str:
+    """What a submission is called.
+
+    Raises:
+        SubmissionError: Its folder cannot be called so.
+    """
+    name = path.resolve().name
+    for suffix in _ARCHIVES:
+        name = name.removesuffix(suffix)
+    if not _NAME.fullmatch(name):
+        raise SubmissionError(
+            [
+                Problem(
+                    name,
+                    "a submission is not to be called so",
+                    "take small letters, digits and dashes, 64 at most",
+                )
+            ]
+        )
+    return name
+
+
+def read(path: str | os.PathLike[str], board: Board) -> Submission:
+    """Read a submission, and check all that can be known without a compiler.
+
+    Args:
+        path: A folder, or a tar archive of one.
+        board: What it is submitted to.
+
+    Raises:
+        SubmissionError: Something is wrong with it; all of it that is known.
+    """
+    where = Path(path)
+    name = name_of(where)
+    files = read_files(where)
+    found: list[Problem] = []
+    card = _try(found, lambda: read_card(files))
+    if card is not None:
+        found += cards.problems(card, files[CARD], board)
+    manifest = _try(found, lambda: _READER.from_json(_need(files, MANIFEST), MANIFEST))
+    if manifest is not None and manifest.format != _FORMAT:
+        found.append(
+            Problem(
+                MANIFEST,
+                f"its format is {manifest.format!r} and not {_FORMAT!r}",
+                "pack the submission with this version",
+            )
+        )
+    entries: list[Entry] | None = []
+    plays = card is not None and card.class_name == "policy"
+    wanted = POLICY if plays else TRAJECTORIES
+    for other in {POLICY, TRAJECTORIES} - {wanted}:
+        if card is not None and other in files:
+            found.append(
+                Problem(other, f"class {card.class_name} has none", "remove it")
+            )
+    if not plays:
+        entries = _try(
+            found, lambda: entry_files.read_entries(_need(files, TRAJECTORIES))
+        )
+    elif POLICY not in files:
+        _try(found, lambda: _need(files, POLICY))
+    if card is not None and entries is not None and manifest is not None:
+        found += _compare(manifest, seal(card, entries, files.get(POLICY)))
+        track = board.tracks.get(card.track)
+        if track is not None and not plays:
+            found += entry_files.problems(
+                entries, track, card.class_name, track.hashes()
+            )
+    if found or card is None or entries is None or manifest is None:
+        raise SubmissionError(found)
+    return Submission(
+        name,
+        card,
+        tuple(entries),
+        files.get(POLICY) if plays else None,
+        _READER.digest(manifest),
+    )
+
+
+def read_card(files: Mapping[str, bytes]) -> Card:
+    """The card of a submission.
+
+    Raises:
+        SubmissionError: It cannot be read.
+    """
+    return cards.READER.from_toml(_need(files, CARD), CARD)
+
+
+def seal(card: Card, entries: list[Entry], policy: bytes | None) -> Manifest:
+    """What the manifest is to say."""
+    plays = policy is not None
+    return Manifest(
+        _FORMAT,
+        cards.READER.digest(card),
+        None if plays else entry_files.digest_entries(entries),
+        hashlib.sha256(policy).hexdigest() if policy is not None else None,
+    )
+
+
+def write(
+    folder: Path, card: Card, entries: list[Entry], policy: bytes | None = None
+) -> None:
+    """Write what was packed beside a card that is there."""
+    if policy is None:
+        write_file(folder / TRAJECTORIES, entry_files.write_entries(entries))
+    else:
+        write_file(folder / POLICY, policy)
+    text = _READER.to_json(seal(card, entries, policy), indent=2) + "\n"
+    write_file(folder / MANIFEST, text.encode())
+
+
+def _compare(manifest: Manifest, actual: Manifest) -> list[Problem]:
+    files = {"card": CARD, "trajectories": TRAJECTORIES, "policy": POLICY}
+    return [
+        Problem(
+            file,
+            "it says something else than when the submission was packed",
+            "undo the change, or pack again: `mlcompiler-gym leaderboard pack`",
+        )
+        for key, file in files.items()
+        if getattr(manifest, key) != getattr(actual, key)
+    ]
+
+
+def _try(found: list[Problem], read: Callable[[], T]) -> T | None:
+    """What can be read, or None and why not."""
+    try:
+        return read()
+    except SubmissionError as error:
+        found += error.problems
+        return None
+
+
+def _need(files: Mapping[str, bytes], name: str) -> bytes:
+    if name in files:
+        return files[name]
+    command = "new" if name == CARD else "pack"
+    raise SubmissionError(
+        [
+            Problem(
+                name,
+                "it is missing",
+                f"`mlcompiler-gym leaderboard {command}` writes it",
+            )
+        ]
+    )
+
+
+def read_files(path: Path) -> dict[str, bytes]:
+    """The files of a submission by name, none larger than it may be.
+
+    Raises:
+        LeaderboardError: There is no such folder or archive.
+        SubmissionError: It has others, or something that is not a file.
+    """
+    if path.is_dir():
+        return _read_folder(path)
+    if path.name.endswith(_ARCHIVES) and path.is_file():
+        return _read_archive(path)
+    raise LeaderboardError(
+        f"{path} is no submission: name a folder, or a {', '.join(_ARCHIVES)} of one"
+    )
+
+
+def _check(name: str, size: int) -> None:
+    if name not in _SIZES:
+        raise _refusal(
+            name, f"a submission has only {', '.join(_SIZES)}", "remove the file"
+        )
+    if size > _SIZES[name]:
+        raise _refusal(
+            name,
+            f"it has {size} bytes, and {_SIZES[name]} are allowed",
+            "make it smaller",
+        )
+
+
+def _refusal(name: str, what: str, way_out: str) -> SubmissionError:
+    return SubmissionError([Problem(name, what, way_out)])
+
+
+def _read_folder(folder: Path) -> dict[str, bytes]:
+    files = {}
+    for entry in sorted(os.scandir(folder), key=lambda each: each.name):
+        # Opened without following links, and asked what it is once it is open.
+        found = entry.stat(follow_symlinks=False)
+        if not stat.S_ISREG(found.st_mode):
+            raise _refusal(
+                entry.name, "it is a link or a folder, not a file", "remove it"
+            )
+        _check(entry.name, found.st_size)
+        handle = os.open(entry.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with open(handle, "rb") as file:
+            files[entry.name] = file.read(_SIZES[entry.name] + 1)
+        _check(entry.name, len(files[entry.name]))
+    return files
+
+
+def _read_archive(path: Path) -> dict[str, bytes]:
+    files: dict[str, bytes] = {}
+    try:
+        # Unpacked in memory first, since tarfile takes what headers say for granted.
+        with tarfile.open(fileobj=io.BytesIO(_unpack(path)), mode="r:") as archive:
+            for number, member in enumerate(archive, start=1):
+                if number > _MEMBERS:
+                    raise _refusal(
+                        path.name,
+                        f"it has more than {_MEMBERS} members",
+                        "pack only the folder of the submission",
+                    )
+                if member.isdir():
+                    continue
+                if not member.isfile():
+                    raise _refusal(member.name, "it is a link or a device", "remove it")
+                name = _member_name(member.name)
+                _check(name, member.size)
+                if name in files:
+                    raise _refusal(name, "it is there twice", "remove one")
+                content = archive.extractfile(member)
+                assert content is not None
+                files[name] = content.read(_SIZES[name] + 1)
+    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
+        raise _refusal(
+            path.name, f"it is not a complete archive: {error}", "make it again"
+        ) from error
+    return files
+
+
+def _unpack(path: Path) -> bytes:
+    limit = sum(_SIZES.values())
+    is_gzip = not path.name.endswith(".tar")
+    with gzip.open(path) if is_gzip else path.open("rb") as file:
+        content: bytes = file.read(limit + 1)
+    if len(content) > limit:
+        raise _refusal(
+            path.name,
+            f"it unpacks to more than {limit >> 20} MiB",
+            "make the submission smaller",
+        )
+    return content
+
+
+def _member_name(name: str) -> str:
+    """Of ``folder/card.toml`` or ``./card.toml``, ``card.toml``."""
+    parts = PurePosixPath(name).parts
+    if name.startswith("/") or ".." in parts or not 1 <= len(parts) <= 2:
+        raise _refusal(name, "it reaches outside of its folder", "remove it")
+    return parts[-1]

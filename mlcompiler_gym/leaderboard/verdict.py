@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What came of verifying a submission, as a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from mlcompiler_gym.files import write_file
+from mlcompiler_gym.leaderboard.card import Card
+from mlcompiler_gym.leaderboard.errors import LeaderboardError, SubmissionError
+from mlcompiler_gym.leaderboard.tracks import Board
+from mlcompiler_gym.leaderboard.typed import STRICT, Reader
+
+#: ``refused``: it is not what it says. ``flagged``: too good to be believed before a
+#: person has looked.
+Status: TypeAlias = Literal["accepted", "flagged", "refused"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something about one program that is not as it should be.
+
+    Attributes:
+        program: Which one.
+        kind: ``"suspicious"`` is for a person to judge; all others are refused.
+        message: For the submitter.
+    """
+
+    __pydantic_config__ = STRICT
+
+    program: str
+    kind: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """One program, as the verifier found it.
+
+    Attributes:
+        program: Its name.
+        value: Of the objective.
+        baseline: The same of LLVM's own decisions.
+        decisions: How many there were.
+        compiles: That it took to find them.
+        object_sha256: Of the object file.
+        validation: Whether it computes the same: ``"same"``, why it cannot tell, or
+            ``"not run"``.
+    """
+
+    __pydantic_config__ = STRICT
+
+    program: str
+    value: float
+    baseline: float
+    decisions: int
+    compiles: int | None
+    object_sha256: str
+    validation: str
+
+
+@dataclass(frozen=True)
+class Times:
+    """What was measured on the verifier's machine, and is another number elsewhere.
+
+    Attributes:
+        compile_ratio: Time of the compiles against that of LLVM's own.
+        decision_microseconds: Time of a decision; None: nothing decides.
+    """
+
+    __pydantic_config__ = STRICT
+
+    compile_ratio: float
+    decision_microseconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A submission that was verified.
+
+    Attributes:
+        submission: Name of its folder.
+        digest: Of all that it says.
+        card: Who and how.
+        llvm: LLVM's version that it was verified with.
+        status: What became of it.
+        findings: Why, if it was not accepted.
+        rows: Of each program that could be compiled.
+        policy_bytes: Size of the policy's file; None: there is none.
+        times: What was measured.
+    """
+
+    __pydantic_config__ = STRICT
+
+    submission: str
+    digest: str
+    card: Card
+    llvm: str
+    status: Status
+    findings: tuple[Finding, ...]
+    rows: tuple[Row, ...]
+    policy_bytes: int | None
+    times: Times | None
+
+    def report(self) -> str:
+        """For the submitter."""
+        lines = [f"{self.submission}: {self.status}"]
+        for each in self.findings:
+            lines.append(f"{each.program}: {each.kind}: {each.message}")
+        return "\n".join(lines)
+
+
+_READER = Reader(Verdict)
+
+
+def write_verdict(board: Board, verdict: Verdict) -> Path:
+    """Write it where ``rank`` and ``site`` look for it."""
+    board.verified.mkdir(exist_ok=True)
+    path = board.verified / f"{verdict.submission}.json"
+    write_file(path, (_READER.to_json(verdict, indent=1) + "\n").encode())
+    return path
+
+
+def read_verdicts(board: Board) -> Iterator[Verdict]:
+    """All there are, by name.
+
+    Raises:
+        LeaderboardError: One of them cannot be read.
+    """
+    for path in sorted(board.verified.glob("*.json")):
+        try:
+            verdict = _READER.from_json(path.read_bytes(), str(path))
+        except (OSError, SubmissionError) as error:
+            raise LeaderboardError(
+                f"{error}\nverify the submission again, or remove {path}"
+            ) from error
+        yield verdict

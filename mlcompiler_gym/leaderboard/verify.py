@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Verifying a submission: all that it claims is computed again."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from mlcompiler_gym.envs.config import CompileConfig
+from mlcompiler_gym.evaluation import LocalPlayers, Players, Record, evaluate
+from mlcompiler_gym.evaluation.player import make_env
+from mlcompiler_gym.leaderboard.entries import Action, Entry
+from mlcompiler_gym.leaderboard.errors import LeaderboardError
+from mlcompiler_gym.leaderboard.recompute import Recomputation
+from mlcompiler_gym.leaderboard.statistics import ratio_of
+from mlcompiler_gym.leaderboard.submission import read
+from mlcompiler_gym.leaderboard.tracks import Board, Track
+from mlcompiler_gym.leaderboard.verdict import Finding, Row, Status, Times, Verdict
+from mlcompiler_gym.measuring import OBJECTIVES
+
+#: Makes what compiles: processes of this machine, or of a cluster.
+MakePlayers = Callable[[Recomputation], Players]
+
+
+def check_compiler(board: Board, track: Track) -> CompileConfig:
+    """How a track compiles, and with the very LLVM that the board is of.
+
+    Raises:
+        LeaderboardError: The compiler service here is of another version.
+    """
+    env, compiler = make_env(track.evaluation("never"))
+    found = compiler.setup.service.describe().llvm_version
+    config = compiler.setup.config
+    env.close()
+    if found != board.llvm:
+        raise LeaderboardError(
+            f"the compiler here is of LLVM {found}, and this board of {board.llvm}; "
+            "nothing that it makes can be compared"
+        )
+    return config
+
+
+def recompute(
+    track: Track,
+    attempts: Mapping[str, Sequence[Action]],
+    digest: str,
+    journal: str | os.PathLike[str],
+    *,
+    players: MakePlayers = LocalPlayers,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> dict[str, Record]:
+    """Compile all programs of a track again; what is in the journal is not repeated.
+
+    Returns:
+        What :class:`~mlcompiler_gym.leaderboard.recompute.Recomputer` says, by program.
+    """
+    what = Recomputation.of(track, attempts, digest)
+    records = evaluate(
+        what, track.load(), journal, players=players(what), progress=progress
+    )
+    return {record["program"]: record for record in records}
+
+
+def verify(
+    path: str | os.PathLike[str],
+    board: Board,
+    journal: str | os.PathLike[str] | None = None,
+    *,
+    players: MakePlayers = LocalPlayers,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Verdict:
+    """Compute all that a submission claims once more.
+
+    Nothing that the submitter wrote is executed, but policies, which are data.
+
+    Args:
+        path: Of the submission: a folder, or an archive of one.
+        board: What it was submitted to.
+        journal: File that says how far this has come; it is gone on with from there.
+            ``None``: ``verifying-NAME.jsonl`` in the current folder.
+        players: Who compiles.
+        progress: Called with the programs that are done and all.
+
+    Raises:
+        LeaderboardError: The compiler here is another one.
+        SubmissionError: The submission is malformed.
+    """
+    submission = read(path, board)
+    track = board.track(submission.card.track)
+    check_compiler(board, track)
+    if journal is None:
+        journal = Path(f"verifying-{submission.name}.jsonl")
+    entries = {entry.program: entry for entry in submission.entries}
+    records = recompute(
+        track,
+        {name: entry.actions for name, entry in entries.items()},
+        submission.digest,
+        journal,
+        players=players,
+        progress=progress,
+    )
+    findings = [
+        finding
+        for name, record in records.items()
+        for finding in _findings(record, entries[name], track)
+    ]
+    return Verdict(
+        submission.name,
+        submission.digest,
+        submission.card,
+        board.llvm,
+        _status(findings),
+        tuple(findings),
+        tuple(_rows(records, entries)),
+        None if submission.policy is None else len(submission.policy),
+        _times(list(records.values())),
+    )
+
+
+def _findings(record: Record, entry: Entry, track: Track) -> Iterator[Finding]:
+    name = entry.program
+    for kind, message in record["refusals"].items():
+        yield Finding(name, kind, message)
+    if record["value"] is None:
+        return
+    # What is measured is another number each time; it is what the verifier finds.
+    if track.objective not in OBJECTIVES:
+        for what, claimed in (("value", entry.value), ("baseline", entry.baseline)):
+            if record[what] != claimed:
+                yield Finding(
+                    name,
+                    what,
+                    f"the submission says that {track.objective} is {claimed:g} "
+                    f"({what}), and it is {record[what]:g}; pack the submission again",
+                )
+    if record["object_sha256"] != entry.object_sha256:
+        yield Finding(
+            name,
+            "object",
+            f"the submission says that the object file has SHA-256 "
+            f"{entry.object_sha256}, and its actions lead to {record['object_sha256']}"
+            "; pack the submission again",
+        )
+    if record["smallest"] is not None:
+        gain = 1 - ratio_of(record["value"], record["baseline"])
+        part = ", then ".join(record["smallest"]) or "of no part in particular"
+        yield Finding(
+            name,
+            "suspicious",
+            f"{gain:.1%} better than LLVM, and more than {track.suspicious:.0%} is not "
+            f"believed before a person has looked; what most of it comes from: {part}",
+        )
+
+
+def _status(findings: Sequence[Finding]) -> Status:
+    if any(finding.kind != "suspicious" for finding in findings):
+        return "refused"
+    return "flagged" if findings else "accepted"
+
+
+def _rows(records: Mapping[str, Record], entries: Mapping[str, Entry]) -> Iterator[Row]:
+    for name, record in records.items():
+        if record["value"] is not None:
+            yield Row(
+                name,
+                record["value"],
+                record["baseline"],
+                record["decisions"],
+                entries[name].compiles,
+                record["object_sha256"],
+                record["validation"],
+            )
+
+
+def _times(records: Sequence[Record]) -> Times | None:
+    timed = [record for record in records if record["seconds"] is not None]
+    if not timed:
+        return None
+    ours = sum(record["seconds"] for record in timed)
+    return Times(ours / sum(record["baseline_seconds"] for record in timed))

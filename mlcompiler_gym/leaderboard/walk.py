@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Stepping through recorded decisions beside LLVM's own."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mlcompiler_gym.errors import EvaluationError, InvalidActionError
+from mlcompiler_gym.evaluation import Evaluation
+from mlcompiler_gym.evaluation.naming import find_policy
+from mlcompiler_gym.evaluation.player import make_env
+from mlcompiler_gym.leaderboard.entries import Action
+from mlcompiler_gym.policies import Policy
+from mlcompiler_gym.programs import Program
+
+#: Lines of IR in front of what is decided on and behind it.
+_AROUND = 6
+#: Lines of a change that are shown.
+_CHANGED = 40
+#: Characters of a line.
+_WIDTH = 160
+
+
+@dataclass(frozen=True)
+class Step:
+    """One decision.
+
+    Attributes:
+        ours: What was answered.
+        llvm: What LLVM, or leaving everything as it is, would have answered; None
+            where there is no such answer.
+        about: What is decided on, by the name of each thing.
+        context: The IR around it.
+        change: Lines of IR that are gone ("-") or new ("+") at the next decision.
+    """
+
+    ours: str
+    llvm: str | None
+    about: dict[str, str]
+    context: tuple[str, ...] = ()
+    change: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        about = ", ".join(f"{key} {value}" for key, value in self.about.items())
+        return f"{self.ours} ({about})" if about else self.ours
+
+
+@dataclass(frozen=True)
+class Walk:
+    """A compile.
+
+    Attributes:
+        value: Of the objective; None if the compiler did not survive it.
+        differing: Places at which it was decided otherwise than LLVM would have.
+        steps: What was decided, if that was to be seen.
+    """
+
+    value: float | None
+    differing: tuple[int, ...]
+    steps: tuple[Step, ...]
+
+
+class Walker:
+    """Walks through compiles of one track.
+
+    Args:
+        evaluation: Environment and settings.
+        objective: Whose value counts.
+    """
+
+    def __init__(self, evaluation: Evaluation, objective: str) -> None:
+        llvm = Evaluation(evaluation.env_id, "llvm", evaluation.settings)
+        self._env, self._compiler = make_env(llvm)
+        self._objective = objective
+
+    def walk(
+        self,
+        program: Program,
+        actions: Sequence[Action],
+        places: Collection[int] | None = None,
+        *,
+        look: bool = False,
+    ) -> Walk:
+        """Compile once.
+
+        Args:
+            program: What is compiled.
+            actions: As recorded.
+            places: Where to act as recorded; elsewhere LLVM's own answer is taken.
+                ``None``: everywhere.
+            look: Also keep what is decided, and what it changes.
+        """
+        env = self._compiler
+        observation, info = env.reset(options={"program": program})
+        own = self._own()
+        differing, steps = [], []
+        ir = self._ir() if look else []
+        over = "no_decision" in info
+        for place in self._places(actions):
+            if over:
+                break
+            default = None if own is None else own(observation, info)
+            recorded = place < len(actions) and (places is None or place in places)
+            action = actions[place] if recorded else default
+            assert action is not None
+            if default is not None and not np.array_equal(
+                np.asarray(action, np.float64).ravel(),
+                np.asarray(default, np.float64).ravel(),
+            ):
+                differing.append(place)
+            about = self._about() if look else {}
+            context = _context(ir, about)
+            try:
+                result = env.step(action)
+            except InvalidActionError:
+                if default is None:
+                    raise
+                # What was decided before has changed what there is to decide here.
+                action = default
+                result = env.step(action)
+            observation, _, terminated, truncated, info = result
+            over = terminated or truncated
+            if look:
+                before, ir = ir, ([] if "error" in info else self._ir())
+                steps.append(
+                    Step(
+                        self._meaning(action),
+                        None if default is None else self._meaning(default),
+                        about,
+                        context,
+                        _change(before, ir),
+                    )
+                )
+        values = info.get("objective")
+        if values is None and "error" not in info:
+            values = env.baseline
+        value = None if values is None else float(values[self._objective])
+        return Walk(value, tuple(differing), tuple(steps))
+
+    def _places(self, actions: Sequence[Action]) -> Iterator[int]:
+        """Where there may be a decision: without end if the compile has one."""
+        if self._own() is None:
+            return iter(range(len(actions)))
+        return iter(range(1 << 30))
+
+    def _own(self) -> Policy | None:
+        """LLVM's own answers, or those that leave everything as it is."""
+        for name in ("llvm", "never"):
+            try:
+                return find_policy(name)(self._env, 0)
+            except (ValueError, EvaluationError):
+                continue
+        return None
+
+    def _meaning(self, action: Any) -> str:
+        actions = self._compiler.setup.actions
+        return actions.meaning(actions.check(action))
+
+    def _about(self) -> dict[str, str]:
+        """What is decided on, but for what is a table."""
+        if self._own() is None:
+            return {}
+        decision = json.loads(str(self._compiler.observe("decision")["decision"]))
+        return {
+            key.replace("_", " "): _cut(str(value))
+            for key, value in decision.items()
+            if isinstance(value, (str, int, float))
+        }
+
+    def _ir(self) -> list[str]:
+        return str(self._compiler.observe("ir")["ir"]).splitlines()
+
+    def close(self) -> None:
+        """End the compile that is under way."""
+        self._env.close()
+
+
+def _context(ir: Sequence[str], about: dict[str, str]) -> tuple[str, ...]:
+    """The lines around the one that a decision quotes."""
+    quoted = [
+        each for each in about.values() if re.match(r"(%\S+ = |store |call )", each)
+    ]
+    for number, line in enumerate(ir):
+        if quoted and line.strip().startswith(quoted[0].rstrip("…")):
+            first = max(0, number - _AROUND)
+            return tuple(_cut(each) for each in ir[first : number + _AROUND + 1])
+    return ()
+
+
+def _change(before: Sequence[str], after: Sequence[str]) -> tuple[str, ...]:
+    if not before or not after:
+        return ()
+    # Only the lines themselves: numbers of values move with each change.
+    found = [
+        _cut(line)
+        for line in difflib.unified_diff(before, after, n=0, lineterm="")
+        if line[:1] in "+-" and line[:3] not in ("+++", "---")
+    ]
+    more = len(found) - _CHANGED
+    return tuple(found[:_CHANGED] + ([f"… and {more} lines more"] if more > 0 else []))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _WIDTH else text[: _WIDTH - 1] + "…"
