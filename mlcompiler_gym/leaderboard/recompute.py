@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -22,7 +21,7 @@ from mlcompiler_gym.evaluation.player import make_env
 from mlcompiler_gym.leaderboard.entries import Action
 from mlcompiler_gym.leaderboard.reduction import reduce
 from mlcompiler_gym.leaderboard.statistics import ratio_of
-from mlcompiler_gym.leaderboard.symbols import exported
+from mlcompiler_gym.leaderboard.symbols import exported, missing
 from mlcompiler_gym.leaderboard.tracks import Track
 from mlcompiler_gym.leaderboard.walk import Walker
 from mlcompiler_gym.measuring import MeasureError, Measuring, measure
@@ -120,7 +119,7 @@ class Recomputer:
                 return Result(record | self._look(program, actions))
             except ServiceError as error:
                 if error.code != "SESSION_LOST" or not remaining:
-                    found = {"crashed": str(error)}
+                    found = {"failed": str(error)}
                     return Result(record | {"refusals": found})
         raise AssertionError
 
@@ -199,10 +198,11 @@ class Recomputer:
         """Whether it still offers the same and computes the same."""
         config = self._compiler.trajectory.config
         plain = reference_object(program, self._service, config.target, config.cpu)
-        if missing := self._missing(plain, heuristic, done.object_code):
+        ir = str(self._compiler.observe("ir")["ir"])
+        if gone := missing(plain, heuristic, done.object_code, ir):
             refusals["symbols"] = (
                 "the object file does not define what others may refer to: "
-                + ", ".join(sorted(missing))
+                + ", ".join(sorted(gone))
             )
         if extra := exported(done.object_code) - exported(plain):
             refusals["symbols"] = (
@@ -226,15 +226,6 @@ class Recomputer:
         if found.differences:
             refusals["miscompiled"] = found.report()
         return found.status
-
-    def _missing(self, plain: bytes, heuristic: bytes, ours: bytes) -> set[str]:
-        missing = set(exported(plain) - exported(ours))
-        weak = exported(heuristic, "STB_WEAK") & exported(plain, "STB_WEAK")
-        gone = weak - exported(ours, "STB_WEAK") - exported(ours)
-        if gone:
-            # Those of which every unit that needs one has its own may go.
-            gone -= _linkonce(str(self._compiler.observe("ir")["ir"]))
-        return missing | gone
 
     def _smallest(
         self, trajectory: Trajectory, program: Program, value: float, baseline: float
@@ -289,14 +280,3 @@ class Recomputer:
 def _named(steps: list[str]) -> list[str]:
     more = len(steps) - _NAMED
     return steps[:_NAMED] + ([f"and {more} more"] if more > 0 else [])
-
-
-def _linkonce(ir: str) -> set[str]:
-    """Names that are defined as ``linkonce`` or ``linkonce_odr``."""
-    found = re.findall(
-        r'^define [^@]*\blinkonce(?:_odr)?\b[^@]*@"?([^"(]+)"?\(', ir, re.MULTILINE
-    )
-    found += re.findall(
-        r'^@"?([^"=]+?)"? = [^"]*?\blinkonce(?:_odr)?\b', ir, re.MULTILINE
-    )
-    return set(found)

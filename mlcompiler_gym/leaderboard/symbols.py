@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import io
+import re
 
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
@@ -27,3 +28,29 @@ def exported(object_code: bytes, binding: str = "STB_GLOBAL") -> frozenset[str]:
         and symbol["st_shndx"] != "SHN_UNDEF"
         and symbol["st_other"]["visibility"] != "STV_HIDDEN"
     )
+
+
+def missing(plain: bytes, llvm: bytes, ours: bytes, ir: str) -> set[str]:
+    """Names that an object file would have to define and does not.
+
+    Args:
+        plain: Object file of the unoptimised program.
+        llvm: What LLVM by itself makes of it.
+        ours: The object file.
+        ir: The program before it was optimised, as text.
+    """
+    gone = set(exported(plain) - exported(ours))
+    weak = exported(plain, "STB_WEAK") & exported(llvm, "STB_WEAK")
+    # What every unit that needs it has its own of may go.
+    return gone | (weak - exported(ours, "STB_WEAK") - exported(ours) - _linkonce(ir))
+
+
+def _linkonce(ir: str) -> set[str]:
+    """Names that are defined as ``linkonce`` or ``linkonce_odr``."""
+    function = r'^define [^@]*\blinkonce(?:_odr)?\b[^@]*@"?([^"(]+)"?\('
+    variable = r'^@"?([^"=]+?)"? = [^"]*?\blinkonce(?:_odr)?\b'
+    return {
+        name
+        for pattern in (function, variable)
+        for name in re.findall(pattern, ir, re.MULTILINE)
+    }

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where the marks of a drawing are; templates draw them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from mlcompiler_gym.leaderboard.ranking import Standing
+
+#: Size of the drawing, and of the margins for what is written on it.
+WIDTH, HEIGHT = 640, 320
+_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 24, 16, 44
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A submission in the budget curve.
+
+    Attributes:
+        x: From the left.
+        y: From the top: its gain.
+        low: From the top: the lower end of the interval of the gain.
+        high: From the top: its upper end.
+        standing: The submission.
+        class_name: Its class.
+    """
+
+    x: float
+    y: float
+    low: float
+    high: float
+    standing: Standing
+    class_name: str
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Gain against compiles.
+
+    Attributes:
+        marks: The submissions, by compiles.
+        x_ticks: Places from the left, and what is written there.
+        y_ticks: Places from the top, and what is written there.
+        zero: From the top: no gain.
+    """
+
+    marks: tuple[Mark, ...]
+    x_ticks: tuple[tuple[float, str], ...]
+    y_ticks: tuple[tuple[float, str], ...]
+    zero: float
+
+
+def budget_curve(classes: dict[str, Sequence[Standing]]) -> Curve | None:
+    """Where each submission stands that says how many compiles it took.
+
+    Args:
+        classes: Standings by class.
+
+    Returns:
+        None if there are none.
+    """
+    rows = [
+        (name, each)
+        for name, standings in classes.items()
+        for each in standings
+        if each.compiles is not None
+    ]
+    if not rows:
+        return None
+    decades = max(1, math.ceil(math.log10(max(_compiles(e) for _, e in rows)) - 1e-9))
+    gains = [gain for _, each in rows for gain in _gains(each)]
+    # In percent; a smaller span would show differences that nobody cares for.
+    step = _step(max(1.0, max([*gains, 0.0]) - min([*gains, 0.0])))
+    lowest = math.floor(min([*gains, 0.0]) / step)
+    highest = max(math.ceil(max([*gains, 0.0]) / step), lowest + 1)
+
+    def x_of(compiles: float) -> float:
+        part = math.log10(compiles) / decades
+        return round(_LEFT + part * (WIDTH - _LEFT - _RIGHT), 1)
+
+    def y_of(gain: float) -> float:
+        part = (gain / step - lowest) / (highest - lowest)
+        return round(HEIGHT - _BOTTOM - part * (HEIGHT - _TOP - _BOTTOM), 1)
+
+    marks = []
+    for name, each in sorted(rows, key=lambda row: _compiles(row[1])):
+        low, gain, high = _gains(each)
+        marks.append(
+            Mark(x_of(_compiles(each)), y_of(gain), y_of(low), y_of(high), each, name)
+        )
+    return Curve(
+        tuple(marks),
+        tuple((x_of(10**n), f"{10**n}") for n in range(decades + 1)),
+        tuple((y_of(n * step), f"{n * step:+.3g}%") for n in _whole(lowest, highest)),
+        y_of(0.0),
+    )
+
+
+def _whole(lowest: int, highest: int) -> Iterable[int]:
+    return range(lowest, highest + 1)
+
+
+def _compiles(standing: Standing) -> float:
+    return max(1.0, standing.compiles or 1.0)
+
+
+def _gains(standing: Standing) -> tuple[float, float, float]:
+    """In percent: the lower end of the interval, the mean, the upper end."""
+    best, worst = standing.interval or (standing.ratio, standing.ratio)
+    low, mean, high = (100 * (1 - ratio) for ratio in (worst, standing.ratio, best))
+    return low, mean, high
+
+
+def _step(span: float) -> float:
+    """Of 1, 2 and 5, the one of whose powers of ten there are five or so in a span."""
+    power = 10.0 ** math.floor(math.log10(span))
+    return next(n * power / 10 for n in (2, 5, 10, 20) if n * power / 10 * 6 >= span)
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A ratio as a bar from the middle: to the left where it is better than LLVM.
+
+    Attributes:
+        left: Where it begins, in percent of the width.
+        width: How long it is, likewise.
+        better: Whether it is better than LLVM.
+    """
+
+    left: float
+    width: float
+    better: bool
+
+
+def bars(ratios: Sequence[float]) -> list[Bar]:
+    """Bars of the same scale; the longest is half as wide as there is room."""
+    longest = max((abs(1 - ratio) for ratio in ratios), default=0.0) or 1.0
+    found = []
+    for ratio in ratios:
+        width = round(50 * abs(1 - ratio) / longest, 2)
+        found.append(Bar(50 - width if ratio < 1 else 50.0, width, ratio < 1))
+    return found
