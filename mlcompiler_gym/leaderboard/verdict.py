@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -12,7 +12,7 @@ from mlcompiler_gym.files import write_file
 from mlcompiler_gym.leaderboard.card import Card
 from mlcompiler_gym.leaderboard.errors import LeaderboardError, SubmissionError
 from mlcompiler_gym.leaderboard.tracks import Board
-from mlcompiler_gym.leaderboard.typed import STRICT, Reader
+from mlcompiler_gym.leaderboard.typed import STRICT, Reader, Sha256, Text
 
 #: ``refused``: it is not what it says. ``flagged``: too good to be believed before a
 #: person has looked.
@@ -124,12 +124,52 @@ def write_verdict(board: Board, verdict: Verdict) -> Path:
     return path
 
 
+@dataclass(frozen=True)
+class Review:
+    """What a person says of a flagged submission after having looked.
+
+    Attributes:
+        digest: Of the submission, so that it holds for no other.
+        by: Who looked.
+        reason: Why the gain is what it seems to be.
+    """
+
+    __pydantic_config__ = STRICT
+
+    digest: Sha256
+    by: Text
+    reason: Text
+
+
+@dataclass(frozen=True)
+class _Reviews:
+    """The file ``reviews.toml``."""
+
+    __pydantic_config__ = STRICT
+
+    reviews: tuple[Review, ...] = ()
+
+
+def read_reviews(board: Board) -> dict[str, Review]:
+    """By digest.
+
+    Raises:
+        SubmissionError: The file cannot be read.
+    """
+    path = board.folder / "reviews.toml"
+    if not path.exists():
+        return {}
+    read = Reader(_Reviews).from_toml(path.read_bytes(), str(path))
+    return {review.digest: review for review in read.reviews}
+
+
 def read_verdicts(board: Board) -> Iterator[Verdict]:
-    """All there are, by name.
+    """All there are, by name; flagged ones that were looked at are accepted.
 
     Raises:
         LeaderboardError: One of them cannot be read.
     """
+    reviews = read_reviews(board)
     for path in sorted(board.verified.glob("*.json")):
         try:
             verdict = _READER.from_json(path.read_bytes(), str(path))
@@ -137,4 +177,5 @@ def read_verdicts(board: Board) -> Iterator[Verdict]:
             raise LeaderboardError(
                 f"{error}\nverify the submission again, or remove {path}"
             ) from error
-        yield verdict
+        reviewed = verdict.status == "flagged" and verdict.digest in reviews
+        yield replace(verdict, status="accepted") if reviewed else verdict

@@ -29,9 +29,8 @@ from mlcompiler_gym.leaderboard import (
     verify,
 )
 from mlcompiler_gym.leaderboard import submission as submissions
-from mlcompiler_gym.leaderboard.entries import Entry, read_entries
+from mlcompiler_gym.leaderboard.entries import TRAJECTORIES, Entry, read_entries
 from mlcompiler_gym.leaderboard.recompute import Recomputation
-from mlcompiler_gym.leaderboard.submission import TRAJECTORIES
 from mlcompiler_gym.leaderboard.symbols import exported, missing
 from mlcompiler_gym.leaderboard.tracks import Track
 from mlcompiler_gym.programs.clang import compile_source
@@ -215,7 +214,10 @@ def test_what_every_unit_has_its_own_of_may_go(tmp_path: Path) -> None:
     source = tmp_path / "two.cpp"
     source.write_text(CPP)
     board = one_track(
-        tmp_path / "board", programs=str(source), env="mlcompiler/Inlining-v0"
+        tmp_path / "board",
+        programs=str(source),
+        env="mlcompiler/Inlining-v0",
+        settings={"size_increase_threshold": 100.0},
     )
     track = board.track("one")
     [program] = track.load()

@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mlcompiler_gym.leaderboard.ranking import Standing
+from mlcompiler_gym.leaderboard.tracks import ClassName
 
 #: Size of the drawing, and of the margins for what is written on it.
 WIDTH, HEIGHT = 640, 320
@@ -32,7 +33,7 @@ class Mark:
     low: float
     high: float
     standing: Standing
-    class_name: str
+    class_name: ClassName
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Curve:
     zero: float
 
 
-def budget_curve(classes: dict[str, Sequence[Standing]]) -> Curve | None:
+def budget_curve(classes: Mapping[ClassName, Sequence[Standing]]) -> Curve | None:
     """Where each submission stands that says how many compiles it took.
 
     Args:

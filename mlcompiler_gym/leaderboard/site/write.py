@@ -6,6 +6,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -142,24 +143,19 @@ class _Site:
         """Name of each page, and what makes it."""
         yield "index.html", self._index
         for track in self._board.tracks.values():
-            yield f"tracks/{track.id}.html", lambda track=track: self._track(track)
+            yield f"tracks/{track.id}.html", partial(self._track, track)
             results = self._results(track)
             best = sorted(results, key=lambda name: results[name][0].ratio)[:_SHOWN]
             for name, each in results.items():
-
-                def make(
-                    track: Track = track,
-                    name: str = name,
-                    each: list[Result] = each,
-                    look: bool = decisions and name in best,
-                ) -> str:
-                    return self._program(track, name, each, look)
-
-                yield page_of(track.id, name), make
+                look = decisions and name in best
+                yield (
+                    page_of(track.id, name),
+                    partial(self._program, track, name, each, look),
+                )
         for verdict in self._verdicts.values():
             yield (
                 f"submissions/{verdict.submission}.html",
-                lambda verdict=verdict: self._submission(verdict),
+                partial(self._submission, verdict),
             )
 
     def _render(self, template: str, root: str, **values: Any) -> str:
@@ -185,7 +181,7 @@ class _Site:
             "../",
             track=track,
             classes=classes,
-            curve=charts.budget_curve(dict(classes)),
+            curve=charts.budget_curve(classes),
             chart=charts,
             programs=sorted(self._results(track)),
             waiting=[
