@@ -16,7 +16,7 @@ from mlcompiler_gym.evaluation import Evaluation
 from mlcompiler_gym.leaderboard.errors import LeaderboardError
 from mlcompiler_gym.leaderboard.typed import STRICT, Reader, Text
 from mlcompiler_gym.programs import Program, load_programs
-from mlcompiler_gym.programs.catalogue import read_catalogue
+from mlcompiler_gym.programs.catalogue import entries_of
 from mlcompiler_gym.programs.variant import Variant
 
 #: ``policy``: a policy file, played by the verifier. ``search-N``: trajectories that
@@ -90,19 +90,14 @@ class Track:
         )
 
     def hashes(self) -> dict[str, str]:
-        """SHA-256 of each program's bitcode by its name, in order.
-
-        Raises:
-            LeaderboardError: A program is not there for this level.
-        """
-        catalogue, variant = read_catalogue(), str(Variant.of(None, self.level))
-        found = {}
-        for program in self.load():
-            entry = catalogue.get(program.name)
-            # What the table says needs no file; `pypi` may not have been fetched.
-            known = entry.hashes.get(variant) if entry else None
-            found[program.name] = known or program.sha256.hex()
-        return found
+        """SHA-256 of each program's bitcode by its name, in order."""
+        name, _, split = self.programs.partition(":")
+        variant = str(Variant.of(None, self.level))
+        # What the table says needs no file; `pypi` may not have been fetched.
+        known = entries_of(name, split or None)
+        if known:
+            return {e.name: e.hashes[variant] for e in known if variant in e.hashes}
+        return {program.name: program.sha256.hex() for program in self.load()}
 
     def load(self) -> list[Program]:
         """The programs, in order."""
