@@ -103,8 +103,8 @@ def pack(
     journal: Annotated[
         Path | None,
         typer.Argument(
-            help="What `eval` wrote, or trajectories, one a line. Without: only "
-            "changes of the card are taken over."
+            help="What `eval` wrote, or trajectories, one a line; in the class policy, "
+            "a policy's file. Without: changes of the card are taken over."
         ),
     ] = None,
     compiles: Annotated[
@@ -134,7 +134,7 @@ def pack(
             players=_players(workers, ray, ray_address),
             progress=progress,
         )
-    typer.echo(f"packed {count} trajectories into {folder}")
+    typer.echo(f"packed {count} into {folder}")
 
 
 @leaderboard.command()
@@ -142,9 +142,10 @@ def check(folder: Submitted, board: BoardFolder = _BOARD) -> None:
     """Say what is malformed, without compiling anything."""
     library = _library()
     submission = library.read(folder, library.Board.load(board))
+    count = len(submission.entries)
+    what = f"{count} trajectories" if submission.policy is None else "a policy"
     typer.echo(
-        f"{submission.name} is well formed: "
-        f"{len(submission.entries)} trajectories for {submission.card.track}, "
+        f"{submission.name} is well formed: {what} for {submission.card.track}, "
         f"{submission.card.class_name}"
     )
 
@@ -156,6 +157,10 @@ def verify(
     journal: Annotated[
         Path | None,
         typer.Option(help="Says how far it has come [verifying-NAME.jsonl]."),
+    ] = None,
+    private: Annotated[
+        Path | None,
+        typer.Option(help="Folder of bitcode that a policy is played on besides."),
     ] = None,
     workers: Workers = None,
     ray: OnRay = False,
@@ -173,6 +178,7 @@ def verify(
             folder,
             loaded,
             journal,
+            private=private,
             players=_players(workers, ray, ray_address),
             progress=progress,
         )

@@ -15,10 +15,11 @@ from typing import Any
 
 from mlcompiler_gym.envs.config import CompileConfig
 from mlcompiler_gym.envs.trajectory import Trajectory
-from mlcompiler_gym.errors import TrajectoryError
+from mlcompiler_gym.errors import PolicyError, TrajectoryError
 from mlcompiler_gym.evaluation import LocalPlayers
 from mlcompiler_gym.leaderboard import submission as submissions
 from mlcompiler_gym.leaderboard.card import CARD, template
+from mlcompiler_gym.leaderboard.decider import Decider
 from mlcompiler_gym.leaderboard.entries import TRAJECTORIES, Entry, read_entries
 from mlcompiler_gym.leaderboard.errors import (
     LeaderboardError,
@@ -70,7 +71,7 @@ def pack(
     players: MakePlayers = LocalPlayers,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> int:
-    """Put the trajectories of an evaluation into a submission.
+    """Put a policy, or the trajectories of an evaluation, into a submission.
 
     Of several episodes of a program the best is taken, and the compiles of all of them
     are counted. Each trajectory is compiled once more, by the track's own settings.
@@ -78,13 +79,14 @@ def pack(
     Args:
         folder: Of the submission, with its card.
         board: What is submitted to.
-        journal: What ``eval`` wrote, or trajectories, one a line.
+        journal: What ``eval`` wrote, or trajectories, one a line; in the class
+            ``policy``, the policy's file.
         compiles: How many each episode took.
         players: Who compiles.
         progress: Called with the programs that are done and all.
 
     Returns:
-        How many there are.
+        How many trajectories or policies there are.
 
     Raises:
         LeaderboardError: The compiler here is another one.
@@ -92,6 +94,9 @@ def pack(
     """
     card = read_card(read_files(folder))
     track = board.track(card.track)
+    if card.class_name == "policy":
+        submissions.write(folder, card, [], _policy(Path(journal), track))
+        return 1
     found = _read(Path(journal), track, check_compiler(board, track))
     hashes = track.hashes()
     _check_programs(found, hashes, track, str(journal))
@@ -192,6 +197,20 @@ def _read(journal: Path, track: Track, wanted: CompileConfig) -> dict[str, _Foun
         else:
             found[trajectory.program] = _Found(trajectory, value, count)
     return found
+
+
+def _policy(path: Path, track: Track) -> bytes:
+    """A policy's file, once it is sure that it can be played."""
+    try:
+        content = path.read_bytes()
+        Decider(track, content).close()
+    except OSError as error:
+        raise LeaderboardError(f"cannot read {path}: {error.strerror}") from error
+    except PolicyError as error:
+        raise SubmissionError(
+            [Problem(str(path), str(error), "save one with PortablePolicy.save")]
+        ) from error
+    return content
 
 
 def _evaluate(track: Track) -> str:

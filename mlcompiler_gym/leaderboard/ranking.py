@@ -7,17 +7,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from mlcompiler_gym.leaderboard.statistics import (
+    DIGITS,
     Interval,
     geometric_mean,
     ratio_of,
+    rounded,
 )
 from mlcompiler_gym.leaderboard.tracks import Board, ClassName, Track
 from mlcompiler_gym.leaderboard.typed import STRICT, Reader
-from mlcompiler_gym.leaderboard.verdict import Times, Verdict
+from mlcompiler_gym.leaderboard.verdict import Private, Times, Verdict
 from mlcompiler_gym.programs.named_set import package_of
-
-#: Digits behind the point; further ones depend on the machine's libm.
-_DIGITS = 6
 
 
 @dataclass(frozen=True)
@@ -40,6 +39,7 @@ class Standing:
         compiles: Of a program, on average; None: it does not say.
         policy_bytes: Size of the policy's file.
         measured: On the verifier's machine.
+        private: On the verifier's private set.
     """
 
     __pydantic_config__ = STRICT
@@ -56,6 +56,7 @@ class Standing:
     compiles: float | None
     policy_bytes: int | None
     measured: Times | None
+    private: Private | None
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def rank(board: Board, verdicts: Iterable[Verdict]) -> Ranking:
 def _standings(track: Track, verdicts: Sequence[Verdict]) -> tuple[Standing, ...]:
     rows = sorted(
         ((_interval(verdict), verdict) for verdict in verdicts),
-        key=lambda row: (round(row[0].mean, _DIGITS), row[1].submission),
+        key=lambda row: (round(row[0].mean, DIGITS), row[1].submission),
     )
     standings = []
     rank, leader = 0, None
@@ -134,25 +135,24 @@ def _standing(
 ) -> Standing:
     ratios = [(ratio_of(row.value, row.baseline), row.program) for row in verdict.rows]
     worst_ratio, worst_program = max(ratios)
-    bounds = interval.bounds and tuple(round(e, _DIGITS) for e in interval.bounds)
     compiles = [row.compiles for row in verdict.rows if row.compiles is not None]
     return Standing(
         rank,
         verdict.submission,
         verdict.card.title,
-        round(interval.mean, _DIGITS),
-        None if bounds is None else (bounds[0], bounds[1]),
+        *rounded(interval),
         round(
             ratio_of(
                 sum(row.value for row in verdict.rows),
                 sum(row.baseline for row in verdict.rows),
             ),
-            _DIGITS,
+            DIGITS,
         ),
-        round(sum(ratio > 1 + track.tie for ratio, _ in ratios) / len(ratios), _DIGITS),
+        round(sum(ratio > 1 + track.tie for ratio, _ in ratios) / len(ratios), DIGITS),
         worst_program,
-        round(worst_ratio, _DIGITS),
-        round(sum(compiles) / len(compiles), _DIGITS) if compiles else None,
+        round(worst_ratio, DIGITS),
+        round(sum(compiles) / len(compiles), DIGITS) if compiles else None,
         verdict.policy_bytes,
         verdict.times,
+        verdict.private,
     )

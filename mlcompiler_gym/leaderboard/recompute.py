@@ -15,9 +15,15 @@ from typing_extensions import override
 from mlcompiler_gym.envs.config import CompileConfig
 from mlcompiler_gym.envs.scoring import values_of
 from mlcompiler_gym.envs.trajectory import Replay, Trajectory, replay
-from mlcompiler_gym.errors import MLCompilerGymError, ServiceError, TrajectoryError
+from mlcompiler_gym.errors import (
+    MLCompilerGymError,
+    PolicyError,
+    ServiceError,
+    TrajectoryError,
+)
 from mlcompiler_gym.evaluation import EpisodePlayer, Evaluation, Record, Result
 from mlcompiler_gym.evaluation.player import make_env
+from mlcompiler_gym.leaderboard.decider import Decider
 from mlcompiler_gym.leaderboard.entries import Action
 from mlcompiler_gym.leaderboard.reduction import reduce
 from mlcompiler_gym.leaderboard.statistics import ratio_of
@@ -45,14 +51,20 @@ class Recomputation(Evaluation):
     Attributes:
         track: What it is compared by.
         attempts: The actions for each program, by its name.
+        policy_file: What decides where there are no attempts.
     """
 
     track: Track | None = None
     attempts: Mapping[str, Sequence[Action]] = field(default_factory=dict)
+    policy_file: bytes | None = None
 
     @classmethod
     def of(
-        cls, track: Track, attempts: Mapping[str, Sequence[Action]], digest: str
+        cls,
+        track: Track,
+        attempts: Mapping[str, Sequence[Action]],
+        digest: str,
+        policy_file: bytes | None = None,
     ) -> Recomputation:
         """Of a track.
 
@@ -60,6 +72,7 @@ class Recomputation(Evaluation):
             track: Environment, objective, programs.
             attempts: The actions for each program.
             digest: What tells these attempts from others.
+            policy_file: What decides where there are no attempts.
         """
         return cls(
             track.env,
@@ -67,6 +80,7 @@ class Recomputation(Evaluation):
             track.evaluation_settings(),
             track=track,
             attempts=attempts,
+            policy_file=policy_file,
         )
 
     @override
@@ -79,9 +93,10 @@ class Recomputer:
 
     The record of each program has, beside what an evaluation's has, ``value``,
     ``baseline``, ``object_sha256``, ``decisions``, ``validation`` (as
-    ``Validation.status`` has it, or ``"not run"``), ``seconds`` and
-    ``baseline_seconds`` of the two compiles; ``refusals``, what is wrong with the
-    code, by kind; and ``smallest``, the part of a suspicious trajectory that does it.
+    ``Validation.status`` has it, or ``"not run"``), ``seconds`` and ``baseline_seconds``
+    of the two compiles, ``decision_seconds`` of all that a policy took to decide, and
+    ``actions``, what it decided; ``refusals``, what is wrong with the code, by kind; and
+    ``smallest``, the part of a suspicious trajectory that does it.
     """
 
     def __init__(self, what: Recomputation) -> None:
@@ -92,6 +107,9 @@ class Recomputer:
         self._service = self._compiler.setup.service
         self._llvm = self._service.describe().llvm_version
         self._walker: Walker | None = None
+        self._decider = None
+        if what.policy_file is not None:
+            self._decider = Decider(what.track, what.policy_file)
 
     def play(self, program: Program, seed: int) -> Result:
         """Compile one program again, and look at what came of it."""
@@ -108,15 +126,21 @@ class Recomputer:
             "validation": "not run",
             "seconds": None,
             "baseline_seconds": None,
+            "decision_seconds": None,
+            "actions": None,
             "refusals": {},
             "smallest": None,
         }
-        actions = self._what.attempts.get(program.name)
-        if actions is None:
-            return Result(record)
         for remaining in reversed(range(_TRIES)):
             try:
+                if self._decider is None:
+                    actions = self._what.attempts[program.name]
+                else:
+                    actions, seconds = self._decider.decide(program)
+                    record |= {"actions": actions, "decision_seconds": seconds}
                 return Result(record | self._look(program, actions))
+            except PolicyError as error:
+                return Result(record | {"refusals": {"policy": str(error)}})
             except ServiceError as error:
                 if error.code != "SESSION_LOST" or not remaining:
                     found = {"failed": str(error)}
@@ -273,8 +297,9 @@ class Recomputer:
     def close(self) -> None:
         """End the compile that is under way."""
         self._env.close()
-        if self._walker is not None:
-            self._walker.close()
+        for other in (self._walker, self._decider):
+            if other is not None:
+                other.close()
 
 
 def _named(steps: list[str]) -> list[str]:

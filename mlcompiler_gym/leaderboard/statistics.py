@@ -20,6 +20,9 @@ _RESAMPLES = 9999
 _SEED = 0
 _CONFIDENCE = 0.95
 
+#: Digits behind the point that are kept; further ones depend on the machine's libm.
+DIGITS = 6
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -90,3 +93,12 @@ def geometric_mean(ratios: Sequence[float], packages: Sequence[str]) -> Interval
         rng=np.random.default_rng(_SEED),
     ).confidence_interval
     return Interval(mean, (float(found.low), float(found.high)))
+
+
+def rounded(interval: Interval) -> tuple[float, tuple[float, float] | None]:
+    """Mean and bounds, as they are published."""
+    mean = round(interval.mean, DIGITS)
+    if interval.bounds is None:
+        return mean, None
+    low, high = interval.bounds
+    return mean, (round(low, DIGITS), round(high, DIGITS))

@@ -20,10 +20,12 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
+from mlcompiler_gym.errors import PolicyError
 from mlcompiler_gym.files import write_file
 from mlcompiler_gym.leaderboard import card as cards
 from mlcompiler_gym.leaderboard import entries as entry_files
 from mlcompiler_gym.leaderboard.card import CARD, Card
+from mlcompiler_gym.leaderboard.decider import load
 from mlcompiler_gym.leaderboard.entries import TRAJECTORIES, Entry
 from mlcompiler_gym.leaderboard.errors import (
     LeaderboardError,
@@ -156,8 +158,8 @@ def read(path: str | os.PathLike[str], board: Board) -> Submission:
         entries = _try(
             found, lambda: entry_files.read_entries(_need(files, TRAJECTORIES))
         )
-    elif POLICY not in files:
-        _try(found, lambda: _need(files, POLICY))
+    else:
+        _try(found, lambda: _check_policy(_need(files, POLICY)))
     if card is not None and entries is not None and manifest is not None:
         found += _compare(manifest, seal(card, entries, files.get(POLICY)))
         track = board.tracks.get(card.track)
@@ -228,6 +230,15 @@ def _try(found: list[Problem], read: Callable[[], T]) -> T | None:
     except SubmissionError as error:
         found += error.problems
         return None
+
+
+def _check_policy(content: bytes) -> None:
+    try:
+        load(content)
+    except PolicyError as error:
+        raise _refusal(
+            POLICY, str(error), "save a whole one with PortablePolicy.save"
+        ) from error
 
 
 def _need(files: Mapping[str, bytes], name: str) -> bytes:

@@ -78,6 +78,25 @@ class Times:
 
 
 @dataclass(frozen=True)
+class Private:
+    """What a policy came to on programs that only the verifier has.
+
+    Attributes:
+        programs: How many there are.
+        ratio: Geometric mean of the ratios against LLVM.
+        interval: Lower and upper end of its 95% interval.
+        worse: Part of the programs that are worse than LLVM's.
+    """
+
+    __pydantic_config__ = STRICT
+
+    programs: int
+    ratio: float
+    interval: tuple[float, float] | None
+    worse: float
+
+
+@dataclass(frozen=True)
 class Verdict:
     """A submission that was verified.
 
@@ -91,6 +110,7 @@ class Verdict:
         rows: Of each program that could be compiled.
         policy_bytes: Size of the policy's file; None: there is none.
         times: What was measured.
+        private: What it came to on a private set, if there was one.
     """
 
     __pydantic_config__ = STRICT
@@ -104,6 +124,7 @@ class Verdict:
     rows: tuple[Row, ...]
     policy_bytes: int | None
     times: Times | None
+    private: Private | None = None
 
     def report(self) -> str:
         """For the submitter."""

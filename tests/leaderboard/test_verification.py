@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.leaderboard import fill_in, make_board, record, submit
+from support.leaderboard import fill_in, make_board, one_track, record, submit
 from support.samples import ir_program
 from support.strategies import examples
 
@@ -175,28 +175,6 @@ def test_a_gain_that_is_too_good_waits_for_a_person(board: Board) -> None:
     assert "callee" in finding.message
     assert "caller" in finding.message
     assert rank(board, [verdict]).flagged == ("small",)
-
-
-def one_track(folder: Path, **fields: object) -> Board:
-    """A board of one track."""
-    track: dict[str, object] = {
-        "id": "one",
-        "title": "One",
-        "env": "mlcompiler/PassOrdering-v0",
-        "objective": "text_size",
-        "level": "Oz",
-        "classes": ["open"],
-        "suspicious": 0.99,
-        **fields,
-    }
-    settings = track.pop("settings", {})
-    lines = [f"{key} = {json.dumps(value)}" for key, value in track.items()]
-    lines += ["[tracks.settings]"]
-    lines += [f"{key} = {json.dumps(value)}" for key, value in dict(settings).items()]  # type: ignore[call-overload]
-    text = 'llvm = "22.1.8"\npackage = "0.1.0"\n[[tracks]]\n' + "\n".join(lines)
-    folder.mkdir(exist_ok=True)
-    (folder / "tracks.toml").write_text(text)
-    return Board.load(folder)
 
 
 CPP = """

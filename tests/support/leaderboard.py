@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -61,6 +62,28 @@ def make_board(folder: Path) -> Board:
     return Board.load(folder)
 
 
+def one_track(folder: Path, **fields: object) -> Board:
+    """A board of one track."""
+    track: dict[str, object] = {
+        "id": "one",
+        "title": "One",
+        "env": "mlcompiler/PassOrdering-v0",
+        "objective": "text_size",
+        "level": "Oz",
+        "classes": ["open"],
+        "suspicious": 0.99,
+        **fields,
+    }
+    settings = track.pop("settings", {})
+    lines = [f"{key} = {json.dumps(value)}" for key, value in track.items()]
+    lines += ["[tracks.settings]"]
+    lines += [f"{key} = {json.dumps(value)}" for key, value in dict(settings).items()]  # type: ignore[call-overload]
+    text = 'llvm = "22.1.8"\npackage = "0.1.0"\n[[tracks]]\n' + "\n".join(lines)
+    folder.mkdir(exist_ok=True)
+    (folder / "tracks.toml").write_text(text)
+    return Board.load(folder)
+
+
 def fill_in(folder: Path) -> None:
     """Write something everywhere in a new card."""
     card = folder / "card.toml"
@@ -97,4 +120,16 @@ def submit(
     [program] = found.load()
     journal.write_text(record(found, program.name, actions).to_json() + "\n")
     pack(folder, board, journal)
+    return folder
+
+
+def submit_policy(board: Board, name: str, content: bytes) -> Path:
+    """A complete submission of a policy to the first track."""
+    folder = board.submissions / name
+    track = next(iter(board.tracks.values()))
+    new(folder, board, track, "policy")
+    fill_in(folder)
+    file = board.folder / f"{name}.policy"
+    file.write_bytes(content)
+    pack(folder, board, file)
     return folder

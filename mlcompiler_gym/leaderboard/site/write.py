@@ -15,6 +15,7 @@ import jinja2
 
 from mlcompiler_gym.errors import MLCompilerGymError
 from mlcompiler_gym.files import write_file
+from mlcompiler_gym.leaderboard.decider import Decider
 from mlcompiler_gym.leaderboard.entries import Action
 from mlcompiler_gym.leaderboard.errors import LeaderboardError
 from mlcompiler_gym.leaderboard.ranking import Ranking, Standing, rank
@@ -24,6 +25,7 @@ from mlcompiler_gym.leaderboard.submission import read
 from mlcompiler_gym.leaderboard.tracks import Board, Track
 from mlcompiler_gym.leaderboard.verdict import Row, Verdict, read_verdicts
 from mlcompiler_gym.leaderboard.walk import Step, Walker
+from mlcompiler_gym.programs import Program
 
 #: Programs of a track whose decisions are shown: those with the largest gains.
 _SHOWN = 60
@@ -245,20 +247,22 @@ class _Site:
 
     def _decisions(self, track: Track, name: str, verdict: Verdict) -> list[Decision]:
         """Those of a submission that is still what was verified."""
-        actions = self._actions(verdict, name)
+        program = next(each for each in track.load() if each.name == name)
+        actions = self._actions(track, verdict, program)
         if actions is None:
             return []
         if track.id not in self._walkers:
             evaluation = track.evaluation("llvm")
             self._walkers[track.id] = Walker(evaluation, track.objective)
-        program = next(each for each in track.load() if each.name == name)
         walk = self._walkers[track.id].walk(program, actions, look=True)
         return [
             Decision(number + 1, step, number in walk.differing)
             for number, step in enumerate(walk.steps)
         ]
 
-    def _actions(self, verdict: Verdict, name: str) -> Sequence[Action] | None:
+    def _actions(
+        self, track: Track, verdict: Verdict, program: Program
+    ) -> Sequence[Action] | None:
         folder = self._board.submissions / verdict.submission
         try:
             submission = read(folder, self._board)
@@ -266,7 +270,14 @@ class _Site:
             return None
         if submission.digest != verdict.digest:
             return None
-        return next((e.actions for e in submission.entries if e.program == name), None)
+        if submission.policy is not None:
+            decider = Decider(track, submission.policy)
+            actions, _ = decider.decide(program)
+            decider.close()
+            return actions
+        return next(
+            each.actions for each in submission.entries if each.program == program.name
+        )
 
     def close(self) -> None:
         for walker in self._walkers.values():
