@@ -32,6 +32,7 @@ from mlcompiler_gym.leaderboard.tracks import Track
 from mlcompiler_gym.leaderboard.walk import Walker
 from mlcompiler_gym.measuring import MeasureError, Measuring, measure
 from mlcompiler_gym.programs import Program
+from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 from mlcompiler_gym.validation import reference_object, validate
 
 #: How often a compile is begun if its session is killed from outside.
@@ -91,12 +92,14 @@ class Recomputation(Evaluation):
 class Recomputer:
     """Compiles, runs and compares, in one process.
 
-    The record of each program has, beside what an evaluation's has, ``value``,
-    ``baseline``, ``object_sha256``, ``decisions``, ``validation`` (as
-    ``Validation.status`` has it, or ``"not run"``), ``seconds`` and ``baseline_seconds``
-    of the two compiles, ``decision_seconds`` of all that a policy took to decide, and
-    ``actions``, what it decided; ``refusals``, what is wrong with the code, by kind; and
-    ``smallest``, the part of a suspicious trajectory that does it.
+    The record of each program has, beside what an evaluation's has:
+
+    * ``value``, ``baseline``, ``object_sha256``, ``decisions``;
+    * ``validation``, as ``Validation.status`` has it, or ``"not run"``;
+    * ``seconds`` and ``baseline_seconds``, of the two compiles;
+    * ``actions``, what a policy decided, and ``decision_seconds``, of all of that;
+    * ``refusals``, what is wrong with the code, by kind;
+    * ``smallest``, the part of a suspicious trajectory that does it.
     """
 
     def __init__(self, what: Recomputation) -> None:
@@ -266,7 +269,7 @@ class Recomputer:
         spec = self._service.describe_task(config.task, config.options)
         if self._track.objective not in config.objectives:
             return []
-        if spec.open_ended:
+        if spec.kind == pb.TaskSpec.OPEN_ENDED:
             meaning = self._compiler.setup.actions.meaning
 
             def value_of(places: Sequence[int]) -> float | None:
