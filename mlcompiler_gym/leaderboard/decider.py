@@ -30,10 +30,8 @@ class Decider:
         self._policy = load(content)
         settings = track.evaluation_settings()
         env, compiler = make_env(track.evaluation(""))
-        config, service = compiler.setup.config, compiler.setup.service
-        known = {
-            o.name for o in service.describe_task(config.task, config.options).options
-        }
+        config = compiler.setup.config
+        known = {option.name for option in compiler.setup.spec.options}
         env.close()
         if self._policy.task not in ("", config.task):
             raise PolicyError(

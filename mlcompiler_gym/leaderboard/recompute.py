@@ -266,10 +266,9 @@ class Recomputer:
             return 1 - ratio_of(reached, baseline) >= _KEPT * gain
 
         config, actions = trajectory.config, trajectory.actions
-        spec = self._service.describe_task(config.task, config.options)
         if self._track.objective not in config.objectives:
             return []
-        if spec.kind == pb.TaskSpec.OPEN_ENDED:
+        if self._compiler.setup.spec.kind == pb.TaskSpec.OPEN_ENDED:
             meaning = self._compiler.setup.actions.meaning
 
             def value_of(places: Sequence[int]) -> float | None:

@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from mlcompiler_gym.errors import EvaluationError, InvalidActionError
+from mlcompiler_gym.errors import InvalidActionError
 from mlcompiler_gym.evaluation import Evaluation
-from mlcompiler_gym.evaluation.naming import find_policy
 from mlcompiler_gym.evaluation.player import make_env
 from mlcompiler_gym.leaderboard.entries import Action
-from mlcompiler_gym.policies import Policy
+from mlcompiler_gym.policies import Policy, heuristic, inactive
 from mlcompiler_gym.programs import Program
+from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 
 #: Lines of IR in front of what is decided on and behind it.
 _AROUND = 6
@@ -152,12 +152,12 @@ class Walker:
 
     def _own(self) -> Policy | None:
         """LLVM's own answers, or those that leave everything as it is."""
-        for name in ("llvm", "never"):
-            try:
-                return find_policy(name)(self._env, 0)
-            except (ValueError, EvaluationError):
-                continue
-        return None
+        if self._compiler.setup.spec.kind == pb.TaskSpec.OPEN_ENDED:
+            return None
+        try:
+            return heuristic(self._env)
+        except ValueError:
+            return inactive(self._env)
 
     def _meaning(self, action: Any) -> str:
         actions = self._compiler.setup.actions

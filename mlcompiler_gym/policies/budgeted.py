@@ -16,7 +16,7 @@ import gymnasium
 import numpy as np
 
 from mlcompiler_gym.envs import CompilerEnv
-from mlcompiler_gym.policies.baselines import Policy, heuristic
+from mlcompiler_gym.policies.baselines import Policy, heuristic, inactive
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class BudgetedSearch:
         self._env = compiler
         self._compiles = compiles
         self._method = method
-        self._own = _starting_point(env, compiler)
+        self._own = _starting_point(env)
         self._plan: tuple[int, ...] | None = None
         self._at = 0
 
@@ -121,20 +121,11 @@ class BudgetedSearch:
         return _Played(-np.inf if "error" in info else total, tuple(taken))
 
 
-def _starting_point(env: gymnasium.Env[Any, Any], compiler: CompilerEnv) -> Policy:
+def _starting_point(env: gymnasium.Env[Any, Any]) -> Policy:
     try:
         return heuristic(env)
     except ValueError:
-        config = compiler.setup.config
-    spec = compiler.setup.service.describe_task(config.task, config.options)
-
-    def leave_it(observation: Any, info: dict[str, Any]) -> int:
-        mask = info.get("action_mask")
-        if mask is None or mask[spec.inactive_action]:
-            return spec.inactive_action
-        return int(np.argmax(mask))
-
-    return leave_it
+        return inactive(env)
 
 
 def _local(search: BudgetedSearch) -> _Played:
