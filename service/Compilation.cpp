@@ -6,6 +6,7 @@
 
 #include "Compilation.h"
 #include "CrashReport.h"
+#include "Rehearsal.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Bitcode/BitcodeReader.h"
 #include "llvm/Bitcode/BitcodeWriter.h"
@@ -168,6 +169,12 @@ Error Compilation::parsePipeline(StringRef Text) {
   return Error::success();
 }
 
+static std::pair<uint64_t, uint64_t> hash(ArrayRef<char> Bitcode) {
+  const XXH128_hash_t Hash = xxh3_128bits(
+      arrayRefFromStringRef(StringRef(Bitcode.data(), Bitcode.size())));
+  return {Hash.low64, Hash.high64};
+}
+
 Error Compilation::optimize(
     function_ref<void(PassBuilder &, ModuleAnalysisManager &)> Prepare) {
   Passes = std::make_unique<PassPipeline>(*M, *Target, Prepare);
@@ -193,25 +200,45 @@ Expected<bool> Compilation::run(StringRef Text) {
     AllSince = Clock;
   for (const Function *F : Made.Functions)
     FunctionVersions[F] = Clock;
-  if (Fingerprint && *Fingerprint == std::exchange(*Fingerprint, fingerprint()))
+  if (Fingerprint &&
+      *Fingerprint == std::exchange(*Fingerprint, fingerprint())) {
+    UsesInDoubt = true;
     return false;
+  }
   Version = Clock;
   LastChanges = std::move(Made);
-  Object.clear();
+  codeChanged();
   return true;
 }
 
 void Compilation::changed() {
-  Object.clear();
   AllSince = Version = ++Clock;
+  codeChanged();
+}
+
+void Compilation::codeChanged() {
+  CodeVersion = Clock;
+  CodeSource.reset();
+  UsesInDoubt = false;
+  Object.clear();
+}
+
+uint64_t Compilation::codeVersion() {
+  // To look takes far less than to generate code, and is not for those who
+  // never do.
+  if (std::exchange(UsesInDoubt, false) &&
+      (!CodeSource || *CodeSource != hash(bitcode()))) {
+    ++Clock;
+    codeChanged();
+  }
+  return CodeVersion;
 }
 
 Compilation::Hash Compilation::fingerprint() const {
   SmallVector<char, 0> Bitcode;
   raw_svector_ostream Stream(Bitcode);
   WriteBitcodeToFile(*M, Stream);
-  const XXH128_hash_t Hash = xxh3_128bits(arrayRefFromStringRef(Stream.str()));
-  return {Hash.low64, Hash.high64};
+  return hash(Bitcode);
 }
 
 Error Compilation::verify(const Twine &What) const {
@@ -267,7 +294,7 @@ Error Compilation::takeDiagnostics(StringRef What) {
 }
 
 Expected<SmallVector<char, 0>> Compilation::emit(proto::Emit::Format Format) {
-  if (Format == proto::Emit::OBJECT && !Object.empty())
+  if (Format == proto::Emit::OBJECT && isObjectKnown())
     return Object;
   if (Format == proto::Emit::BITCODE)
     return bitcode();
@@ -298,11 +325,35 @@ SmallVector<char, 0> Compilation::bitcode() {
   return Bitcode;
 }
 
+/// Whether there is something in the module that only passes can take, so that
+/// to generate code may end the process.
+static bool isHalfLowered(const Module &M) {
+  static constexpr StringLiteral Prefixes[] = {
+      "llvm.coro.",
+      "llvm.experimental.guard",
+      "llvm.experimental.widenable.condition",
+      "llvm.icall.branch.funnel",
+      "llvm.instrprof.",
+      "llvm.matrix.",
+      "llvm.preserve.",
+      "llvm.public.type.",
+      "llvm.type."};
+  return any_of(M, [](const Function &F) {
+    return F.isPresplitCoroutine() || (F.isIntrinsic() && !F.use_empty() &&
+                                       any_of(Prefixes, [&](StringRef Prefix) {
+                                         return F.getName().starts_with(Prefix);
+                                       }));
+  });
+}
+
 Error Compilation::withCopy(
     function_ref<Error(Module &, TargetMachine &)> Generate) {
   // Code is generated from the bitcode, as `llc` does it, since generating code
   // changes a module, and this one goes on being optimised or observed.
+  codeVersion();
   SmallVector<char, 0> Bitcode = bitcode();
+  if (Fingerprint)
+    CodeSource = hash(Bitcode);
   LLVMContext CodegenContext;
   CodegenContext.setDiagnosticHandlerCallBack(collectErrors, &Diagnostics);
   auto Copy = parseBitcodeFile(
@@ -319,6 +370,12 @@ Error Compilation::withCopy(
     if (Error E = keepOnly(**Copy, OnlyFunction))
       return E;
   crash::Activity Activity("code generation");
+  // A fork each time would take too much of what a small module takes, so it is
+  // done where it may be needed. Decisions, though, are asked for once.
+  if (isHalfLowered(**Copy) && !AddCodegenPasses)
+    if (Error E =
+            rehearse([&] { consumeError(Generate(**Copy, **CodegenTarget)); }))
+      return E;
   if (Error E = Generate(**Copy, **CodegenTarget))
     return E;
   return takeDiagnostics("the code generator");
@@ -354,7 +411,7 @@ void Compilation::functionAllocated(const AllocatedFunction &F) {
 }
 
 Expected<StringRef> Compilation::object() {
-  if (Object.empty()) {
+  if (!isObjectKnown()) {
     auto Code = emit(proto::Emit::OBJECT);
     if (!Code)
       return Code.takeError();

@@ -76,6 +76,9 @@ public:
   uint64_t version() const { return Version; }
   /// The same of the body of one function.
   uint64_t version(const llvm::Function &F) const;
+  /// The same of what code is generated from, where the order of uses counts,
+  /// too.
+  uint64_t codeVersion();
 
   /// The module as it stands, written out. Leaves the module untouched.
   llvm::Expected<llvm::SmallVector<char, 0>> emit(proto::Emit::Format Format);
@@ -157,12 +160,23 @@ private:
   std::unique_ptr<PassPipeline> Passes;
   using Hash = std::pair<uint64_t, uint64_t>;
   Hash fingerprint() const;
+  void codeChanged();
+  bool isObjectKnown() {
+    codeVersion();
+    return !Object.empty();
+  }
 
   /// The bitcode's, if that is to be compared.
   std::optional<Hash> Fingerprint;
+  /// What code was generated from last, if Fingerprint is kept.
+  std::optional<Hash> CodeSource;
+  /// Passes may have changed the order of uses, and nothing else.
+  bool UsesInDoubt = false;
   uint64_t Clock = 1;
   /// When the module became what it is.
   uint64_t Version = 1;
+  /// When its code, for all that is known, became what it is.
+  uint64_t CodeVersion = 1;
   /// When something changed last that may concern all functions.
   uint64_t AllSince = 1;
   llvm::DenseMap<const llvm::Function *, uint64_t> FunctionVersions;

@@ -8,6 +8,7 @@
 #include "Wire.h"
 #include "llvm/Support/ErrorHandling.h"
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <cstring>
 #include <ctime>
@@ -84,6 +85,8 @@ static constexpr NamedSignal FatalSignals[] = {
 static constexpr int RefusedBySeccomp = 1;
 
 static int ReportSocket = -1;
+/// This process only tries out what another is about to do.
+static bool Rehearsing;
 static FixedText Running;
 
 /// The request under way, in nanoseconds of the monotonic clock; 0 is never.
@@ -113,13 +116,19 @@ static void startTimer(int64_t Now, int64_t At) {
   NextTick = At;
 }
 
+static void sendReport(const char *Bytes, size_t Count, int Flags) {
+  if (send(ReportSocket, Bytes, Count, MSG_NOSIGNAL | Flags) < 0 &&
+      errno == ENOTSOCK && write(ReportSocket, Bytes, Count) < 0)
+    return; // Nobody reads it any more.
+}
+
 /// Writes the report and ends the process. Async-signal-safe.
 [[noreturn]] static void endWith(proto::ErrorCode Code, const FixedText &Text,
                                  const char *Signal) {
   Encoder E;
   E.integer(proto::Error::kCodeFieldNumber, Code);
   E.bytes(proto::Error::kMessageFieldNumber, Text.Data, Text.Size);
-  E.integer(proto::Error::kSessionEndedFieldNumber, 1);
+  E.integer(proto::Error::kSessionEndedFieldNumber, !Rehearsing);
   E.bytes(proto::Error::kSignalFieldNumber, Signal, strlen(Signal));
   E.bytes(proto::Error::kPassFieldNumber, Running.Data, Running.Size);
   Encoder Reply;
@@ -128,8 +137,8 @@ static void startTimer(int64_t Now, int64_t At) {
   for (unsigned I = 0; I != 4; ++I)
     Prefix[I] = static_cast<char>(Reply.Size >> (8 * I));
   if (ReportSocket >= 0) {
-    send(ReportSocket, Prefix, sizeof(Prefix), MSG_NOSIGNAL | MSG_MORE);
-    send(ReportSocket, Reply.Data, Reply.Size, MSG_NOSIGNAL);
+    sendReport(Prefix, sizeof(Prefix), MSG_MORE);
+    sendReport(Reply.Data, Reply.Size, 0);
   }
   _exit(1);
 }
@@ -141,6 +150,11 @@ static void appendRunning(FixedText &Text) {
   Text.append(Running.Data, Running.Size);
 }
 
+static void appendConsequence(FixedText &Text) {
+  Text.append(Rehearsing ? "; the session goes on"
+                         : "; only this session is lost");
+}
+
 static void onFatalSignal(int Number) {
   const char *Name = "a signal";
   for (const NamedSignal &S : FatalSignals)
@@ -150,7 +164,7 @@ static void onFatalSignal(int Number) {
   Text.append("the compiler was stopped by ");
   Text.append(Name);
   appendRunning(Text);
-  Text.append("; only this session is lost");
+  appendConsequence(Text);
   endWith(proto::CRASHED, Text, Name);
 }
 
@@ -162,7 +176,8 @@ static void onRefusedCall(int Number, siginfo_t *Info, void *) {
   Text.append("the process made system call ");
   Text.append(static_cast<unsigned>(Info->si_syscall));
   appendRunning(Text);
-  Text.append(", which the sandbox forbids; only this session is lost");
+  Text.append(", which the sandbox forbids");
+  appendConsequence(Text);
   endWith(proto::CRASHED, Text, "SIGSYS");
 }
 
@@ -202,7 +217,7 @@ static void onTick(int) {
   if (Deadline && Now >= Deadline)
     onDeadline();
   pollfd Client{ReportSocket, 0, 0};
-  if (poll(&Client, 1, 0) > 0 && (Client.revents & POLLHUP))
+  if (poll(&Client, 1, 0) > 0 && (Client.revents & (POLLHUP | POLLERR)))
     _exit(0);
   int64_t Next = Now + TickPeriod;
   startTimer(Now, Deadline ? std::min(int64_t(Deadline), Next) : Next);
@@ -234,11 +249,8 @@ void crash::install() {
 
 void crash::reportTo(int Socket) { ReportSocket = Socket; }
 
-void crash::beginRequest(unsigned DeadlineMs) {
-  int64_t Now = now();
-  DeadlineMilliseconds = DeadlineMs;
-  Deadline = DeadlineMs ? Now + DeadlineMs * Millisecond : 0;
-  InRequest = true;
+/// Has the timer fire when it is needed next.
+static void watchTime(int64_t Now) {
   // The timer is left running between requests, since setting it takes as long
   // as all the rest of a short one. It is set anew only if it would be late.
   int64_t Wanted = Now + TickPeriod;
@@ -248,9 +260,37 @@ void crash::beginRequest(unsigned DeadlineMs) {
     startTimer(Now, Wanted);
 }
 
+void crash::beginRequest(unsigned DeadlineMs) {
+  int64_t Now = now();
+  DeadlineMilliseconds = DeadlineMs;
+  Deadline = DeadlineMs ? Now + DeadlineMs * Millisecond : 0;
+  InRequest = true;
+  watchTime(Now);
+}
+
 void crash::endRequest() { InRequest = false; }
 
 void crash::afterFork() { NextTick = 0; }
+
+void crash::beginRehearsal(int Pipe) {
+  afterFork();
+  reportTo(Pipe);
+  Rehearsing = true;
+  if (InRequest)
+    watchTime(now());
+}
+
+crash::DeadlinePause::DeadlinePause() : Left(Deadline ? Deadline - now() : 0) {
+  Deadline = 0;
+}
+
+crash::DeadlinePause::~DeadlinePause() {
+  if (!Left)
+    return;
+  const int64_t Now = now();
+  Deadline = Now + Left;
+  watchTime(Now);
+}
 
 void crash::enterPass(StringRef Pass, StringRef Unit) {
   Running.clear();

@@ -20,6 +20,7 @@
 #define MLCOMPILER_GYM_SERVICE_CRASHREPORT_H
 
 #include "llvm/ADT/StringRef.h"
+#include <cstdint>
 
 namespace mlcompiler::crash {
 
@@ -38,6 +39,21 @@ void endRequest();
 
 /// To be called in the child of a fork, which inherits no timer.
 void afterFork();
+
+/// In a fork that tries out what its parent is about to do: reports go to \p
+/// Pipe, and say that the session goes on. The request's deadline still holds.
+void beginRehearsal(int Pipe);
+
+/// For as long as it lives the request's time does not run; the client's
+/// leaving is still noticed.
+class DeadlinePause {
+public:
+  DeadlinePause();
+  ~DeadlinePause();
+
+private:
+  int64_t Left;
+};
 
 /// Remembers what is running, for the report. Keeps no reference.
 void enterPass(llvm::StringRef Pass, llvm::StringRef Unit);

@@ -46,6 +46,8 @@ static constexpr int Allowed[] = {
     SCMP_SYS(fstat), SCMP_SYS(lseek), SCMP_SYS(poll), SCMP_SYS(ppoll),
     SCMP_SYS(pread64), SCMP_SYS(read), SCMP_SYS(readv), SCMP_SYS(write),
     SCMP_SYS(writev),
+    // To hear from a fork.
+    SCMP_SYS(pipe2),
     // Sockets that there are.
     SCMP_SYS(getsockopt), SCMP_SYS(recvfrom), SCMP_SYS(recvmsg),
     SCMP_SYS(sendmsg), SCMP_SYS(sendto), SCMP_SYS(shutdown),

@@ -6,6 +6,7 @@
 
 #include "Wire.h"
 #include "Failure.h"
+#include "Rehearsal.h"
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/Support/Endian.h"
 #include "llvm/Support/JSON.h"
@@ -285,6 +286,10 @@ proto::Reply mlcompiler::errorReply(Error E, bool SessionEnded) {
       std::move(E),
       [&](const Failure &F) {
         R = errorReply(F.Code, F.Message, SessionEnded);
+      },
+      [&](const ReportedFailure &F) {
+        *R.mutable_error() = F.Report;
+        R.mutable_error()->set_session_ended(SessionEnded);
       },
       [&](const ErrorInfoBase &Other) {
         R = errorReply(proto::INVALID_PROGRAM, Other.message(), SessionEnded);

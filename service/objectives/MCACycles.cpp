@@ -87,6 +87,8 @@ private:
 };
 
 class MCACycles : public Objective {
+  bool isOfCode() const override { return true; }
+
   Expected<double> measure(Compilation &C) const override {
     double Cycles = 0;
     std::string WithoutModel;

@@ -33,7 +33,7 @@ Error Measurements::measure(
 
 Expected<double> Measurements::measure(Compilation &C, StringRef Name) {
   Known &Value = Values[Name];
-  if (Value.Version == C.version())
+  if (Value.Version == (Value.OfCode ? C.codeVersion() : C.version()))
     return Value.Value;
   auto Entry = lookUp<ObjectiveRegistry>("objective", Name);
   if (!Entry)
@@ -43,8 +43,9 @@ Expected<double> Measurements::measure(Compilation &C, StringRef Name) {
   auto Result = Measured->measure(C);
   if (!Result)
     return Result.takeError();
+  const bool OfCode = Measured->isOfCode();
   if (Measured->isDeterministic())
-    Value = {C.version(), *Result};
+    Value = {OfCode ? C.codeVersion() : C.version(), *Result, OfCode};
   return *Result;
 }
 

@@ -28,6 +28,9 @@ public:
 
   /// Whether the same module always gives the same value.
   virtual bool isDeterministic() const { return true; }
+
+  /// Whether code is generated to measure it.
+  virtual bool isOfCode() const { return false; }
 };
 
 using ObjectiveRegistry = llvm::Registry<Objective>;
@@ -48,6 +51,7 @@ private:
   struct Known {
     uint64_t Version = 0;
     double Value = 0;
+    bool OfCode = false;
   };
   llvm::StringMap<Known> Values;
 };

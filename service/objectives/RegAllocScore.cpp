@@ -12,6 +12,8 @@ using namespace mlcompiler;
 namespace {
 
 class RegAllocScoreObjective : public Objective {
+  bool isOfCode() const override { return true; }
+
   Expected<double> measure(Compilation &C) const override {
     if (!C.optimizesRegisters())
       return fail(proto::FAILED_PRECONDITION,

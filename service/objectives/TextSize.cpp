@@ -13,6 +13,8 @@ using namespace mlcompiler;
 namespace {
 
 class TextSize : public Objective {
+  bool isOfCode() const override { return true; }
+
   Expected<double> measure(Compilation &C) const override {
     auto Code = C.object();
     if (!Code)

@@ -244,13 +244,13 @@ Error MIR2Vec::observe(const ObservationContext &Context,
       Context.Stopped ? Context.Stopped->machineFunction() : nullptr;
   if (MF) {
     Current.push_back(embed(*MF));
-  } else if (Version != C.version()) {
+  } else if (Version != C.codeVersion()) {
     std::vector<Function> Selected;
     if (Error E = C.select(
             [&](const MachineFunction &MF) { Selected.push_back(embed(MF)); }))
       return E;
     Known = std::move(Selected);
-    Version = C.version();
+    Version = C.codeVersion();
   }
   ArrayRef<Function> Functions = MF ? Current : Known;
   proto::Tensor &Tensor = *Out.add_tensors();

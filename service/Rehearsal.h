@@ -1,0 +1,41 @@
+//===- Rehearsal.h - What may be the end of a process -----------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MLCOMPILER_GYM_SERVICE_REHEARSAL_H
+#define MLCOMPILER_GYM_SERVICE_REHEARSAL_H
+
+#include "mlcompiler_gym/v1/compiler_service.pb.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
+#include "llvm/Support/Error.h"
+
+namespace mlcompiler {
+
+/// What a process has reported as it died (CrashReport.h), told by another that
+/// goes on.
+class ReportedFailure : public llvm::ErrorInfo<ReportedFailure> {
+public:
+  static char ID;
+
+  explicit ReportedFailure(mlcompiler_gym::v1::Error Report)
+      : Report(std::move(Report)) {}
+
+  void log(llvm::raw_ostream &OS) const override;
+  std::error_code convertToErrorCode() const override;
+
+  const mlcompiler_gym::v1::Error Report;
+};
+
+/// Does \p Body in a fork of this process, and fails if that does not survive
+/// it: with what the fork has reported, were it a crash, too little memory, or
+/// the deadline of the request. Meanwhile the deadline is the fork's alone.
+///
+/// To be called before doing the same here, where that may be the end of the
+/// session. It takes as long again, and a fork.
+llvm::Error rehearse(llvm::function_ref<void()> Body);
+
+} // namespace mlcompiler
+
+#endif // MLCOMPILER_GYM_SERVICE_REHEARSAL_H
