@@ -10,7 +10,7 @@ import pytest
 from support.pass_ordering import FEW, LOOP, MakeOrdering, orderings, take
 from support.toolchain import executable_bytes, heuristic_object, instruction_count, run
 
-from mlcompiler_gym import LocalService
+from mlcompiler_gym import LocalService, Program
 from mlcompiler_gym.envs.step_reward import POSET_RL, StepReward
 
 LEVELS = ["O0", "O1", "O2", "O3", "Os", "Oz"]
@@ -191,6 +191,20 @@ def test_what_drops_exports_cannot_win(
     assert f"'{guilty}' dropped or internalised" in info["error"]
     assert "'sum'" in info["error"] or "'main'" in info["error"]
     env.reset()
+
+
+def test_instructions_of_every_definition_count(make_ordering: MakeOrdering) -> None:
+    linkages = ("", "internal", "linkonce_odr", "weak", "available_externally")
+    functions = [
+        f"define {linkage} i32 @f{extra}(i32 %x) {{\n"
+        + "".join(f"  %y{i} = add i32 %x, {i}\n" for i in range(extra))
+        + "  ret i32 %x\n}\n"
+        for extra, linkage in enumerate(linkages)
+    ]
+    text = "declare i32 @g(i32)\n" + "".join(functions)
+    env = make_ordering(programs=Program("linkages", text.encode()))
+    _, info = env.reset()
+    assert info["objective"] == {"ir_instructions": 1 + 2 + 3 + 4 + 5}
 
 
 def test_the_tool_agrees_on_instructions(make_ordering: MakeOrdering) -> None:

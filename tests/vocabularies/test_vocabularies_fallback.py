@@ -11,7 +11,7 @@ from mlcompiler_gym.vocabularies.fallback import complete
 Vector = NDArray[np.float32]
 
 OPCODES = "Opcodes"
-X, Y, Z = np.eye(3, dtype=np.float32)
+X, Y, Z, W = np.eye(4, dtype=np.float32)
 
 
 def vector_of(key: str, seen: dict[str, Vector]) -> list[float]:
@@ -39,15 +39,15 @@ def mean(*vectors: Vector) -> list[float]:
         ("VPSUBB", Z.tolist()),
         ("VPS", Z.tolist()),
         # Three letters in common mean something ...
-        ("VPAZ", mean(X, Y)),
+        ("VPAZ", mean(X, Y, W)),
         # ... and two do not: all of the section.
-        ("VPZ", mean(X, Y, Z)),
-        ("VP", mean(X, Y, Z)),
-        ("ADD", mean(X, Y, Z)),
+        ("VPZ", mean(X, Y, Z, W)),
+        ("VP", mean(X, Y, Z, W)),
+        ("ADD", mean(X, Y, Z, W)),
     ],
 )
 def test_the_longest_beginning_in_common(key: str, expected: list[float]) -> None:
-    seen = {"VPADDB": X, "VPADDD": Y, "VPSUBW": Z}
+    seen = {"VPADDB": X, "VPADDD": Y, "VPSUBW": Z, "VPAVGW": W}
     assert vector_of(key, seen) == expected
 
 
