@@ -26,6 +26,7 @@ class Mark:
         high: From the top: its upper end.
         standing: The submission.
         class_name: Its class.
+        outside: Whether it lies lower than what is drawn.
     """
 
     x: float
@@ -34,6 +35,7 @@ class Mark:
     high: float
     standing: Standing
     class_name: ClassName
+    outside: bool
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,9 @@ def budget_curve(classes: Mapping[ClassName, Sequence[Standing]]) -> Curve | Non
     if not rows:
         return None
     decades = max(1, math.ceil(math.log10(max(_compiles(e) for _, e in rows)) - 1e-9))
-    gains = [gain for _, each in rows for gain in _gains(each)]
+    # What is far worse than LLVM would leave no room for differences that count.
+    floor = -max(5.0, 2 * max(_gains(each)[1] for _, each in rows))
+    gains = [max(floor, gain) for _, each in rows for gain in _gains(each)]
     # In percent; a smaller span would show differences that nobody cares for.
     step = _step(max(1.0, max([*gains, 0.0]) - min([*gains, 0.0])))
     lowest = math.floor(min([*gains, 0.0]) / step)
@@ -82,15 +86,15 @@ def budget_curve(classes: Mapping[ClassName, Sequence[Standing]]) -> Curve | Non
         return round(_LEFT + part * (WIDTH - _LEFT - _RIGHT), 1)
 
     def y_of(gain: float) -> float:
-        part = (gain / step - lowest) / (highest - lowest)
+        part = (max(gain, lowest * step) / step - lowest) / (highest - lowest)
         return round(HEIGHT - _BOTTOM - part * (HEIGHT - _TOP - _BOTTOM), 1)
 
     marks = []
     for name, each in sorted(rows, key=lambda row: _compiles(row[1])):
         low, gain, high = _gains(each)
-        marks.append(
-            Mark(x_of(_compiles(each)), y_of(gain), y_of(low), y_of(high), each, name)
-        )
+        ends = y_of(gain), y_of(low), y_of(high)
+        outside = gain < lowest * step
+        marks.append(Mark(x_of(_compiles(each)), *ends, each, name, outside))
     return Curve(
         tuple(marks),
         tuple((x_of(10**n), f"{10**n}") for n in range(decades + 1)),

@@ -183,6 +183,7 @@ class _Site:
             "../",
             track=track,
             classes=classes,
+            every=[each for standings in classes.values() for each in standings],
             curve=charts.budget_curve(classes),
             chart=charts,
             programs=sorted(self._results(track)),
