@@ -32,6 +32,7 @@ class Decider:
         env, compiler = make_env(track.evaluation(""))
         config = compiler.setup.config
         known = {option.name for option in compiler.setup.spec.options}
+        described = compiler.setup.service.describe().observations
         env.close()
         if self._policy.task not in ("", config.task):
             raise PolicyError(
@@ -44,6 +45,9 @@ class Decider:
             if name not in known:
                 raise PolicyError(f"{config.task} has no option {name!r}")
             settings.setdefault(name, _value(value))
+        wanted = {each.feature for each in self._policy.message.model.inputs}
+        if seen := [each.name for each in described if each.name in wanted]:
+            settings["observations"] = seen
         shown = Evaluation(track.env, "", {**settings, "observation": "dict"})
         self._env, self._compiler = make_env(shown)
         self._seconds = 0.0

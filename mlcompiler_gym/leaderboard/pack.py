@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any
 from mlcompiler_gym.envs.config import CompileConfig
 from mlcompiler_gym.envs.trajectory import Trajectory
 from mlcompiler_gym.errors import PolicyError, TrajectoryError
-from mlcompiler_gym.evaluation import LocalPlayers
+from mlcompiler_gym.evaluation import LocalPlayers, Record
 from mlcompiler_gym.leaderboard import submission as submissions
 from mlcompiler_gym.leaderboard.card import CARD, template
 from mlcompiler_gym.leaderboard.decider import Decider
@@ -111,40 +112,45 @@ def pack(
             players=players,
             progress=progress,
         )
-    problems, entries = [], []
-    for name, record in records.items():
-        claimed = found[name].value
-        for kind, message in record["refusals"].items():
-            problems.append(
-                Problem(str(journal), f"{name}: {kind}: {message}", "leave it out")
-            )
-        if record["value"] is None:
-            continue
-        static = track.objective not in OBJECTIVES
-        if static and claimed is not None and record["value"] != claimed:
-            problems.append(
-                Problem(
-                    str(journal),
-                    f"{name}: {track.objective} is {claimed:g} there, and "
-                    f"{record['value']:g} with the settings of the track",
-                    _evaluate(track),
-                )
-            )
-        entries.append(
-            Entry(
-                name,
-                record["program_sha256"],
-                tuple(attempts[name]),
-                found[name].episodes * compiles,
-                record["value"],
-                record["baseline"],
-                record["object_sha256"],
-            )
-        )
+    problems = [
+        problem
+        for name, record in records.items()
+        for problem in _problems(record, found[name], track, str(journal))
+    ]
     if problems:
         raise SubmissionError(problems)
+    entries = [
+        Entry(
+            name,
+            record["program_sha256"],
+            tuple(attempts[name]),
+            found[name].episodes * compiles,
+            record["value"],
+            record["baseline"],
+            record["object_sha256"],
+        )
+        for name, record in records.items()
+    ]
     submissions.write(folder, card, entries)
     return len(entries)
+
+
+def _problems(
+    record: Record, found: _Found, track: Track, file: str
+) -> Iterator[Problem]:
+    """Why a trajectory cannot be submitted, after it was compiled once more."""
+    name = record["program"]
+    for kind, message in record["refusals"].items():
+        yield Problem(file, f"{name}: {kind}: {message}", "submit another trajectory")
+    # What is measured is another number each time.
+    static = track.objective not in OBJECTIVES and record["value"] is not None
+    if static and found.value is not None and record["value"] != found.value:
+        yield Problem(
+            file,
+            f"{name}: {track.objective} is {found.value:g} there, and "
+            f"{record['value']:g} with the settings of the track",
+            _evaluate(track),
+        )
 
 
 def seal(folder: Path, board: Board) -> None:
@@ -175,6 +181,7 @@ def seal(folder: Path, board: Board) -> None:
 def _read(journal: Path, track: Track, wanted: CompileConfig) -> dict[str, _Found]:
     """The best episode of each program."""
     found: dict[str, _Found] = {}
+    episodes: Counter[str] = Counter()
     for number, record in _records(journal):
 
         def problem(what: str, way_out: str, line: int = number) -> SubmissionError:
@@ -182,6 +189,8 @@ def _read(journal: Path, track: Track, wanted: CompileConfig) -> dict[str, _Foun
 
         # A line of `eval`, or a trajectory by itself.
         content = record.get("trajectory", record)
+        named = content if isinstance(content, dict) else record
+        episodes[str(named.get("program"))] += 1
         if content is None or record.get("error") is not None:
             continue
         try:
@@ -189,14 +198,19 @@ def _read(journal: Path, track: Track, wanted: CompileConfig) -> dict[str, _Foun
         except TrajectoryError as error:
             raise problem(str(error), "name a file of `mlcompiler-gym eval`") from error
         _check_settings(trajectory, wanted, _evaluate(track), problem)
-        value = (record.get("objective") or {}).get(track.objective)
+        values = record.get("objective")
+        value = values.get(track.objective) if isinstance(values, dict) else None
         before = found.get(trajectory.program)
-        count = before.episodes + 1 if before else 1
-        if before and not _better(value, before.value):
-            found[trajectory.program] = dataclasses.replace(before, episodes=count)
-        else:
-            found[trajectory.program] = _Found(trajectory, value, count)
-    return found
+        if before is None or _better(value, before.value):
+            found[trajectory.program] = _Found(trajectory, value, 0)
+    return {
+        name: dataclasses.replace(each, episodes=episodes[name])
+        for name, each in found.items()
+    }
+
+
+def _better(value: float | None, before: float | None) -> bool:
+    return before is None or (value is not None and value < before)
 
 
 def _policy(path: Path, track: Track) -> bytes:
@@ -215,10 +229,6 @@ def _policy(path: Path, track: Track) -> bytes:
 
 def _evaluate(track: Track) -> str:
     return f"evaluate as the track asks: {track.command('POLICY', 'FILE')}"
-
-
-def _better(value: float | None, before: float | None) -> bool:
-    return before is None or (value is not None and value < before)
 
 
 def _check_settings(

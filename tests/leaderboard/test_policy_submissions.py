@@ -149,6 +149,22 @@ def test_what_is_not_observed_is_a_refusal(board: Board, tmp_path: Path) -> None
     assert "moon_phase" in finding.message
 
 
+def test_whatever_can_be_observed_is(board: Board, tmp_path: Path) -> None:
+    """Counts of the module, beside the features of the call site."""
+    other = inlines_what_is_cheap()
+    other.model.inputs.add(feature="autophase", elements=56)
+    other.model.network.layers[0].weights.extend([0.0] * 56)
+    folder = submit_policy(board, "seeing", PortablePolicy(other).to_bytes())
+    plain = submit_policy(
+        board, "plain", PortablePolicy(inlines_what_is_cheap()).to_bytes()
+    )
+    seeing, blind = (
+        verify(each, board, tmp_path / f"{each.name}.jsonl") for each in (folder, plain)
+    )
+    assert seeing.status == "accepted", seeing.report()
+    assert seeing.rows == blind.rows
+
+
 def test_options_are_only_what_is_observed(board: Board, tmp_path: Path) -> None:
     """One that lets modules grow does so in its own compile, and in no other."""
     shown = inlines_what_is_cheap(inlining_default="true")

@@ -347,6 +347,12 @@ def test_packing_says_what_does_not_fit(three: Board) -> None:
     assert "was compiled with level 'O2', and the track has 'Oz'" in message(
         json.dumps(other)
     )
+    # An episode that the compiler did not survive was a compile, too.
+    crashed = {"program": other["program"], "trajectory": None, "error": "crashed"}
+    journal.write_text("\n".join((*lines, json.dumps(crashed))))
+    pack(folder, three, journal)
+    spent = [each.compiles for each in submissions.read(folder, three).entries]
+    assert spent == [3, 1, 1]
     worse = {"trajectory": json.loads(lines[0]), "objective": {"text_size": 1.0}}
     assert "text_size is 1 there, and" in message(json.dumps(worse), *lines[1:3])
 
