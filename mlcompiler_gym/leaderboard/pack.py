@@ -20,6 +20,7 @@ from mlcompiler_gym.errors import PolicyError, TrajectoryError
 from mlcompiler_gym.evaluation import LocalPlayers, Record
 from mlcompiler_gym.leaderboard import submission as submissions
 from mlcompiler_gym.leaderboard.card import CARD, template
+from mlcompiler_gym.leaderboard.contents import POLICY, read_files
 from mlcompiler_gym.leaderboard.decider import Decider
 from mlcompiler_gym.leaderboard.entries import TRAJECTORIES, Entry, read_entries
 from mlcompiler_gym.leaderboard.errors import (
@@ -27,7 +28,7 @@ from mlcompiler_gym.leaderboard.errors import (
     Problem,
     SubmissionError,
 )
-from mlcompiler_gym.leaderboard.submission import read_card, read_files
+from mlcompiler_gym.leaderboard.submission import read_card
 from mlcompiler_gym.leaderboard.tracks import Board, ClassName, Track
 from mlcompiler_gym.leaderboard.verify import MakePlayers, check_compiler, recompute
 from mlcompiler_gym.measuring import OBJECTIVES
@@ -161,8 +162,8 @@ def seal(folder: Path, board: Board) -> None:
     """
     files = read_files(folder)
     card = read_card(files)
-    if submissions.POLICY in files:
-        submissions.write(folder, card, [], files[submissions.POLICY])
+    if POLICY in files:
+        submissions.write(folder, card, [], files[POLICY])
         return
     if TRAJECTORIES not in files:
         raise SubmissionError(

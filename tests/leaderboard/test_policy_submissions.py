@@ -21,7 +21,7 @@ from mlcompiler_gym.leaderboard import (
     verify,
     write_verdict,
 )
-from mlcompiler_gym.leaderboard.submission import MANIFEST, POLICY
+from mlcompiler_gym.leaderboard.contents import MANIFEST, POLICY
 from mlcompiler_gym.policies import play
 from mlcompiler_gym.programs.clang import compile_source
 from mlcompiler_gym.v1 import policy_pb2 as pb

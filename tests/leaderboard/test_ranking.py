@@ -57,6 +57,7 @@ def test_the_interval_is_that_of_resampled_packages() -> None:
     logs = np.log(values).reshape(8, 3)
     means = [np.exp(logs[rng.integers(8, size=8)].mean()) for _ in range(20_000)]
     found = geometric_mean(values.tolist(), packages)
+    assert found.bounds is not None
     assert found.bounds == pytest.approx(np.quantile(means, (0.025, 0.975)), abs=2e-3)
     # Programs of a package are alike, so that there are fewer than there seem to be.
     alone = geometric_mean(values.tolist(), [str(n) for n in range(24)])

@@ -23,8 +23,8 @@ from support.strategies import examples
 from mlcompiler_gym.leaderboard import Board, Submission, SubmissionError, read
 from mlcompiler_gym.leaderboard import submission as submissions
 from mlcompiler_gym.leaderboard.card import CARD
+from mlcompiler_gym.leaderboard.contents import MANIFEST, POLICY, read_files
 from mlcompiler_gym.leaderboard.entries import TRAJECTORIES, read_entries
-from mlcompiler_gym.leaderboard.submission import MANIFEST, POLICY
 
 BOARD = Board.load(OURS)
 VALID = OURS / "submissions" / "inlining-size-kernels-llvm"
@@ -289,7 +289,7 @@ def test_programs_are_those_of_the_track(
 ) -> None:
     files = resealed(edit)
     with changed(TRAJECTORIES, files[TRAJECTORIES]) as folder:
-        card = submissions.read_card(submissions.read_files(folder))
+        card = submissions.read_card(read_files(folder))
         submissions.write(folder, card, read_entries(files[TRAJECTORIES]))
         refused(folder, TRAJECTORIES, message)
 
@@ -330,7 +330,7 @@ def test_budgets_are_kept() -> None:
         with changed(TRAJECTORIES, files[TRAJECTORIES]) as folder:
             text = (folder / CARD).read_text().replace('"open"', '"search-10"')
             (folder / CARD).write_text(text)
-            card = submissions.read_card(submissions.read_files(folder))
+            card = submissions.read_card(read_files(folder))
             submissions.write(folder, card, read_entries(files[TRAJECTORIES]))
             return refused(folder, "line 1")
 

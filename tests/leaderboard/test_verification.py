@@ -29,6 +29,7 @@ from mlcompiler_gym.leaderboard import (
     verify,
 )
 from mlcompiler_gym.leaderboard import submission as submissions
+from mlcompiler_gym.leaderboard.contents import read_files
 from mlcompiler_gym.leaderboard.entries import TRAJECTORIES, Entry, read_entries
 from mlcompiler_gym.leaderboard.recompute import Recomputation
 from mlcompiler_gym.leaderboard.symbols import exported, missing
@@ -58,7 +59,7 @@ def kinds(verdict: Verdict) -> list[str]:
 
 def rewrite(folder: Path, entries: Sequence[Entry]) -> None:
     """Entries that were changed by somebody who seals them as pack would."""
-    card = submissions.read_card(submissions.read_files(folder))
+    card = submissions.read_card(read_files(folder))
     submissions.write(folder, card, list(entries))
 
 
