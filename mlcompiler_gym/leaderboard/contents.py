@@ -17,11 +17,7 @@ from pathlib import Path, PurePosixPath
 
 from mlcompiler_gym.leaderboard.card import CARD
 from mlcompiler_gym.leaderboard.entries import TRAJECTORIES
-from mlcompiler_gym.leaderboard.errors import (
-    LeaderboardError,
-    Problem,
-    SubmissionError,
-)
+from mlcompiler_gym.leaderboard.errors import LeaderboardError, refusal
 
 #: Says what the other files said when they were packed.
 MANIFEST = "manifest.json"
@@ -69,11 +65,6 @@ def _check(name: str, size: int) -> None:
             f"it has {size} bytes, and {_SIZES[name]} are allowed",
             "make it smaller",
         )
-
-
-def refusal(name: str, what: str, way_out: str) -> SubmissionError:
-    """The error of one problem with one file."""
-    return SubmissionError([Problem(name, what, way_out)])
 
 
 def _read_folder(folder: Path) -> dict[str, bytes]:

@@ -14,7 +14,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from mlcompiler_gym.leaderboard.errors import Problem, SubmissionError
+from mlcompiler_gym.leaderboard.errors import Problem, SubmissionError, refusal
 from mlcompiler_gym.leaderboard.tracks import ClassName, Track
 from mlcompiler_gym.leaderboard.typed import STRICT, Reader, Sha256, Text
 
@@ -111,7 +111,7 @@ def _lines(content: bytes) -> Iterator[bytes]:
 
 
 def _problem(what: str, way_out: str) -> SubmissionError:
-    return SubmissionError([Problem(TRAJECTORIES, what, way_out)])
+    return refusal(TRAJECTORIES, what, way_out)
 
 
 def problems(

@@ -47,3 +47,10 @@ class SubmissionError(LeaderboardError):
 
     def __str__(self) -> str:
         return "\n".join(map(str, self.problems))
+
+
+def refusal(
+    file: str, what: str, way_out: str, line: int | None = None
+) -> SubmissionError:
+    """The error of one problem."""
+    return SubmissionError([Problem(file, what, way_out, line)])

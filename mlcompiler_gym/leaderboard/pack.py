@@ -27,6 +27,7 @@ from mlcompiler_gym.leaderboard.errors import (
     LeaderboardError,
     Problem,
     SubmissionError,
+    refusal,
 )
 from mlcompiler_gym.leaderboard.submission import read_card
 from mlcompiler_gym.leaderboard.tracks import Board, ClassName, Track
@@ -166,14 +167,10 @@ def seal(folder: Path, board: Board) -> None:
         submissions.write(folder, card, [], files[POLICY])
         return
     if TRAJECTORIES not in files:
-        raise SubmissionError(
-            [
-                Problem(
-                    TRAJECTORIES,
-                    "nothing has been packed yet",
-                    "name the file that `mlcompiler-gym eval` wrote",
-                )
-            ]
+        raise refusal(
+            TRAJECTORIES,
+            "nothing has been packed yet",
+            "name the file that `mlcompiler-gym eval` wrote",
         )
     entries = read_entries(files[TRAJECTORIES])
     submissions.write(folder, card, entries)
@@ -186,7 +183,7 @@ def _read(journal: Path, track: Track, wanted: CompileConfig) -> dict[str, _Foun
     for number, record in _records(journal):
 
         def problem(what: str, way_out: str, line: int = number) -> SubmissionError:
-            return SubmissionError([Problem(str(journal), what, way_out, line)])
+            return refusal(str(journal), what, way_out, line)
 
         # A line of `eval`, or a trajectory by itself.
         content = record.get("trajectory", record)
@@ -222,8 +219,8 @@ def _policy(path: Path, track: Track) -> bytes:
     except OSError as error:
         raise LeaderboardError(f"cannot read {path}: {error.strerror}") from error
     except PolicyError as error:
-        raise SubmissionError(
-            [Problem(str(path), str(error), "save one with PortablePolicy.save")]
+        raise refusal(
+            str(path), str(error), "save one with PortablePolicy.save"
         ) from error
     return content
 
@@ -261,15 +258,11 @@ def _records(journal: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             if not isinstance(record, dict):
                 raise ValueError("it is not an object")
         except (ValueError, RecursionError) as error:
-            raise SubmissionError(
-                [
-                    Problem(
-                        str(journal),
-                        f"it is not JSON Lines: {error}",
-                        "name a file of `mlcompiler-gym eval`",
-                        number,
-                    )
-                ]
+            raise refusal(
+                str(journal),
+                f"it is not JSON Lines: {error}",
+                "name a file of `mlcompiler-gym eval`",
+                number,
             ) from error
         yield number, record
 

@@ -21,13 +21,13 @@ from mlcompiler_gym.leaderboard.contents import (
     MANIFEST,
     POLICY,
     read_files,
-    refusal,
 )
 from mlcompiler_gym.leaderboard.decider import load
 from mlcompiler_gym.leaderboard.entries import TRAJECTORIES, Entry
 from mlcompiler_gym.leaderboard.errors import (
     Problem,
     SubmissionError,
+    refusal,
 )
 from mlcompiler_gym.leaderboard.tracks import Board
 from mlcompiler_gym.leaderboard.typed import STRICT, Reader, Sha256
@@ -89,14 +89,10 @@ def name_of(path: Path) -> str:
     for suffix in ARCHIVES:
         name = name.removesuffix(suffix)
     if not _NAME.fullmatch(name):
-        raise SubmissionError(
-            [
-                Problem(
-                    name,
-                    "a submission is not to be called so",
-                    "take small letters, digits and dashes, 64 at most",
-                )
-            ]
+        raise refusal(
+            name,
+            "a submission is not to be called so",
+            "take small letters, digits and dashes, 64 at most",
         )
     return name
 
@@ -226,12 +222,6 @@ def _need(files: Mapping[str, bytes], name: str) -> bytes:
     if name in files:
         return files[name]
     command = "new" if name == CARD else "pack"
-    raise SubmissionError(
-        [
-            Problem(
-                name,
-                "it is missing",
-                f"`mlcompiler-gym leaderboard {command}` writes it",
-            )
-        ]
+    raise refusal(
+        name, "it is missing", f"`mlcompiler-gym leaderboard {command}` writes it"
     )

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from mlcompiler_gym.leaderboard.errors import Problem, SubmissionError
+from mlcompiler_gym.leaderboard.errors import Problem, SubmissionError, refusal
 
 T = TypeVar("T")
 
@@ -107,7 +107,7 @@ def _problem(error: Any, file: str, line_of: Any) -> Problem:
 
 
 def _error(file: str, what: str, line: int | None) -> SubmissionError:
-    return SubmissionError([Problem(file, what, "correct it", line)])
+    return refusal(file, what, "correct it", line)
 
 
 def _line_of(text: str, key: str) -> int | None:
