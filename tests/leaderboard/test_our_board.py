@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The board of this repository: its submissions, verdicts and ranking fit together."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+from support.leaderboard import OURS
+
+from mlcompiler_gym.evaluation import LocalPlayers
+from mlcompiler_gym.leaderboard import Board, rank, read, read_verdicts, verify
+
+BOARD = Board.load(OURS)
+VERDICTS = {verdict.submission: verdict for verdict in read_verdicts(BOARD)}
+NAMES = sorted(path.name for path in BOARD.submissions.iterdir())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_submission_is_what_was_verified(name: str) -> None:
+    submission = read(BOARD.submissions / name, BOARD)
+    assert VERDICTS[name].digest == submission.digest
+    assert VERDICTS[name].card == submission.card
+    assert VERDICTS[name].status == "accepted"
+    claims = {entry.program: entry for entry in submission.entries}
+    for row in VERDICTS[name].rows:
+        assert row.object_sha256 == claims[row.program].object_sha256
+
+
+def test_the_ranking_is_that_of_the_verdicts() -> None:
+    assert sorted(VERDICTS) == NAMES
+    ranking = rank(BOARD, VERDICTS.values())
+    assert ranking.to_json() == (OURS / "ranking.json").read_text()
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if n.endswith("-llvm")])
+def test_llvm_is_as_good_as_itself(name: str) -> None:
+    assert all(row.value == row.baseline for row in VERDICTS[name].rows)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", {VERDICTS[n].card.track: n for n in NAMES}.values())
+def test_verified_again_it_comes_to_the_same(name: str, tmp_path: Path) -> None:
+    verdict = verify(
+        BOARD.submissions / name,
+        BOARD,
+        tmp_path / "journal.jsonl",
+        players=lambda what: LocalPlayers(what, 2),
+    )
+    first = dataclasses.replace(VERDICTS[name], times=None)
+    assert dataclasses.replace(verdict, times=None) == first
