@@ -16,15 +16,14 @@ if TYPE_CHECKING:
     from mlcompiler_gym.envs import (
         CompilerEnv,
         CompilerVectorEnv,
-        InliningEnv,
-        LoopDistributionEnv,
-        PassOrderingEnv,
-        RegAllocEvictionEnv,
-        RegAllocPriorityEnv,
         StepReward,
         Trajectory,
         replay,
     )
+    from mlcompiler_gym.envs.inlining import InliningEnv
+    from mlcompiler_gym.envs.loop_distribution import LoopDistributionEnv
+    from mlcompiler_gym.envs.pass_ordering import PassOrderingEnv
+    from mlcompiler_gym.envs.regalloc import RegAllocEvictionEnv, RegAllocPriorityEnv
     from mlcompiler_gym.errors import (
         BrokenModuleError,
         CompilerCrashedError,
@@ -148,7 +147,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted({*__all__, *_MODULES})
 
 
 register_envs()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The table of tasks: what is registered, exported, documented and tested."""
+"""The table of tasks: what is registered, exported and tested."""
 
 from __future__ import annotations
 

@@ -6,25 +6,25 @@ from __future__ import annotations
 import copy
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
-from mlcompiler_gym.client import Observed, Session, block
+from mlcompiler_gym.client import Observed, Service, Session, block, find_service
 from mlcompiler_gym.envs.actions import Action, LegalDiscrete
 from mlcompiler_gym.envs.engine import Engine, Stats
 from mlcompiler_gym.envs.episode import Episode, StepResult
-from mlcompiler_gym.envs.keywords import check_keywords
 from mlcompiler_gym.envs.observer import View
+from mlcompiler_gym.envs.options import describe_options
 from mlcompiler_gym.envs.remake import Remade
 from mlcompiler_gym.envs.render import RENDER_MODES, RenderMode, check_mode, render
 from mlcompiler_gym.envs.scoring import baseline
-from mlcompiler_gym.envs.setup import Setup
+from mlcompiler_gym.envs.setup import Setup, make_setup
 from mlcompiler_gym.envs.trajectory import Trajectory
 from mlcompiler_gym.files import write_file
 from mlcompiler_gym.programs import Program
@@ -36,8 +36,9 @@ if TYPE_CHECKING:
 class CompilerEnv(Remade, gymnasium.Env[Any, Any]):
     """A compile in which LLVM stops at each decision and the agent answers.
 
-    The tasks' environments are subclasses that say what a decision is; they all
-    take these arguments.
+    The tasks' environments are subclasses that say what a decision is. They all take
+    these arguments, and besides the options that the service declares of the task:
+    :meth:`describe_options` lists them.
 
     Args:
         programs: What to compile: a set (``"kernels"``), one of its splits
@@ -87,19 +88,42 @@ class CompilerEnv(Remade, gymnasium.Env[Any, Any]):
         "render_fps": 4,
     }
 
-    def __new__(cls, *arguments: Any, **settings: Any) -> Self:
-        """Check names of arguments, to say more of a wrong one than Python does."""
-        check_keywords(cls.__name__, settings, cls.__init__)
-        return super().__new__(cls, *arguments, **settings)
+    #: Name of the task, as the service has it.
+    task: ClassVar[str]
 
-    def __init__(self, setup: Setup, *, render_mode: RenderMode | None = None) -> None:
+    def __init__(
+        self, *, render_mode: RenderMode | None = None, **settings: Any
+    ) -> None:
         check_mode(render_mode)
-        self.setup = setup
+        self.setup = setup = self.make_setup(settings, ("render_mode",))
         self.observation_space = setup.features.space
         # Each of its own: a seed and what is legal are not shared.
         self.action_space = copy.deepcopy(setup.actions.space)
         self.render_mode = render_mode
         self._engine = Engine(setup, Stats(), View(setup.features))
+
+    @classmethod
+    def make_setup(
+        cls, settings: Mapping[str, Any], beside: Iterable[str] = ()
+    ) -> Setup:
+        """What environments that are made with these arguments share.
+
+        Args:
+            settings: The arguments.
+            beside: Names of arguments that are not among them and might have been.
+        """
+        return make_setup(cls.task, settings, beside=beside)
+
+    @classmethod
+    def describe_options(cls, service: Service | str | None = None) -> str:
+        """The task's own arguments as text: defaults, accepted values, meaning.
+
+        Args:
+            service: As for an environment.
+        """
+        return describe_options(
+            find_service(service).describe_task(cls.task, {}).options
+        )
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None

@@ -3,35 +3,8 @@
 
 from __future__ import annotations
 
-from typing import Literal, Unpack
-
 from mlcompiler_gym.envs.core import CompilerEnv
-from mlcompiler_gym.envs.render import RenderMode
-from mlcompiler_gym.envs.setup import Settings, Setup, make_setup
 from mlcompiler_gym.envs.vector import vector_maker
-
-
-def _setup(
-    *,
-    agents: Literal[1, 2] = 1,
-    ir2vec: bool = False,
-    llvm_distribution: bool = False,
-    **settings: Unpack[Settings],
-) -> Setup:
-    for name in ("function", "reward"):
-        if name in settings:
-            raise TypeError(
-                f"LoopDistribution has no argument {name!r}: its decisions are taken "
-                "in the pipeline, before code is generated function by function"
-            )
-    if agents not in (1, 2):
-        raise ValueError(f"agents is 1 or 2, not {agents!r}")
-    options = {
-        "agents": str(agents),
-        "ir2vec": "true" if ir2vec else "false",
-        "llvm_distribution": "true" if llvm_distribution else "false",
-    }
-    return make_setup("loop_distribution", options, **settings)
 
 
 class LoopDistributionEnv(CompilerEnv):
@@ -62,39 +35,16 @@ class LoopDistributionEnv(CompilerEnv):
     ``observe("loops")`` says what became of each loop, and of those that could not
     be split, why.
 
-    Args:
-        agents: 2 is the paper's form, with both agents in one action of
-            ``Discrete(16)``: which of up to 8 nodes that may come next does, and
-            whether it joins the loop or begins a new one (twice its row, plus 1).
-            ``loop``, ``node`` and ``merged`` then have a row for each such node.
-            :class:`mlcompiler_gym.integrations.pettingzoo.LoopDistributionAEC`
-            has two agents that take turns.
-        ir2vec: Observe IR2Vec's symbolic embeddings, of 75 dimensions, of the
-            loop, of each node in a loop of its own, and of the loop that is being
-            put together.
-        llvm_distribution: Run LLVM's own ``loop-distribute``, too, which is off in
-            all of LLVM's pipelines. With an agent that always merges, that is
-            what LLVM by itself would split.
-        **settings: See :class:`~mlcompiler_gym.envs.core.CompilerEnv`.
+    With ``agents=2`` both of the paper's agents decide, in one action of
+    ``Discrete(16)``: which of up to 8 nodes that may come next does, and whether it
+    joins the loop or begins a new one (twice its row, plus 1). ``loop``, ``node`` and
+    ``merged`` then have a row for each such node.
+    :class:`mlcompiler_gym.integrations.pettingzoo.LoopDistributionAEC` has two agents
+    that take turns.
     """
 
-    def __init__(
-        self,
-        *,
-        agents: Literal[1, 2] = 1,
-        ir2vec: bool = False,
-        llvm_distribution: bool = False,
-        render_mode: RenderMode | None = None,
-        **settings: Unpack[Settings],
-    ) -> None:
-        setup = _setup(
-            agents=agents,
-            ir2vec=ir2vec,
-            llvm_distribution=llvm_distribution,
-            **settings,
-        )
-        super().__init__(setup, render_mode=render_mode)
+    task = "loop_distribution"
 
 
 #: ``gymnasium.make_vec("mlcompiler/LoopDistribution-v0", num_envs, ...)``.
-make_vector = vector_maker(_setup, "mlcompiler/LoopDistribution-v0")
+make_vector = vector_maker(LoopDistributionEnv)

@@ -6,57 +6,21 @@ from __future__ import annotations
 import dataclasses
 import json
 import shlex
-from collections.abc import Sequence
-from typing import Any, Literal, Unpack
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from typing_extensions import override
 
 from mlcompiler_gym.envs.core import CompilerEnv
 from mlcompiler_gym.envs.episode import StepResult
-from mlcompiler_gym.envs.render import RenderMode
 from mlcompiler_gym.envs.scoring import baseline
-from mlcompiler_gym.envs.setup import Settings, Setup, make_setup
+from mlcompiler_gym.envs.setup import Setup, make_setup
 from mlcompiler_gym.envs.step_reward import POSET_RL, StepReward
 from mlcompiler_gym.envs.vector import vector_maker
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 
 #: Optimisation levels that there are baselines of.
 LEVELS = ("O0", "O1", "O2", "O3", "Os", "Oz")
-
-
-def _setup(
-    *,
-    actions: str | Sequence[str] = "llvm22",
-    repeats: bool = True,
-    baseline: str = "Oz",
-    reward: Literal["gain", "poset-rl"] | StepReward = "gain",
-    **settings: Unpack[Settings],
-) -> Setup:
-    if baseline not in LEVELS:
-        raise ValueError(f"baseline is one of {', '.join(LEVELS)}, not {baseline!r}")
-    if not isinstance(actions, str):
-        actions = "\n".join(actions)
-    if reward == "poset-rl":
-        reward = POSET_RL
-    settings.setdefault("observations", ("autophase",))
-    if isinstance(reward, StepReward):
-        if settings.get("objective") is not None:
-            raise TypeError(
-                "a StepReward has the weights of its objectives; leave out objective"
-            )
-        settings["objective"] = dict(reward.weights)
-    elif reward != "gain":
-        raise ValueError(
-            f"reward is 'gain', 'poset-rl' or a StepReward, not {reward!r}"
-        )
-    setup = make_setup(
-        "pass_ordering",
-        {"actions": actions, "repeats": "true" if repeats else "false"},
-        step_reward=StepReward({}),
-        baseline_pipeline=f"default<{baseline}>",
-        **settings,
-    )
-    if not isinstance(reward, StepReward):
-        reward = StepReward(setup.scoring.weights)
-    return dataclasses.replace(setup, step_reward=reward)
 
 
 class PassOrderingEnv(CompilerEnv):
@@ -85,34 +49,46 @@ class PassOrderingEnv(CompilerEnv):
     the episode, truncated, with ``error`` and ``error_code``.
 
     Args:
-        actions: ``"llvm22"``, the transform passes of LLVM's registry;
-            ``"poset-odg34"`` or ``"poset-manual15"``, POSET-RL's sub-sequences; or
-            a list of pipelines, each as for ``opt -passes=``.
-        repeats: Whether an action may be taken again. If not, ``action_mask``
-            says which are left, and is observed as ``legal``.
         baseline: The level that rewards are relative to.
         reward: ``"gain"``, ``"poset-rl"`` or a :class:`StepReward`.
-        **settings: See :class:`~mlcompiler_gym.envs.core.CompilerEnv`.
     """
 
-    def __init__(
-        self,
-        *,
-        actions: str | Sequence[str] = "llvm22",
-        repeats: bool = True,
-        baseline: str = "Oz",
-        reward: Literal["gain", "poset-rl"] | StepReward = "gain",
-        render_mode: RenderMode | None = None,
-        **settings: Unpack[Settings],
-    ) -> None:
-        setup = _setup(
-            actions=actions,
-            repeats=repeats,
-            baseline=baseline,
-            reward=reward,
-            **settings,
+    task = "pass_ordering"
+
+    @override
+    @classmethod
+    def make_setup(
+        cls, settings: Mapping[str, Any], beside: Iterable[str] = ()
+    ) -> Setup:
+        given = dict(settings)
+        level = given.pop("baseline", "Oz")
+        if level not in LEVELS:
+            raise ValueError(f"baseline is one of {', '.join(LEVELS)}, not {level!r}")
+        reward = given.pop("reward", "gain")
+        if reward == "poset-rl":
+            reward = POSET_RL
+        if isinstance(reward, StepReward):
+            if given.get("objective") is not None:
+                raise TypeError(
+                    "a StepReward has the weights of its objectives; leave out "
+                    "objective"
+                )
+            given["objective"] = dict(reward.weights)
+        elif reward != "gain":
+            raise ValueError(
+                f"reward is 'gain', 'poset-rl' or a StepReward, not {reward!r}"
+            )
+        given.setdefault("observations", ("autophase",))
+        setup = make_setup(
+            cls.task,
+            given,
+            beside=(*beside, "baseline", "reward"),
+            step_reward=StepReward({}),
+            baseline_pipeline=f"default<{level}>",
         )
-        super().__init__(setup, render_mode=render_mode)
+        if not isinstance(reward, StepReward):
+            reward = StepReward(setup.scoring.weights)
+        return dataclasses.replace(setup, step_reward=reward)
 
     @property
     def action_names(self) -> list[str]:
@@ -169,4 +145,4 @@ class PassOrderingEnv(CompilerEnv):
 
 
 #: ``gymnasium.make_vec("mlcompiler/PassOrdering-v0", num_envs, ...)``.
-make_vector = vector_maker(_setup, "mlcompiler/PassOrdering-v0")
+make_vector = vector_maker(PassOrderingEnv)

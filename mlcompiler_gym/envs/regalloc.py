@@ -3,43 +3,8 @@
 
 from __future__ import annotations
 
-from typing import Literal, Unpack
-
 from mlcompiler_gym.envs.core import CompilerEnv
-from mlcompiler_gym.envs.render import RenderMode
-from mlcompiler_gym.envs.setup import Settings, Setup, make_setup
 from mlcompiler_gym.envs.vector import vector_maker
-
-
-class RegAllocSettings(Settings, total=False):
-    """What both take besides."""
-
-    function: str | None
-    reward: Literal["final", "dense"]
-
-
-def _flag(value: bool) -> str:
-    return "true" if value else "false"
-
-
-def _eviction_setup(
-    *,
-    eviction_default: bool = False,
-    interference_weights: bool = False,
-    **settings: Unpack[RegAllocSettings],
-) -> Setup:
-    options = {
-        "eviction_default": _flag(eviction_default),
-        "interference_weights": _flag(interference_weights),
-    }
-    return make_setup("regalloc_eviction", options, **settings)
-
-
-def _priority_setup(
-    *, priority_default: bool = False, **settings: Unpack[RegAllocSettings]
-) -> Setup:
-    options = {"priority_default": _flag(priority_default)}
-    return make_setup("regalloc_priority", options, **settings)
 
 
 class RegAllocEvictionEnv(CompilerEnv):
@@ -67,27 +32,12 @@ class RegAllocEvictionEnv(CompilerEnv):
             episode is one function, drawn from those that decisions come up in.
         reward: ``"final"``: at the end. ``"dense"``: as soon as a function is
             done, what it adds; the sum is the same.
-        eviction_default: Add a feature, the heuristic's own decision. An agent
-            that repeats it gives the very object file of LLVM's own compile.
-        interference_weights: Add a feature of shape ``(33, 8)``, the spill
-            weights of the live ranges that each column would evict.
-        **settings: See :class:`~mlcompiler_gym.envs.core.CompilerEnv`.
+
+    With ``eviction_default=True`` there is a further feature, LLVM's own decision. An
+    agent that repeats it gives the very object file of LLVM's own compile.
     """
 
-    def __init__(
-        self,
-        *,
-        eviction_default: bool = False,
-        interference_weights: bool = False,
-        render_mode: RenderMode | None = None,
-        **settings: Unpack[RegAllocSettings],
-    ) -> None:
-        setup = _eviction_setup(
-            eviction_default=eviction_default,
-            interference_weights=interference_weights,
-            **settings,
-        )
-        super().__init__(setup, render_mode=render_mode)
+    task = "regalloc_eviction"
 
 
 class RegAllocPriorityEnv(CompilerEnv):
@@ -107,24 +57,16 @@ class RegAllocPriorityEnv(CompilerEnv):
     Args:
         function: As in :class:`RegAllocEvictionEnv`.
         reward: As in :class:`RegAllocEvictionEnv`.
-        priority_default: Add a feature, the heuristic's own priority. An agent
-            that repeats it gives the very object file of LLVM's own compile,
-            although a float does not hold all of its bits.
-        **settings: See :class:`~mlcompiler_gym.envs.core.CompilerEnv`.
+
+    With ``priority_default=True`` there is a further feature, LLVM's own priority. An
+    agent that repeats it gives the very object file of LLVM's own compile, although a
+    float does not hold all of its bits.
     """
 
-    def __init__(
-        self,
-        *,
-        priority_default: bool = False,
-        render_mode: RenderMode | None = None,
-        **settings: Unpack[RegAllocSettings],
-    ) -> None:
-        setup = _priority_setup(priority_default=priority_default, **settings)
-        super().__init__(setup, render_mode=render_mode)
+    task = "regalloc_priority"
 
 
 #: ``gymnasium.make_vec("mlcompiler/RegAllocEviction-v0", num_envs, ...)``.
-make_eviction_vector = vector_maker(_eviction_setup, "mlcompiler/RegAllocEviction-v0")
+make_eviction_vector = vector_maker(RegAllocEvictionEnv)
 #: ``gymnasium.make_vec("mlcompiler/RegAllocPriority-v0", num_envs, ...)``.
-make_priority_vector = vector_maker(_priority_setup, "mlcompiler/RegAllocPriority-v0")
+make_priority_vector = vector_maker(RegAllocPriorityEnv)

@@ -3,38 +3,23 @@
 
 from __future__ import annotations
 
+import inspect
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, TypedDict
+from typing import Any, Literal
 
 from mlcompiler_gym.client import Service, find_service
 from mlcompiler_gym.envs.actions import Actions, make_actions
 from mlcompiler_gym.envs.config import CompileConfig
+from mlcompiler_gym.envs.keywords import check_keywords
 from mlcompiler_gym.envs.observer import Observer
+from mlcompiler_gym.envs.options import encode_options
 from mlcompiler_gym.envs.scoring import Scoring
 from mlcompiler_gym.envs.step_reward import StepReward
 from mlcompiler_gym.measuring import OBJECTIVES, Measuring, split_objectives
 from mlcompiler_gym.programs import ProgramsLike, ProgramSource, load_programs
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
-
-
-class Settings(TypedDict, total=False):
-    """What every environment takes; :class:`CompilerEnv` says what each means."""
-
-    programs: ProgramsLike
-    objective: str | Mapping[str, float] | None
-    observation: Literal["flat", "dict"]
-    observations: Sequence[str]
-    pipeline: str | None
-    level: str | None
-    target: str | None
-    cpu: str | None
-    clang_flags: Sequence[str]
-    deadline: float | None
-    memory_limit: int | None
-    service: Service | str | None
-    measuring: Measuring | None
 
 
 @dataclass(frozen=True)
@@ -68,7 +53,59 @@ class Setup:
 
 def make_setup(
     task: str,
+    settings: Mapping[str, Any],
+    *,
+    beside: Iterable[str] = (),
+    step_reward: StepReward | None = None,
+    baseline_pipeline: str = "",
+) -> Setup:
+    """Check every argument and look up what the service says of the task.
+
+    Args:
+        task: Its name.
+        settings: The arguments that :class:`~mlcompiler_gym.envs.core.CompilerEnv` has,
+            and the task's own options.
+        beside: Names of other arguments that whoever calls takes.
+        step_reward: What each step pays, in tasks that have no end.
+        baseline_pipeline: What the heuristic compiler runs; empty: the same pipeline.
+
+    Raises:
+        TypeError: There is an argument that the task does not take.
+        ValueError: An argument is not what it may be.
+    """
+    service = find_service(settings.get("service"))
+    declared = service.describe_task(task, {})
+    own = {option.name for option in declared.options}
+    known = own | _SETTINGS | set(beside)
+    if declared.kind != pb.TaskSpec.IN_CODEGEN:
+        known -= _BY_FUNCTION - set(beside)
+        for name in _BY_FUNCTION & set(settings):
+            raise TypeError(
+                f"{task} has no argument {name!r}: only in the code generator is one "
+                "function decided after the other"
+            )
+    check_keywords(task, settings, known)
+    given = {name: value for name, value in settings.items() if name in own}
+    return _make_setup(
+        service,
+        task,
+        encode_options(declared.options, given),
+        step_reward=step_reward,
+        baseline_pipeline=baseline_pipeline,
+        **{
+            name: value
+            for name, value in settings.items()
+            if name not in own and name != "service"
+        },
+    )
+
+
+def _make_setup(
+    service: Service,
+    task: str,
     options: Mapping[str, str],
+    step_reward: StepReward | None,
+    baseline_pipeline: str,
     *,
     programs: ProgramsLike | None = None,
     objective: str | Mapping[str, float] | None = None,
@@ -81,14 +118,10 @@ def make_setup(
     clang_flags: Sequence[str] = (),
     deadline: float | None = 300.0,
     memory_limit: int | None = 4 << 30,
-    service: Service | str | None = None,
     measuring: Measuring | None = None,
     function: str | None = None,
     reward: Literal["final", "dense"] = "final",
-    step_reward: StepReward | None = None,
-    baseline_pipeline: str = "",
 ) -> Setup:
-    """Check every argument and look up what the service says of the task."""
     if observation not in ("flat", "dict"):
         raise ValueError(f"observation is 'flat' or 'dict', not {observation!r}")
     if reward not in ("final", "dense"):
@@ -96,7 +129,6 @@ def make_setup(
     for name, value in (("deadline", deadline), ("memory_limit", memory_limit)):
         if value is not None and not 0 < value < math.inf:
             raise ValueError(f"{name} must be positive or None, not {value!r}")
-    service = find_service(service)
     description = service.describe()
     spec = service.describe_task(task, options)
     scoring = Scoring.parse(
@@ -114,9 +146,6 @@ def make_setup(
                 else "leave out function"
             )
         )
-    # A service that is newer than this may know options that are not in these.
-    defaults = {option.name: option.default_value for option in spec.options}
-    known = {**defaults, **options}
     pipeline = pipeline or spec.default_pipeline
     if level is None:
         optimised = baseline_pipeline or pipeline
@@ -148,7 +177,7 @@ def make_setup(
         config=config,
         scoring=scoring,
         features=Observer(
-            [f for f in spec.features if not f.option or known[f.option] == "true"],
+            [f for f in spec.features if not f.option or options[f.option] == "true"],
             find_observations(config.observations, description.observations),
             flat=observation == "flat",
         ),
@@ -158,6 +187,19 @@ def make_setup(
         step_reward=step_reward,
         measuring=measuring or Measuring(),
     )
+
+
+#: What every environment takes.
+_SETTINGS = frozenset(
+    {"service"}
+    | {
+        name
+        for name, parameter in inspect.signature(_make_setup).parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY
+    }
+)
+#: Those of them that only tasks of the code generator have.
+_BY_FUNCTION = frozenset({"function", "reward"})
 
 
 def _check_observations(names: Sequence[str]) -> tuple[str, ...]:

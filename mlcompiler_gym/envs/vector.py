@@ -19,9 +19,9 @@ from typing_extensions import override
 
 from mlcompiler_gym.client import Session, Wait, Work
 from mlcompiler_gym.envs.actions import Action
+from mlcompiler_gym.envs.core import CompilerEnv
 from mlcompiler_gym.envs.engine import Engine, Stats
 from mlcompiler_gym.envs.episode import Episode, Turn
-from mlcompiler_gym.envs.keywords import check_keywords
 from mlcompiler_gym.envs.observer import Row, View
 from mlcompiler_gym.envs.remake import Remade
 from mlcompiler_gym.envs.render import RENDER_MODES, RenderMode, check_mode, render
@@ -35,6 +35,15 @@ Info = dict[str, Any]
 VectorResult = tuple[
     Any, NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]
 ]
+
+#: What a vector environment takes that one environment does not.
+_OWN_ARGUMENTS = (
+    "num_envs",
+    "autoreset_mode",
+    "batch_size",
+    "max_episode_steps",
+    "render_mode",
+)
 
 
 class _InfoBatch(VectorEnv[Any, Any, Any]):
@@ -474,17 +483,16 @@ def _check_mask(mask: Any, num_envs: int) -> NDArray[np.bool_]:
     return np.asarray(mask, np.bool_)
 
 
-def vector_maker(
-    make_setup: Callable[..., Setup], env_id: str
-) -> Callable[..., CompilerVectorEnv]:
+def vector_maker(env_class: type[CompilerEnv]) -> Callable[..., CompilerVectorEnv]:
     """What Gymnasium's ``make_vec`` calls for a task.
 
     Args:
-        make_setup: Checks the arguments that the task's environment takes.
-        env_id: The task's. Of those that Gymnasium has registered, it applies
-            ``max_episode_steps`` to single environments only.
+        env_class: The task's environment. What Gymnasium has registered of it as
+            ``max_episode_steps`` it applies to single environments only.
     """
-    limit = next(t.max_episode_steps for t in TASKS if t.env_id == env_id)
+    limit = next(
+        (t.max_episode_steps for t in TASKS if t.class_name == env_class.__name__), None
+    )
 
     def make_vector(
         num_envs: int,
@@ -495,10 +503,8 @@ def vector_maker(
         render_mode: RenderMode | None = None,
         **settings: Any,
     ) -> CompilerVectorEnv:
-        own = CompilerVectorEnv.__init__
-        check_keywords(CompilerVectorEnv.__name__, settings, make_setup, own)
         return CompilerVectorEnv(
-            make_setup(**settings),
+            env_class.make_setup(settings, _OWN_ARGUMENTS),
             num_envs,
             autoreset_mode=autoreset_mode,
             batch_size=batch_size,

@@ -28,7 +28,7 @@ class LoopDistributionAEC(AECEnv):  # type: ignore[misc]
     ``select`` says which of the nodes that may come next does: ``Discrete(8)``, a row
     of its observation. ``distribute`` then says whether that node joins the loop that
     is being put together or begins a new one: ``Discrete(2)``. Both are paid what
-    :class:`~mlcompiler_gym.envs.LoopDistributionEnv` pays with ``agents=2``, which is
+    :class:`~mlcompiler_gym.LoopDistributionEnv` pays with ``agents=2``, which is
     underneath: nothing before the end of the compile.
 
     Observations are dicts, as PettingZoo's: ``observation`` (float32: of ``select`` all
@@ -38,7 +38,7 @@ class LoopDistributionAEC(AECEnv):  # type: ignore[misc]
 
     Args:
         render_mode: As of the environment underneath.
-        **settings: As of :class:`~mlcompiler_gym.envs.LoopDistributionEnv`, but for
+        **settings: As of :class:`~mlcompiler_gym.LoopDistributionEnv`, but for
             ``agents`` and ``observation``.
     """
 

@@ -11,7 +11,7 @@ import numpy as np
 from gymnasium import spaces
 
 from mlcompiler_gym.envs import CompilerEnv
-from mlcompiler_gym.v1 import compiler_service_pb2 as pb
+from mlcompiler_gym.envs.options import decode
 
 #: From an observation and the ``info`` that came with it to an action.
 Policy: TypeAlias = Callable[[Any, dict[str, Any]], Any]
@@ -64,15 +64,11 @@ def heuristic_settings(env: gymnasium.Env[Any, Any]) -> dict[str, Any]:
     setup = _compiler(env).setup
     if not setup.spec.HasField("heuristic"):
         raise ValueError(f"there is no heuristic of LLVM's for {setup.config.task}")
-    types = {option.name: option.type for option in setup.spec.options}
-    values = {option.name: option.default_value for option in setup.spec.options}
-    values.update(setup.config.options)
+    declared = {option.name: option for option in setup.spec.options}
     wanted: dict[str, Any] = {
-        option.name: option.value == "true"
-        if types[option.name] == pb.OptionSpec.BOOL
-        else option.value
+        option.name: decode(declared[option.name], option.value)
         for option in setup.spec.heuristic.options
-        if values[option.name] != option.value
+        if setup.config.options[option.name] != option.value
     }
     if decisions := setup.spec.heuristic.decisions:
         wanted["max_episode_steps"] = decisions

@@ -316,8 +316,12 @@ void RegAllocEviction::install(legacy::PassManagerBase &PM) {
 }
 
 void RegAllocEviction::declare(TaskOptions &Options) {
-  Options.flag(DefaultName, IncludeDefault, "whether to send this feature");
-  Options.flag(WeightsName, IncludeWeights, "whether to send this feature");
+  Options.flag(DefaultName, IncludeDefault,
+               "whether to send the feature of this name, what LLVM's own "
+               "heuristic would do");
+  Options.flag(WeightsName, IncludeWeights,
+               "whether to send the feature of this name, the spill weights of "
+               "what each column would evict");
 }
 
 void RegAllocEviction::apply(LLVMOptions &Process) const {

@@ -167,7 +167,9 @@ void RegAllocPriority::describe(proto::TaskSpec &Spec) const {
 }
 
 void RegAllocPriority::declare(TaskOptions &Options) {
-  Options.flag(DefaultName, IncludeDefault, "whether to send this feature");
+  Options.flag(DefaultName, IncludeDefault,
+               "whether to send the feature of this name, what LLVM's own "
+               "heuristic would say");
 }
 
 void RegAllocPriority::apply(LLVMOptions &Process) const {

@@ -11,7 +11,6 @@ from gymnasium.utils.env_checker import check_env
 from support.regalloc import MakeEnv
 
 import mlcompiler_gym
-from mlcompiler_gym.envs.setup import make_setup
 from mlcompiler_gym.errors import InvalidActionError
 from mlcompiler_gym.policies import (
     always_distribute,
@@ -197,11 +196,3 @@ def test_loops_one_after_the_other_cost_their_sum(
     env.reset()
     # Three times 1024 iterations of a handful of cycles, not 1024 cubed.
     assert 3 * 1024 < env.baseline["loop_cost"] < 100 * 3 * 1024
-
-
-def test_options_that_only_the_service_knows(make_env: MakeEnv) -> None:
-    # As if it were newer than this package: they have their defaults.
-    setup = make_env(ID, programs=PROGRAM).setup
-    older = make_setup("loop_distribution", {}, programs=PROGRAM, service=setup.service)
-    assert older.features.names == setup.features.names
-    assert older.features.space == setup.features.space
