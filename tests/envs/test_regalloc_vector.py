@@ -26,12 +26,13 @@ from support.regalloc import (
 from support.vectors import MakeVec
 from test_vector import assert_same
 
-from mlcompiler_gym import InvalidActionError, LocalService
-from mlcompiler_gym.envs import (
-    CompilerVectorEnv,
+from mlcompiler_gym import (
+    InvalidActionError,
+    LocalService,
     RegAllocEvictionEnv,
     RegAllocPriorityEnv,
 )
+from mlcompiler_gym.envs import CompilerVectorEnv
 
 CLASSES = {EVICTION: RegAllocEvictionEnv, PRIORITY: RegAllocPriorityEnv}
 
