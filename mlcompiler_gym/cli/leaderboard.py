@@ -223,9 +223,9 @@ def site(
     ] = True,
 ) -> None:
     """Write the static pages."""
+    loaded = _library().Board.load(board)
     from mlcompiler_gym.leaderboard.site import write_site
 
-    loaded = _library().Board.load(board)
     with _progress("pages") as progress:
         count = write_site(loaded, output, decisions=decisions, progress=progress)
     typer.echo(f"{count} pages; open {output}/index.html")
@@ -234,7 +234,7 @@ def site(
 def _standings(title: str, standings: Any) -> Table:
     table = Table(title=title, box=SIMPLE, title_justify="left")
     table.add_column("rank", justify="right")
-    table.add_column("submission", overflow="fold")
+    table.add_column("submission", no_wrap=True)
     for column in ("ratio", "95%", "total", "worse", "worst", "compiles", "time"):
         table.add_column(column, justify="right")
     for each in standings:
