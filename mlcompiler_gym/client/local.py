@@ -10,6 +10,7 @@ import socket
 import subprocess
 import threading
 import weakref
+from array import array
 from contextlib import ExitStack
 from typing import Any, ClassVar
 
@@ -154,7 +155,10 @@ class LocalService(Service):
             return False
         try:
             flags = 0 if wait else socket.MSG_DONTWAIT
-            socket.send_fds(self._control, [b"c"], [sock.fileno()], flags)
+            # Not socket.send_fds(), which takes flags and ignores them.
+            rights = array("i", [sock.fileno()])
+            carried = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)]
+            self._control.sendmsg([b"c"], carried, flags)
         except OSError as error:
             if error.errno in (errno.EPIPE, errno.ECONNRESET):
                 return False

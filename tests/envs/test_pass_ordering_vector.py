@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Many pass orderings at once: the same as one by one, truncation included."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import gymnasium
@@ -15,7 +16,7 @@ from test_vector import assert_same
 
 from mlcompiler_gym import LocalService
 from mlcompiler_gym.envs import CompilerVectorEnv
-from mlcompiler_gym.envs.pass_ordering import PassOrderingEnv
+from mlcompiler_gym.envs.pass_ordering import PassOrderingEnv, make_vector
 
 PROGRAMS = [LOOP, chain(3), chain(6)]
 LIMIT = 5
@@ -112,3 +113,23 @@ def test_equals_a_single_environment(
             np.testing.assert_array_equal(row, observation)
         found = infos["final_info"] if final else infos
         assert found["no_effect"].tolist() == [info["no_effect"]] * 2
+
+
+@pytest.mark.parametrize("make", [partial(gymnasium.make_vec, ORDERING), make_vector])
+def test_episodes_are_as_long_as_the_task_says(
+    service: LocalService, made: list[Any], make: Callable[..., CompilerVectorEnv]
+) -> None:
+    envs = make(
+        num_envs=2,
+        programs=LOOP,
+        actions=FEW,
+        service=service,
+        autoreset_mode=AutoresetMode.DISABLED,
+    )
+    made.append(envs)
+    envs.reset(seed=0)
+    limit = gymnasium.spec(ORDERING).max_episode_steps
+    assert limit == 50
+    for step in range(1, limit + 1):
+        truncated = envs.step(np.array([0, 1]))[3]
+        assert truncated.tolist() == [step == limit] * 2

@@ -154,6 +154,8 @@ def test_wrappers_that_render(make: Make, tmp_path: Path) -> None:
 
 def test_a_vector_environment_returns_a_tuple(make_vec: MakeVec, make: Make) -> None:
     envs = make_vec(2, programs="kernels/lisp", render_mode="rgb_array")
+    for name in ("render_modes", "render_fps"):
+        assert envs.metadata[name] == CompilerEnv.metadata[name]
     with pytest.raises(ResetNeededError, match="reset"):
         envs.render()
     envs.reset(seed=0)

@@ -29,6 +29,7 @@ def test_a_cluster_needs_a_worker() -> None:
         RayPlayers(EVALUATION, workers=0)
 
 
-def test_no_cluster_at_an_address() -> None:
-    with pytest.raises(EvaluationError, match=r"127\.0\.0\.1:1"):
-        RayPlayers(EVALUATION, address="127.0.0.1:1")
+@pytest.mark.parametrize("scheme", ["", "ray://"])
+def test_no_cluster_at_an_address(scheme: str) -> None:
+    with pytest.raises(EvaluationError, match=rf"{scheme}127\.0\.0\.1:1: .*refused"):
+        RayPlayers(EVALUATION, address=f"{scheme}127.0.0.1:1")
