@@ -120,11 +120,12 @@ Channel::Status Channel::next(StringRef &Frame) {
 }
 
 Channel::Status Channel::receive(int Flags) {
-  // A large frame is read in pieces as large as what is still missing.
+  // A large frame is read in pieces that grow with what has come of it, since a
+  // client that sends byte by byte must not have us clear megabytes for each.
   size_t Capacity = ReceiveBytes;
   if (const size_t Bytes = frameBytes())
     Capacity = std::max<size_t>(
-        Capacity, std::min<size_t>(Bytes - Buffer.size(), 4 << 20));
+        Capacity, std::min<size_t>(Bytes - Buffer.size(), Buffer.size()));
   SmallVector<int, MaxDescriptors> Arrived;
   bool LostSome;
   ssize_t Got = receiveSome(Socket, Flags, Buffer, Arrived, LostSome, Capacity);
