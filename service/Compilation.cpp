@@ -48,10 +48,11 @@ static std::vector<std::string> targetNames() {
 
 /// Why \p Program could not be read. Of what is not text, nothing is shown.
 static std::string explain(StringRef Program, const SMDiagnostic &Diagnostic) {
+  if (isBitcode(Program.bytes_begin(), Program.bytes_end()))
+    return json::fixUTF8(Diagnostic.getMessage());
   if (!json::isUTF8(Program) || Program.contains('\0'))
-    return "it is not text; `clang -c -emit-llvm` writes bitcode, and an "
-           "object "
-           "file is none";
+    return "it is not text; an object file is no bitcode, which "
+           "`clang -c -emit-llvm` writes";
   std::string Text;
   raw_string_ostream OS(Text);
   Diagnostic.print(nullptr, OS, /*ShowColors=*/false);
