@@ -5,7 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "ActionChecker.h"
-#include "tasks/Task.h"
+#include "TensorSpecs.h"
 #include "llvm/Support/Endian.h"
 #include "llvm/Support/FormatVariadic.h"
 
@@ -16,12 +16,15 @@ static int64_t readInt(StringRef Bytes, size_t Offset = 0) {
   return static_cast<int64_t>(support::endian::read64le(Bytes.data() + Offset));
 }
 
-ActionChecker::ActionChecker(const proto::TaskSpec &Spec)
+ActionChecker::ActionChecker(const proto::TaskSpec &Spec,
+                             const proto::Open &Options)
     : ActionBytes(tensorBytes(Spec.action().tensor())),
       Count(Spec.action().meanings_size()), Low(Spec.action().tensor().low()),
       High(Spec.action().tensor().high()) {
   int64_t Offset = 0;
   for (const proto::TensorSpec &Feature : Spec.features()) {
+    if (!isSent(Feature, Options))
+      continue;
     if (Feature.name() == Spec.action().mask())
       MaskOffset = Offset;
     Offset += tensorBytes(Feature);

@@ -20,7 +20,8 @@ namespace proto = ::mlcompiler_gym::v1;
 class ActionChecker {
 public:
   ActionChecker() = default;
-  explicit ActionChecker(const proto::TaskSpec &Spec);
+  /// For the decisions of a session that was opened so.
+  ActionChecker(const proto::TaskSpec &Spec, const proto::Open &Options);
 
   /// Bytes of one action.
   size_t bytes() const { return ActionBytes; }
@@ -47,7 +48,7 @@ private:
   /// Number of discrete actions; 0 for a continuous one.
   int64_t Count = 0;
   double Low = 0, High = 0;
-  /// Where among the features the mask is; -1 if there is none.
+  /// Where among the features that are sent the mask is; -1 if there is none.
   int64_t MaskOffset = -1;
 };
 

@@ -5,7 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "FeatureLayout.h"
-#include "tasks/Task.h"
+#include "TensorSpecs.h"
 #include <cstring>
 
 using namespace llvm;

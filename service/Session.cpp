@@ -69,7 +69,7 @@ Error Session::configure() {
     Decider = std::move(*Created);
     LLVMOptions Process;
     Decider->apply(Process);
-    Checker = ActionChecker(Decider->spec());
+    Checker = ActionChecker(Decider->spec(), Options);
     Layout = FeatureLayout(Decider->spec(), Options);
     if (Options.pipeline().empty())
       Options.set_pipeline(Decider->spec().default_pipeline());

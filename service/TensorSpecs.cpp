@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "TensorSpecs.h"
+#include "llvm/ADT/STLExtras.h"
 
 using namespace llvm;
 using namespace mlcompiler;
@@ -31,4 +32,12 @@ size_t mlcompiler::tensorBytes(const proto::TensorSpec &Spec) {
 void mlcompiler::setBounds(proto::TensorSpec &Tensor, double Low, double High) {
   Tensor.set_low(Low);
   Tensor.set_high(High);
+}
+
+bool mlcompiler::isSent(const proto::TensorSpec &Feature,
+                        const proto::Open &Options) {
+  return Feature.option().empty() ||
+         any_of(Options.options(), [&](const proto::Option &O) {
+           return O.name() == Feature.option() && O.value() == "true";
+         });
 }

@@ -25,6 +25,9 @@ size_t tensorBytes(const proto::TensorSpec &Spec);
 
 void setBounds(proto::TensorSpec &Tensor, double Low, double High);
 
+/// Whether a feature is among those of a session opened so.
+bool isSent(const proto::TensorSpec &Feature, const proto::Open &Options);
+
 } // namespace mlcompiler
 
 #endif // MLCOMPILER_GYM_SERVICE_TENSORSPECS_H

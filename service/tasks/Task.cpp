@@ -30,14 +30,6 @@ Task::create(StringRef Name,
   return T;
 }
 
-bool mlcompiler::isSent(const proto::TensorSpec &Feature,
-                        const proto::Open &Options) {
-  return Feature.option().empty() ||
-         any_of(Options.options(), [&](const proto::Option &O) {
-           return O.name() == Feature.option() && O.value() == "true";
-         });
-}
-
 void mlcompiler::setHeuristicFeature(proto::TaskSpec &Spec, StringRef Name) {
   proto::Heuristic &Heuristic = *Spec.mutable_heuristic();
   proto::Option &Shown = *Heuristic.add_options();

@@ -122,9 +122,6 @@ using TaskRegistry = llvm::Registry<Task>;
 /// LLVM's heuristic would do.
 void setHeuristicFeature(proto::TaskSpec &Spec, llvm::StringRef Name);
 
-/// Whether a feature is among those of a session opened so.
-bool isSent(const proto::TensorSpec &Feature, const proto::Open &Options);
-
 } // namespace mlcompiler
 
 #endif // MLCOMPILER_GYM_SERVICE_TASKS_TASK_H
