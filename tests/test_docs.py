@@ -22,8 +22,8 @@ from mlcompiler_gym.evaluation import Evaluation, evaluate
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
-#: They evaluate or train policies on all kernels.
-SLOW = {"evaluation.md", "policies.md"}
+#: They evaluate or train policies on all kernels, or run programs many times.
+SLOW = {"evaluation.md", "measuring.md", "policies.md"}
 
 PYTHON = Sybil(parsers=[PythonCodeBlockParser(), SkipParser()])
 

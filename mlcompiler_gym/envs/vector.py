@@ -179,6 +179,10 @@ class CompilerVectorEnv(Remade, VectorEnv[Any, Any, Any]):
         max_episode_steps: int | None = None,
         render_mode: RenderMode | None = None,
     ) -> None:
+        # Gymnasium closes what goes, also one that is refused here.
+        self._slots: list[_Slot] = []
+        #: Environments that an action has been sent to and no result taken from.
+        self._busy: set[int] = set()
         check_mode(render_mode)
         if num_envs < 1:
             raise ValueError(f"num_envs must be at least 1, not {num_envs}")
@@ -207,8 +211,6 @@ class CompilerVectorEnv(Remade, VectorEnv[Any, Any, Any]):
         #: The latest observations, one row for each environment.
         self._rows = np.zeros((num_envs, setup.features.size), np.float32)
         self._slots = [_Slot(setup, self.stats, row) for row in self._rows]
-        #: Environments that an action has been sent to and no result taken from.
-        self._busy: set[int] = set()
         #: In which turn each environment was last heard of.
         self._heard = [0] * num_envs
         self._turn = 0

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Vectors of environments when they are misused, closed or hurt."""
 
+import gc
 import os
 import signal
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -269,3 +271,25 @@ def test_gymnasiums_own_vectors(
                 np.testing.assert_array_equal(one, other)
     finally:
         theirs.close()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"batch_size": 9}, "batch_size"),
+        ({"max_episode_steps": 0}, "max_episode_steps"),
+        ({"render_mode": "human"}, "human"),
+    ],
+)
+def test_what_is_refused_goes_without_a_word(
+    make_vec: MakeVec,
+    monkeypatch: pytest.MonkeyPatch,
+    wrong: dict[str, Any],
+    message: str,
+) -> None:
+    said: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", said.append)
+    with pytest.raises(ValueError, match=message):
+        make_vec(2, **wrong)
+    gc.collect()
+    assert not said
