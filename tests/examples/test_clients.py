@@ -19,8 +19,10 @@ PACKAGES = {
 }
 
 
-def call(*command: str | Path) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+def call(*command: str | Path, folder: Path | None = None) -> str:
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=folder
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -43,12 +45,18 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Path:
         plugin,
         f"{ROOT}/protos/{PROTO}.proto",
     )
-    sources = [build / f"{PROTO}.pb.cc", build / f"{PROTO}.grpc.pb.cc"]
-    libraries = call("pkg-config", "--cflags", "--libs", "grpc++", "protobuf").split()
     program = build / "inlining"
-    flags = ["-std=c++17", "-Wall", "-Wextra", "-Werror", f"-I{build}"]
+    flags = ["-std=c++17", "-Wall", "-Wextra", "-Werror", "-I."]
+    flags += call("pkg-config", "--cflags", "grpc++", "protobuf").split()
     client = ROOT / "examples/clients/inlining.cpp"
-    call("clang++-22", *flags, client, *sources, *libraries, "-o", program)
+    objects = []
+    for source in (f"{PROTO}.pb.cc", f"{PROTO}.grpc.pb.cc", client):
+        objects.append(f"{Path(source).name}.o")
+        # In a folder that is another each time, of which the cache is to know nothing.
+        command = ("env", "CCACHE_NOHASHDIR=1", "ccache", "clang++-22", *flags)
+        call(*command, "-c", source, "-o", objects[-1], folder=build)
+    libraries = call("pkg-config", "--libs", "grpc++", "protobuf").split()
+    call("clang++-22", *objects, *libraries, "-o", program, folder=build)
     return program
 
 

@@ -17,6 +17,7 @@ from support.regalloc import opening, two
 from support.samples import CALLS, SLOW, fails, finish, inlining, pack, run, wait_until
 from support.servers import ServerProcess, cli
 
+from mlcompiler_gym.client import frames
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 
 pytestmark = pytest.mark.timeout(120)
@@ -237,3 +238,19 @@ def test_no_descriptors_are_left_by_streams(served: ServerProcess) -> None:
     assert process.status() != psutil.STATUS_ZOMBIE
     with pytest.raises(subprocess.TimeoutExpired):
         served.process.wait(timeout=0.1)
+
+
+@pytest.mark.parametrize(
+    ("single", "method"), [(True, frames.ONE_SESSION), (False, frames.MANY_SESSIONS)]
+)
+def test_the_log_says_who_began_which_stream(
+    tmp_path: Path, single: bool, method: str
+) -> None:
+    with ServerProcess(tmp_path, "--log-level=debug") as server:
+        service = server.service(stream_per_session=single)
+        service.describe()
+        service.close()
+        event = server.wait_for_log("stream")
+    assert event["level"] == "debug"
+    assert event["client"] == "ipv4:127.0.0.1"
+    assert event["method"] == method
