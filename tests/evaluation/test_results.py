@@ -73,3 +73,10 @@ def test_what_came_of_an_episode_does_not_make_it_another() -> None:
     evaluation = Evaluation(first["env"], first["policy"], first["settings"])
     planned = key_of(evaluation, first["llvm"], "a", first["program_sha256"], 0)
     assert planned == key_of_record(first)
+
+
+def test_the_order_of_settings_makes_no_other_episode() -> None:
+    one, other = {"level": "O2", "cpu": "x86-64"}, {"cpu": "x86-64", "level": "O2"}
+    assert list(one) != list(other)
+    keys = {key_of_record(record("a", 1.0, settings=each)) for each in (one, other)}
+    assert len(keys) == 1
