@@ -216,7 +216,7 @@ class Autophase : public VectorSource {
   void describeVector(proto::TensorSpec &Spec) const override {
     Spec.set_dtype(proto::INT64);
     Spec.add_shape(NumFeatures);
-    Spec.set_high(std::numeric_limits<double>::infinity());
+    Spec.set_high(std::numeric_limits<float>::max());
     Spec.set_doc(std::string("Counts; columns: ") + (Columns + 2));
   }
 

@@ -89,7 +89,7 @@ class FunctionProperties : public VectorSource {
   void describeVector(proto::TensorSpec &Spec) const override {
     Spec.set_dtype(proto::INT64);
     Spec.add_shape(std::size(Properties));
-    Spec.set_high(std::numeric_limits<double>::infinity());
+    Spec.set_high(std::numeric_limits<float>::max());
     std::string Doc = "Counts; columns: ";
     ListSeparator Comma;
     for (const Property &P : Properties)

@@ -106,8 +106,8 @@ static ObservationRegistry::Add<Sized<FlowAware, 300>>
 void IR2Vec::describeVector(proto::TensorSpec &Spec) const {
   Spec.set_dtype(proto::FLOAT32);
   Spec.add_shape(static_cast<int64_t>(Dimension));
-  setBounds(Spec, -std::numeric_limits<double>::infinity(),
-            std::numeric_limits<double>::infinity());
+  setBounds(Spec, -std::numeric_limits<float>::max(),
+            std::numeric_limits<float>::max());
   Spec.set_doc("the embedding, of no unit and not normalised");
 }
 

@@ -28,7 +28,7 @@ class InstCount : public VectorSource {
   void describeVector(proto::TensorSpec &Spec) const override {
     Spec.set_dtype(proto::INT64);
     Spec.add_shape(Total + 1);
-    Spec.set_high(std::numeric_limits<double>::infinity());
+    Spec.set_high(std::numeric_limits<float>::max());
     std::string Doc = "Numbers of instructions; columns: ";
     for (unsigned Opcode : Opcodes)
       Doc += std::string(Instruction::getOpcodeName(Opcode)) + ", ";

@@ -213,8 +213,8 @@ void MIR2Vec::describe(proto::ObservationSpec &Spec) const {
   Tensor.set_name("vector");
   Tensor.set_dtype(proto::FLOAT32);
   Tensor.add_shape(Dimension);
-  setBounds(Tensor, -std::numeric_limits<double>::infinity(),
-            std::numeric_limits<double>::infinity());
+  setBounds(Tensor, -std::numeric_limits<float>::max(),
+            std::numeric_limits<float>::max());
   Tensor.set_doc("the embedding, of no unit and not normalised");
   Spec.add_scopes("module");
   Spec.add_scopes("function");

@@ -4,34 +4,49 @@
 from typing import Any
 
 import pytest
+from support.tasks import ALL, make_task
 
-from mlcompiler_gym import EvaluationError, load_programs
+from mlcompiler_gym import EvaluationError
 from mlcompiler_gym.evaluation import Evaluation
 from mlcompiler_gym.evaluation.player import Player
-from mlcompiler_gym.registration import TASKS
-
-#: Of each task, what LLVM by itself is worth: the measure of all others, or all that
-#: there is to gain where the measure is to begin with nothing optimised.
-WORTH = {task.env_id: 0.0 for task in TASKS} | {"mlcompiler/PassOrdering-v0": 1.0}
+from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 
 
 def play(env_id: str, policy: str, **settings: Any) -> dict[str, Any]:
     player = Player(Evaluation(env_id, policy, settings))
-    loops = env_id == "mlcompiler/LoopDistribution-v0"
-    name = "loops/split_diamond" if loops else "kernels/lz"
-    [program] = load_programs(name, level="O2")
+    [program] = make_task(env_id).setup.programs
     try:
         return player.play(program, seed=0).record
     finally:
         player.close()
 
 
-@pytest.mark.parametrize("env_id", WORTH)
+@pytest.mark.parametrize("env_id", ALL)
 def test_llvm_is_what_all_are_compared_with(env_id: str) -> None:
     record = play(env_id, "llvm")
     assert record["objective"] is not None
     assert record["objective"] == record["baseline"]
-    assert record["reward"] == pytest.approx(WORTH[env_id])
+    # It is the measure of all others, or all that there is to gain where the measure is
+    # to begin with nothing optimised.
+    kind = make_task(env_id).setup.spec.kind
+    worth = 1.0 if kind == pb.TaskSpec.OPEN_ENDED else 0.0
+    assert record["reward"] == pytest.approx(worth)
+
+
+@pytest.mark.parametrize("env_id", ALL)
+@pytest.mark.parametrize("policy", ["never", "always", "random"])
+def test_the_others_go_through_in_every_task(env_id: str, policy: str) -> None:
+    """Where the task has such an action, which it says itself."""
+    spec = make_task(env_id).setup.spec
+    field = {"never": "inactive_action", "always": "active_action"}.get(policy)
+    if field is not None and not spec.HasField(field):
+        with pytest.raises(EvaluationError, match="no action that"):
+            play(env_id, policy)
+        return
+    record = play(env_id, policy)
+    assert record["error"] is None
+    assert record["steps"] > 0
+    assert record["objective"] is not None
 
 
 @pytest.mark.parametrize("agents", [1, 2])

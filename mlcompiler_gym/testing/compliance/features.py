@@ -67,7 +67,23 @@ def action_at(task: pb.TaskSpec, state: pb.State) -> bytes:
 def test_features_as_float32(
     service_under_test: Service, name: str, program: Program, options: dict[str, str]
 ) -> None:
-    task = service_under_test.describe_task(name, options)
+    assert compare_with_floats(service_under_test, name, program, options) > 0
+
+
+def test_features_of_every_task(service_under_test: Service) -> None:
+    for task in service_under_test.describe().tasks:
+        decisions = [
+            compare_with_floats(service_under_test, task.name, program, {})
+            for program in (CALLS, TWO, LOOPS)
+        ]
+        assert any(decisions), f"no sample raises a decision of {task.name}"
+
+
+def compare_with_floats(
+    service: Service, name: str, program: Program, options: dict[str, str]
+) -> int:
+    """Open twice, and compare what is sent; the number of decisions."""
+    task = service.describe_task(name, options)
     request = pb.Open(task=name)
     for option, value in options.items():
         request.options.add(name=option, value=value)
@@ -75,8 +91,8 @@ def test_features_as_float32(
     as_floats.CopyFrom(request)
     as_floats.features_as_float32 = True
     with (
-        closing(service_under_test.open(request, program)) as session,
-        closing(service_under_test.open(as_floats, program)) as other,
+        closing(service.open(request, program)) as session,
+        closing(service.open(as_floats, program)) as other,
     ):
         state, twin = session.opened.state, other.opened.state
         for _ in range(30):
@@ -85,6 +101,7 @@ def test_features_as_float32(
             features = tensors(task, state.features, options)
             floats = np.frombuffer(twin.features, "<f4")
             expected = [each.astype(np.float32) for each in features.values()]
+            expected.append(np.empty(0, np.float32))
             np.testing.assert_array_equal(floats, np.concatenate(expected))
             assert state.legal == twin.legal
             if mask := task.action.mask:
@@ -93,8 +110,8 @@ def test_features_as_float32(
                 assert not state.HasField("legal")
             action = action_at(task, state)
             state, twin = session.step(action), other.step(action)
-        assert state.decisions > 0
         assert twin.decisions == state.decisions
         if not state.HasField("features"):
             assert not state.HasField("legal")
             assert not twin.HasField("features")
+        return int(state.decisions)
