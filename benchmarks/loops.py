@@ -26,7 +26,7 @@ import gymnasium
 import numpy as np
 
 import mlcompiler_gym
-from mlcompiler_gym.policies import always_distribute, never_distribute, random_legal
+from mlcompiler_gym.policies import active, inactive, random_legal
 from mlcompiler_gym.policies.play import play
 
 #: All are run of programs that have no more than that many, else so many at random.
@@ -107,7 +107,7 @@ def measure(name: str, folder: Path) -> dict[str, Any] | None:
         cost = made.measure("loop_cost")["loop_cost"]
         variants[label] = (_link(code, folder, label), cost)
 
-    merged = play(env, never_distribute)
+    merged = play(env, inactive(env))
     if merged.info.get("no_decision"):
         env.close()
         return None
@@ -115,7 +115,7 @@ def measure(name: str, folder: Path) -> dict[str, Any] | None:
         env.program.inputs or ((),), key=lambda each: [int(a) for a in each]
     )
     add("O3", env)
-    play(env, always_distribute)
+    play(env, active(env))
     add("maximal", env)
     few = 2**merged.steps <= PARTITIONS
     for number in range(PARTITIONS if not few else 2**merged.steps):
@@ -123,7 +123,7 @@ def measure(name: str, folder: Path) -> dict[str, Any] | None:
         add(f"partition{number}", env)
     env.close()
     own = _make(name, llvm_distribution=True)
-    play(own, never_distribute)
+    play(own, inactive(own))
     add("llvm", own)
     own.close()
     times: dict[str, list[float]] = {label: [] for label in variants}

@@ -20,7 +20,7 @@ import gymnasium
 
 from mlcompiler_gym import CompilerEnv, load_programs
 from mlcompiler_gym.errors import ServiceError
-from mlcompiler_gym.policies import never_distribute, play
+from mlcompiler_gym.policies import inactive, play
 from mlcompiler_gym.programs.pypi.corpus import find_package
 from mlcompiler_gym.programs.pypi.index import Index
 from mlcompiler_gym.programs.pypi.sources import open_sources
@@ -70,7 +70,7 @@ def run() -> None:
     with_decision = 0
     for name in names:
         try:
-            play(env, never_distribute, options={"program": name})
+            play(env, inactive(env), options={"program": name})
         except ServiceError as error:
             failed.append(f"{name}: {error}")
             continue

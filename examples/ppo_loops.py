@@ -33,8 +33,8 @@ from mlcompiler_gym.envs.wrappers import SignedLogVectorObservation, signed_log
 from mlcompiler_gym.integrations.sb3 import CompilerVecEnv
 from mlcompiler_gym.measuring import Measuring, measure
 from mlcompiler_gym.policies import (
-    always_distribute,
-    never_distribute,
+    active,
+    inactive,
     play,
     random_legal,
 )
@@ -133,8 +133,8 @@ def prepare(name: str, args: argparse.Namespace, service: LocalService) -> Exam 
         return None
     best = iter(search(env))
     for label, policy in {
-        "never": never_distribute,
-        "maximal": always_distribute,
+        "never": inactive(env),
+        "maximal": active(env),
         "least cost": lambda seen, info: next(best),
     }.items():
         _add(exam, label, env, policy)

@@ -5,11 +5,11 @@ from mlcompiler_gym.evaluation.evaluate import Players, evaluate
 from mlcompiler_gym.evaluation.journal import Journal
 from mlcompiler_gym.evaluation.local import LocalPlayers
 from mlcompiler_gym.evaluation.plan import (
+    EpisodePlan,
     EpisodePlayer,
     Evaluation,
     Record,
     Result,
-    Task,
 )
 from mlcompiler_gym.evaluation.player import Player
 from mlcompiler_gym.evaluation.summary import ProgramSummary, summarise
@@ -24,7 +24,7 @@ __all__ = [
     "ProgramSummary",
     "Record",
     "Result",
-    "Task",
+    "EpisodePlan",
     "evaluate",
     "summarise",
 ]

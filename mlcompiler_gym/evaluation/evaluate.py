@@ -13,13 +13,13 @@ from mlcompiler_gym.errors import EvaluationError
 from mlcompiler_gym.evaluation.journal import Journal
 from mlcompiler_gym.evaluation.local import LocalPlayers
 from mlcompiler_gym.evaluation.plan import (
+    EpisodePlan,
     Evaluation,
     Record,
     Result,
-    Task,
     key_of,
     key_of_record,
-    tasks_of,
+    plan_episodes,
 )
 from mlcompiler_gym.evaluation.player import make_env
 from mlcompiler_gym.files import write_file
@@ -29,7 +29,7 @@ from mlcompiler_gym.programs import ProgramsLike, load_programs
 class Players(Protocol):
     """Whoever plays: processes of this machine, or of a cluster."""
 
-    def play(self, tasks: Iterable[Task]) -> Iterator[Result]:
+    def play(self, plans: Iterable[EpisodePlan]) -> Iterator[Result]:
         """Play all episodes; results come in the order in which they are done."""
 
 
@@ -91,23 +91,23 @@ def evaluate(
     done = 0
     with Journal(output) as journal:
 
-        def missing() -> Iterator[Task]:
-            for task in tasks:
+        def missing() -> Iterator[EpisodePlan]:
+            for plan in plans:
                 key = key_of(
                     evaluation,
                     llvm,
-                    task.program.name,
-                    task.program.sha256.hex(),
-                    task.seed,
+                    plan.program.name,
+                    plan.program.sha256.hex(),
+                    plan.seed,
                 )
                 order.append(key)
                 if key not in journal.records:
-                    yield task
+                    yield plan
 
-        tasks = list(tasks_of(source, episodes=episodes, seed=seed, limit=limit))
+        plans = list(plan_episodes(source, episodes=episodes, seed=seed, limit=limit))
         left = list(missing())
-        done = len(tasks) - len(left)
-        progress(done, len(tasks))
+        done = len(plans) - len(left)
+        progress(done, len(plans))
         if left:
             for result in (players or LocalPlayers(evaluation)).play(left):
                 _check(result.record, llvm)
@@ -115,7 +115,7 @@ def evaluate(
                     _save(steps_folder, result)
                 journal.append(result.record)
                 done += 1
-                progress(done, len(tasks))
+                progress(done, len(plans))
         return [journal.records[key] for key in order]
 
 

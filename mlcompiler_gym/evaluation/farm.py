@@ -9,7 +9,7 @@ from typing import Any
 
 from mlcompiler_gym.errors import EvaluationError
 from mlcompiler_gym.evaluation.cluster import connect
-from mlcompiler_gym.evaluation.plan import Evaluation, Result, Task
+from mlcompiler_gym.evaluation.plan import EpisodePlan, Evaluation, Result
 from mlcompiler_gym.programs import Program
 
 #: Workers that may fail to start, one after the other.
@@ -78,22 +78,22 @@ class RayPlayers:
         #: Workers that are about to be there, by what says so.
         self._starting: dict[Any, Any] = {}
         #: Workers and what they play, by what says that it is done.
-        self._playing: dict[Any, tuple[Any, Task]] = {}
+        self._playing: dict[Any, tuple[Any, EpisodePlan]] = {}
         #: Tasks to be played again.
-        self._again: deque[Task] = deque()
+        self._again: deque[EpisodePlan] = deque()
         self._losses: Counter[int] = Counter()
         self._failed_starts = 0
         self._programs: dict[bytes, Any] = {}
 
-    def play(self, tasks: Iterable[Task]) -> Iterator[Result]:
+    def play(self, plans: Iterable[EpisodePlan]) -> Iterator[Result]:
         """Play all episodes; results come in the order in which they are done.
 
         Raises:
             EvaluationError: There are no workers, or an episode is lost with every
                 worker that plays it; all others have been played.
         """
-        left = iter(tasks)
-        given_up: list[Task] = []
+        left = iter(plans)
+        given_up: list[EpisodePlan] = []
         try:
             for _ in range(self.workers):
                 self._start()
@@ -116,7 +116,7 @@ class RayPlayers:
             for worker in self._all_workers():
                 self._ray.kill(worker)
         if given_up:
-            names = sorted({task.program.name for task in given_up})
+            names = sorted({plan.program.name for plan in given_up})
             raise EvaluationError(
                 f"{len(given_up)} episodes of {', '.join(names)} have each been lost "
                 f"with {_LOSSES} workers; do they need more memory than there is?"
@@ -126,22 +126,22 @@ class RayPlayers:
         worker = self._class.remote(self._evaluation)
         self._starting[worker.__ray_ready__.remote()] = worker
 
-    def _hand_out(self, left: Iterator[Task]) -> bool:
+    def _hand_out(self, left: Iterator[EpisodePlan]) -> bool:
         """Give work to those who have none; False if all is done."""
         while self._idle:
-            task = self._again.popleft() if self._again else next(left, None)
-            if task is None:
+            plan = self._again.popleft() if self._again else next(left, None)
+            if plan is None:
                 return bool(self._playing)
             worker = self._idle.pop()
-            done = worker.play.remote(self._stored(task), task.seed)
-            self._playing[done] = worker, task
+            done = worker.play.remote(self._stored(plan), plan.seed)
+            self._playing[done] = worker, plan
         return True
 
-    def _stored(self, task: Task) -> Any:
+    def _stored(self, plan: EpisodePlan) -> Any:
         """The program, which travels to each node once."""
-        digest = task.program.sha256
+        digest = plan.program.sha256
         if digest not in self._programs:
-            self._programs[digest] = self._ray.put(task.program)
+            self._programs[digest] = self._ray.put(plan.program)
         return self._programs[digest]
 
     def _take_worker(self, ready: Any) -> None:
@@ -157,8 +157,8 @@ class RayPlayers:
             self._failed_starts = 0
             self._idle.append(worker)
 
-    def _take_result(self, done: Any, given_up: list[Task]) -> Result | None:
-        worker, task = self._playing.pop(done)
+    def _take_result(self, done: Any, given_up: list[EpisodePlan]) -> Result | None:
+        worker, plan = self._playing.pop(done)
         try:
             result: Result = self._ray.get(done)
         except (
@@ -169,11 +169,11 @@ class RayPlayers:
             self._ray.kill(worker)
             self._start()
             self.lost += 1
-            self._losses[id(task)] += 1
-            if self._losses[id(task)] < _LOSSES:
-                self._again.append(task)
+            self._losses[id(plan)] += 1
+            if self._losses[id(plan)] < _LOSSES:
+                self._again.append(plan)
             else:
-                given_up.append(task)
+                given_up.append(plan)
             return None
         self._idle.append(worker)
         return result

@@ -13,7 +13,12 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 
 from mlcompiler_gym.errors import EvaluationError
-from mlcompiler_gym.evaluation.plan import EpisodePlayer, Evaluation, Result, Task
+from mlcompiler_gym.evaluation.plan import (
+    EpisodePlan,
+    EpisodePlayer,
+    Evaluation,
+    Result,
+)
 from mlcompiler_gym.programs import Program
 
 #: Pools that may break one after the other without an episode between them.
@@ -37,23 +42,23 @@ class LocalPlayers:
         self._evaluation = evaluation
         self._workers = workers
 
-    def play(self, tasks: Iterable[Task]) -> Iterator[Result]:
+    def play(self, plans: Iterable[EpisodePlan]) -> Iterator[Result]:
         """Play all episodes; results come as they are done.
 
         Raises:
             EvaluationError: The processes are killed again and again.
         """
         if self._workers == 1:
-            yield from self._play_here(tasks)
+            yield from self._play_here(plans)
             return
-        left = iter(tasks)
+        left = iter(plans)
         broken = 0
         while True:
-            taken: list[Task] = []
+            taken: list[EpisodePlan] = []
             try:
-                for result, task in self._play_in_pool(left, taken):
+                for result, plan in self._play_in_pool(left, taken):
                     broken = 0
-                    taken.remove(task)
+                    taken.remove(plan)
                     yield result
                 return
             except BrokenProcessPool as error:
@@ -66,18 +71,18 @@ class LocalPlayers:
                 # What was under way is played again, in a new pool.
                 left = itertools.chain(taken, left)
 
-    def _play_here(self, tasks: Iterable[Task]) -> Iterator[Result]:
+    def _play_here(self, plans: Iterable[EpisodePlan]) -> Iterator[Result]:
         player = self._evaluation.make_player()
         try:
-            for task in tasks:
-                yield player.play(task.program, task.seed)
+            for plan in plans:
+                yield player.play(plan.program, plan.seed)
         finally:
             player.close()
 
     def _play_in_pool(
-        self, tasks: Iterator[Task], taken: list[Task]
-    ) -> Iterator[tuple[Result, Task]]:
-        """Play in one pool; what is taken of the tasks is noted first."""
+        self, plans: Iterator[EpisodePlan], taken: list[EpisodePlan]
+    ) -> Iterator[tuple[Result, EpisodePlan]]:
+        """Play in one pool; what is taken of the plans is noted first."""
         executor = ProcessPoolExecutor(
             self._workers,
             # A fork of this process would have its threads' locks, and no threads.
@@ -85,12 +90,12 @@ class LocalPlayers:
             _begin,
             (self._evaluation,),
         )
-        running: dict[Future[Result], Task] = {}
+        running: dict[Future[Result], EpisodePlan] = {}
 
         def submit(count: int) -> None:
-            for task in itertools.islice(tasks, count):
-                taken.append(task)
-                running[executor.submit(_play, task.program, task.seed)] = task
+            for plan in itertools.islice(plans, count):
+                taken.append(plan)
+                running[executor.submit(_play, plan.program, plan.seed)] = plan
 
         try:
             # No more than keep all busy: programs may be large.

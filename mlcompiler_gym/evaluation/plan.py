@@ -90,7 +90,7 @@ find_policy`.
 
 
 @dataclass(frozen=True)
-class Task:
+class EpisodePlan:
     """One episode that is to be played.
 
     Attributes:
@@ -128,9 +128,9 @@ def key_of_record(record: Record) -> str:
     )
 
 
-def tasks_of(
+def plan_episodes(
     programs: ProgramSource, *, episodes: int, seed: int, limit: int | None
-) -> Iterator[Task]:
+) -> Iterator[EpisodePlan]:
     """The episodes, program by program.
 
     Args:
@@ -143,4 +143,4 @@ def tasks_of(
     for program in itertools.islice(programs, limit):
         whole = Program(program.name, program.bitcode, program.inputs)
         for index in range(episodes):
-            yield Task(whole, seed + index)
+            yield EpisodePlan(whole, seed + index)

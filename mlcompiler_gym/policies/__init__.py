@@ -11,7 +11,6 @@ from mlcompiler_gym.policies.baselines import (
 )
 from mlcompiler_gym.policies.exhaustive import Found, exhaustive_search
 from mlcompiler_gym.policies.local_search import local_search
-from mlcompiler_gym.policies.loops import always_distribute, never_distribute
 from mlcompiler_gym.policies.play import Played, play
 from mlcompiler_gym.policies.policy import PortablePolicy, SampledPolicy
 from mlcompiler_gym.policies.search import SearchResult, greedy_search, random_search
@@ -23,7 +22,6 @@ __all__ = [
     "PortablePolicy",
     "SampledPolicy",
     "SearchResult",
-    "always_distribute",
     "active",
     "exhaustive_search",
     "greedy_search",
@@ -31,7 +29,6 @@ __all__ = [
     "heuristic_settings",
     "inactive",
     "local_search",
-    "never_distribute",
     "play",
     "random_legal",
     "random_search",

@@ -13,9 +13,9 @@ from support.regalloc import MakeEnv
 import mlcompiler_gym
 from mlcompiler_gym.errors import InvalidActionError
 from mlcompiler_gym.policies import (
-    always_distribute,
+    active,
     exhaustive_search,
-    never_distribute,
+    inactive,
     play,
 )
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
@@ -39,7 +39,7 @@ def test_the_default_is_the_cost_of_the_shipped_loops(make_env: MakeEnv) -> None
 
 def test_merging_always_is_o3_by_itself(make_env: MakeEnv) -> None:
     env = make_env(ID, programs=PROGRAM)
-    played = play(env, never_distribute)
+    played = play(env, inactive(env))
     assert played.reward == 0
     stock = env.setup.service.open(pb.Open(pipeline="default<O3>"), env.program)
     assert env.emit() == stock.emit("object")
@@ -48,7 +48,7 @@ def test_merging_always_is_o3_by_itself(make_env: MakeEnv) -> None:
 
 def test_distributing_makes_a_loop_of_each_node(make_env: MakeEnv) -> None:
     env = make_env(ID, programs=PROGRAM)
-    played = play(env, always_distribute)
+    played = play(env, active(env))
     split = [
         loop
         for loop in json.loads(env.observe("loops")["loops"])
@@ -61,7 +61,7 @@ def test_distributing_makes_a_loop_of_each_node(make_env: MakeEnv) -> None:
 
 def test_a_trajectory_replays_to_the_same_object(make_env: MakeEnv) -> None:
     env = make_env(ID, programs=PROGRAM)
-    play(env, always_distribute)
+    play(env, active(env))
     trajectory = env.trajectory
     again = mlcompiler_gym.replay(trajectory, service=env.setup.service)
     assert again.object_code == env.emit()
@@ -81,9 +81,7 @@ def test_the_exhaustive_search_finds_the_best(make_env: MakeEnv) -> None:
     env.reset()
     found = exhaustive_search(env)
     assert found.tried == 2 ** len(found.actions)
-    rewards = [
-        play(env, policy).reward for policy in (never_distribute, always_distribute)
-    ]
+    rewards = [play(env, policy(env)).reward for policy in (inactive, active)]
     assert found.reward >= max(rewards)
     actions = iter(found.actions)
     assert play(env, lambda *_: next(actions)).reward == found.reward
@@ -117,7 +115,7 @@ def test_llvms_own_distribution(make_env: MakeEnv) -> None:
         env = make_env(
             ID, programs="loops/recur_beside_independent", llvm_distribution=llvm
         )
-        play(env, never_distribute)
+        play(env, inactive(env))
         objects.add(env.emit())
     assert len(objects) == 2
 
@@ -164,8 +162,8 @@ def test_loops_between_unknown_bounds_are_no_shorter_split(
     source.write_text(ROWS)
     env = make_env(ID, programs=str(source))
     costs = []
-    for policy in (never_distribute, always_distribute):
-        costs.append(play(env, policy).info["objective"]["loop_cost"])
+    for policy in (inactive, active):
+        costs.append(play(env, policy(env)).info["objective"]["loop_cost"])
     # 1024 rows of 1024 numbers, vectorised or not.
     assert min(costs) > 1024 * 1024 / 4
     assert max(costs) < 4 * min(costs)

@@ -16,9 +16,9 @@ from mlcompiler_gym import LocalService
 from mlcompiler_gym.errors import InvalidActionError, ResetNeededError
 from mlcompiler_gym.integrations.pettingzoo import LoopDistributionAEC
 from mlcompiler_gym.policies import (
-    always_distribute,
+    active,
     exhaustive_search,
-    never_distribute,
+    inactive,
     play,
     random_legal,
 )
@@ -62,14 +62,14 @@ def test_a_row_for_each_node_that_may_come_next(make_env: MakeEnv) -> None:
         observation, _, _, _, info = env.step(action)
 
 
-@pytest.mark.parametrize("policy", [never_distribute, always_distribute])
+@pytest.mark.parametrize("policy", [inactive, active])
 def test_the_graphs_order_gives_what_one_agent_gives(
     make_env: MakeEnv, policy: Any
 ) -> None:
     objects = []
     for agents in (1, 2):
         env = make_env(ID, programs=PROGRAM, agents=agents)
-        play(env, policy)
+        play(env, policy(env))
         objects.append(env.emit())
     assert objects[0] == objects[1]
 

@@ -12,7 +12,7 @@ from support.partitions import check_outputs, partitions, random_partitions
 from support.regalloc import MakeEnv
 
 from mlcompiler_gym.envs import CompilerEnv
-from mlcompiler_gym.policies import always_distribute, play
+from mlcompiler_gym.policies import active, play
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 
 ID = "mlcompiler/LoopDistribution-v0"
@@ -61,7 +61,7 @@ def reports(env: CompilerEnv) -> dict[str, dict[str, Any]]:
 
 def distributed(env: CompilerEnv) -> dict[str, dict[str, Any]]:
     """The same, after all that may be distributed is."""
-    play(env, always_distribute)
+    play(env, active(env))
     return reports(env)
 
 
@@ -102,7 +102,7 @@ def test_counters_of_every_width_and_direction(
     )
     # Every other loop is split in a random partition.
     assert check_outputs(env, random_partitions(env, 6), tmp_path) == 6
-    play(env, always_distribute)
+    play(env, active(env))
     split = [each for each in reports(env).values() if each.get("groups") == [0, 1]]
     assert len(split) >= len(COUNTERS) // 2
     check_outputs(env, [env], tmp_path)
@@ -136,7 +136,7 @@ def test_ranges_that_wrap_overlap(load: Open, tmp_path: Path, pipeline: str) -> 
     env = load(
         f"{HEAD}{functions}int main() {{\n{calls}  return 0; }}", pipeline=pipeline
     )
-    play(env, always_distribute)
+    play(env, active(env))
     checked = [each for each in reports(env).values() if each.get("checks")]
     assert len(checked) >= 12
     check_outputs(env, [env], tmp_path)
@@ -223,7 +223,7 @@ def test_all_arrays_of_a_function_have_a_bound(
     source = f"{HEAD}APART int many(int d) {{ {loops} return a[d & 63]; }}\n"
     main = 'int main() { fill(); printf("%d\\n", many(5)); show(); return 0; }'
     env = load(source + main, pipeline=pipeline)
-    play(env, always_distribute)
+    play(env, active(env))
     arrays = [
         each["arrays"] for name, each in reports(env).items() if name.startswith("many")
     ]
@@ -239,7 +239,7 @@ def test_arrays_live_from_before_the_loops_to_behind_them(
     source = f"{HEAD}APART int two(int d) {{ {SWAP} {SWAP} return a[d & 63]; }}\n"
     main = 'int main() { fill(); printf("%d\\n", two(5)); show(); return 0; }'
     env = load(source + main, pipeline="default<O2>")
-    play(env, always_distribute)
+    play(env, active(env))
     text = env.observe("ir")["ir"]
     names = arrays_of(text)
     assert len(names) == 2

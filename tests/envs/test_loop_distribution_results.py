@@ -11,7 +11,7 @@ from support.partitions import outputs, partitions, random_partitions, unoptimis
 from support.regalloc import MakeEnv
 
 from mlcompiler_gym.envs import CompilerEnv
-from mlcompiler_gym.policies import always_distribute, play
+from mlcompiler_gym.policies import active, play
 from mlcompiler_gym.programs import Program, load_programs
 
 LOOPS = [program.name for program in load_programs("loops", level="O2")]
@@ -97,7 +97,7 @@ def test_maximal_distribution_of_all_loops_computes_the_same(
         )
         env.reset()
         original = unoptimised(env)
-        play(env, always_distribute)
+        play(env, active(env))
         (arguments,) = _arguments(env.program)
         split = env.observe("ir")["ir"]
         runs.setdefault(arguments, []).append((name, original, split))

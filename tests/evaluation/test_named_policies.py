@@ -50,7 +50,7 @@ def test_the_others_go_through_in_every_task(env_id: str, policy: str) -> None:
 
 
 @pytest.mark.parametrize("agents", [1, 2])
-def test_never_and_always_distribute(agents: int) -> None:
+def test_never_and_always_split(agents: int) -> None:
     never, always = (
         play("mlcompiler/LoopDistribution-v0", policy, agents=agents)
         for policy in ("never", "always")

@@ -18,11 +18,11 @@ from support.processes import wait_until
 
 from mlcompiler_gym import EvaluationError
 from mlcompiler_gym.evaluation import (
+    EpisodePlan,
     Evaluation,
     LocalPlayers,
     Record,
     Result,
-    Task,
     evaluate,
 )
 
@@ -101,8 +101,8 @@ class Watched:
         self._players, self._after, self._what = players, after, what
         self.played = 0
 
-    def play(self, tasks: Iterable[Task]) -> Iterator[Result]:
-        for result in self._players.play(tasks):
+    def play(self, plans: Iterable[EpisodePlan]) -> Iterator[Result]:
+        for result in self._players.play(plans):
             yield result
             self.played += 1
             if self.played == self._after:

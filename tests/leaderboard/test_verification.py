@@ -17,7 +17,7 @@ from support.samples import ir_program
 from support.strategies import examples
 
 from mlcompiler_gym import replay
-from mlcompiler_gym.evaluation import LocalPlayers, Result, Task
+from mlcompiler_gym.evaluation import EpisodePlan, LocalPlayers, Result
 from mlcompiler_gym.leaderboard import (
     Board,
     LeaderboardError,
@@ -262,8 +262,8 @@ def test_another_llvm_verifies_nothing(board: Board, tmp_path: Path) -> None:
 class Stopping(LocalPlayers):
     """Stops as by Ctrl-C behind the first program."""
 
-    def play(self, tasks: Iterable[Task]) -> Iterator[Result]:
-        for result in super().play(tasks):
+    def play(self, plans: Iterable[EpisodePlan]) -> Iterator[Result]:
+        for result in super().play(plans):
             yield result
             raise KeyboardInterrupt
 
@@ -273,8 +273,8 @@ class Counting(LocalPlayers):
 
     count = 0
 
-    def play(self, tasks: Iterable[Task]) -> Iterator[Result]:
-        for result in super().play(tasks):
+    def play(self, plans: Iterable[EpisodePlan]) -> Iterator[Result]:
+        for result in super().play(plans):
             Counting.count += 1
             yield result
 

@@ -18,7 +18,7 @@ from mlcompiler_gym.measuring import (
     measure,
     valgrind,
 )
-from mlcompiler_gym.policies import always_distribute, never_distribute, play
+from mlcompiler_gym.policies import active, inactive, play
 from mlcompiler_gym.validation import Limits, reference_object
 
 LOOPS = "mlcompiler/LoopDistribution-v0"
@@ -139,7 +139,7 @@ def test_a_reward_of_measured_time(make_env: MakeEnv) -> None:
         objective={"cpu_time": 1.0, "wall_time": 0.0, "loop_cost": 0.0},
         measuring=QUICK,
     )
-    played = play(env, always_distribute)
+    played = play(env, active(env))
     values, baselines = played.info["objective"], played.info["baseline"]
     assert set(values) == set(baselines) == {"cpu_time", "wall_time", "loop_cost"}
     gain = 1 - values["cpu_time"] / baselines["cpu_time"]
@@ -161,10 +161,10 @@ def test_a_reward_of_counted_instructions(make_env: MakeEnv) -> None:
         measuring=Measuring(counter="valgrind"),
     )
     # The same code, and so the same instructions.
-    assert play(env, never_distribute).reward == 0
-    first = play(env, always_distribute)
+    assert play(env, inactive(env)).reward == 0
+    first = play(env, active(env))
     assert first.reward != 0
-    assert play(env, always_distribute).reward == first.reward
+    assert play(env, active(env)).reward == first.reward
 
 
 def test_a_miscompiled_program_truncates_the_episode(

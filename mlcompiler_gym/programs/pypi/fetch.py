@@ -31,7 +31,7 @@ _POLL = 0.2
 
 
 @dataclass
-class _Task:
+class _Job:
     """One package of which programs are missing."""
 
     package: Package
@@ -71,7 +71,7 @@ class Fetcher:
         self._jobs = jobs
         self._progress = progress
         self._report = FetchReport()
-        self._running: dict[Future[None], tuple[_Task, Unit]] = {}
+        self._running: dict[Future[None], tuple[_Job, Unit]] = {}
 
     def fetch(
         self,
@@ -96,46 +96,46 @@ class Fetcher:
             if not verify and shelf.is_complete(wanted):
                 self._report.present += len(wanted)
             elif wanted:
-                queue.append(_Task(package, shelf, wanted))
+                queue.append(_Job(package, shelf, wanted))
         if queue:
             self._work_off(queue, variant)
         return self._report
 
-    def _work_off(self, queue: list[_Task], variant: str) -> None:
+    def _work_off(self, queue: list[_Job], variant: str) -> None:
         compiler = Compiler(self._toolchain())
-        total = sum(len(task.hashes) for task in queue)
+        total = sum(len(job.hashes) for job in queue)
         bar = progress_bar(total, variant, unit="program", enabled=self._progress)
         before = self._report.present
         pool = ThreadPoolExecutor(self._jobs)
-        begun: list[_Task] = []
+        begun: list[_Job] = []
         try:
             while queue or self._running:
-                task = self._next(queue)
-                if task is not None:
-                    begun.append(task)
-                    self._begin(task, compiler, pool, variant)
-                self._collect(_POLL if task is None else 0)
+                job = self._next(queue)
+                if job is not None:
+                    begun.append(job)
+                    self._begin(job, compiler, pool, variant)
+                self._collect(_POLL if job is None else 0)
                 done = self._report.compiled + self._report.present - before
                 bar.update(done - bar.n)
         finally:
             compiler.stop()
             pool.shutdown(cancel_futures=True)
-            for task in begun:
-                task.held.close()
+            for job in begun:
+                job.held.close()
             bar.close()
 
-    def _next(self, queue: list[_Task]) -> _Task | None:
+    def _next(self, queue: list[_Job]) -> _Job | None:
         """A package that can be begun now; its lock is held."""
         if len(self._running) >= 2 * self._jobs:
             return None
-        for task in queue:
-            if self._lock(task):
-                queue.remove(task)
-                return task
+        for job in queue:
+            if self._lock(job):
+                queue.remove(job)
+                return job
         return None
 
-    def _lock(self, task: _Task) -> bool:
-        lock = self._cache.lock(task.shelf.package_folder)
+    def _lock(self, job: _Job) -> bool:
+        lock = self._cache.lock(job.shelf.package_folder)
         from filelock import Timeout
 
         with self._cache.errors():
@@ -143,35 +143,35 @@ class Fetcher:
                 lock.acquire(blocking=False)
             except Timeout:
                 return False
-        task.held.callback(lock.release)
+        job.held.callback(lock.release)
         return True
 
     def _begin(
-        self, task: _Task, compiler: Compiler, pool: ThreadPoolExecutor, variant: str
+        self, job: _Job, compiler: Compiler, pool: ThreadPoolExecutor, variant: str
     ) -> None:
-        task.shelf.sweep()
+        job.shelf.sweep()
         # Another process, or an earlier run, may have made some of them.
-        missing = task.shelf.missing(task.hashes)
-        self._report.present += len(task.hashes) - len(missing)
-        if missing and (sources := self._open(task)):
+        missing = job.shelf.missing(job.hashes)
+        self._report.present += len(job.hashes) - len(missing)
+        if missing and (sources := self._open(job)):
             units = {unit.name: unit for unit in sources.units}
             for name in missing:
                 if unit := units.get(name):
-                    future = pool.submit(_make, compiler, sources, unit, variant, task)
-                    self._running[future] = (task, unit)
-                    task.waiting += 1
+                    future = pool.submit(_make, compiler, sources, unit, variant, job)
+                    self._running[future] = (job, unit)
+                    job.waiting += 1
                 else:
-                    self._fail(task, name, "the package has no source of this name")
-        self._end(task)
+                    self._fail(job, name, "the package has no source of this name")
+        self._end(job)
 
-    def _open(self, task: _Task) -> Sources | None:
+    def _open(self, job: _Job) -> Sources | None:
         try:
             with self._cache.errors():
-                work = self._cache.workplace(task.shelf.package_folder)
+                work = self._cache.workplace(job.shelf.package_folder)
                 return open_sources(
-                    task.package,
+                    job.package,
                     self._index,
-                    task.held.enter_context(work),
+                    job.held.enter_context(work),
                     progress=self._progress,
                 )
         except (CacheError, MissingLibraryError):
@@ -179,9 +179,9 @@ class Fetcher:
             raise
         except DownloadError as error:
             # What is the same for several packages is printed once.
-            self._fail(task, task.package.name, error.why)
+            self._fail(job, job.package.name, error.why)
         except ProgramError as error:
-            self._fail(task, task.package.name, str(error))
+            self._fail(job, job.package.name, str(error))
         return None
 
     def _collect(self, patience: float) -> None:
@@ -191,36 +191,36 @@ class Fetcher:
             return
         done, _ = wait(self._running, patience, return_when=FIRST_COMPLETED)
         for future in done:
-            task, unit = self._running.pop(future)
-            task.waiting -= 1
+            job, unit = self._running.pop(future)
+            job.waiting -= 1
             try:
                 future.result()
                 self._report.compiled += 1
             except CompileError as error:
-                self._fail(task, unit.name, str(error))
-            self._end(task)
+                self._fail(job, unit.name, str(error))
+            self._end(job)
 
-    def _fail(self, task: _Task, name: str, reason: str) -> None:
-        task.failed = True
+    def _fail(self, job: _Job, name: str, reason: str) -> None:
+        job.failed = True
         self._report.failures.append(Failure(name, reason))
 
-    def _end(self, task: _Task) -> None:
-        if task.waiting:
+    def _end(self, job: _Job) -> None:
+        if job.waiting:
             return
-        if not task.failed:
-            task.shelf.stamp(task.hashes)
-        task.held.close()
+        if not job.failed:
+            job.shelf.stamp(job.hashes)
+        job.held.close()
 
 
 def _make(
-    compiler: Compiler, sources: Sources, unit: Unit, variant: str, task: _Task
+    compiler: Compiler, sources: Sources, unit: Unit, variant: str, job: _Job
 ) -> None:
     bitcode = compiler.compile(sources, unit, variant)
     sha256 = hashlib.sha256(bitcode).hexdigest()
-    wanted = task.hashes[unit.name]
+    wanted = job.hashes[unit.name]
     if sha256 != wanted:
         raise CompileError(
             f"HASH MISMATCH: its bitcode has sha256 {sha256}, and has to have "
             f"{wanted}; it was not kept, since results would not compare"
         )
-    task.shelf.add(unit.name, bitcode)
+    job.shelf.add(unit.name, bitcode)
