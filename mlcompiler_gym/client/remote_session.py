@@ -28,7 +28,7 @@ _PAUSES = (0.05, 0.1, 0.2, 0.5, 1.0)
 
 
 @dataclass
-class Record:
+class History:
     """What makes a session again, wherever that is: a compile is deterministic.
 
     Attributes:
@@ -79,9 +79,9 @@ class GrpcSession(Session):
     #: Sessions of this process, to be let go in a forked child.
     _live: ClassVar[weakref.WeakSet[GrpcSession]] = weakref.WeakSet()
 
-    def __init__(self, service: GrpcService, record: Record | None = None) -> None:
+    def __init__(self, service: GrpcService, history: History | None = None) -> None:
         self._service = service
-        self._record = record if record is not None else Record()
+        self._history = history if history is not None else History()
         self._awaiting: deque[bytes] = deque()
         #: Streams that have broken since the latest reply.
         self._breaks = 0
@@ -133,7 +133,7 @@ class GrpcSession(Session):
                 break
             except _StreamBrokenError as error:
                 self._come_back(error.broken)
-        self._record.note(self._awaiting.popleft(), reply)
+        self._history.note(self._awaiting.popleft(), reply)
         return reply
 
     def _next(self) -> pb.Reply:
@@ -168,7 +168,7 @@ class GrpcSession(Session):
                 self._closed_because = str(error)
                 self.close()
                 # What has been decided is lost; what has not may be begun again.
-                raise lost(str(error)) if self._record.requests else error
+                raise lost(str(error)) if self._history.requests else error
             if self._breaks:
                 time.sleep(_PAUSES[min(self._breaks, len(_PAUSES)) - 1])
             self._breaks += 1
@@ -180,9 +180,9 @@ class GrpcSession(Session):
 
     def _replay(self) -> None:
         self._join(self._service.stream())
-        for request in self._record.requests:
+        for request in self._history.requests:
             self._send(request)
-        for index, request in enumerate(self._record.requests):
+        for index, request in enumerate(self._history.requests):
             reply = self._next()
             if reply.error.code == pb.NOT_FOUND and self._upload_again():
                 self._replay()
@@ -191,11 +191,11 @@ class GrpcSession(Session):
                 self._closed_because = reply.error.message
                 self.close()
                 raise_for_error(reply)
-            last = index + 1 == len(self._record.requests)
+            last = index + 1 == len(self._history.requests)
             if reply.HasField("open"):
                 self.opened = reply.open  # by another process
             wrong = request[:1] == _OPEN and not reply.HasField("open")
-            if wrong or (last and not self._record.agrees(reply)):
+            if wrong or (last and not self._history.agrees(reply)):
                 self.close()
                 raise lost(
                     "the stream broke, and the same requests have led elsewhere: is "
@@ -215,8 +215,8 @@ class GrpcSession(Session):
     @override
     def fork(self) -> GrpcSession:
         reply = self.call(pb.Request(fork=pb.Fork()))
-        requests = list(self._record.requests)
-        twin = GrpcSession(self._service, replace(self._record, requests=requests))
+        requests = list(self._history.requests)
+        twin = GrpcSession(self._service, replace(self._history, requests=requests))
         twin.opened = self.opened
         twin.program = self.program
         twin.set_deadline(self._deadline_ms)

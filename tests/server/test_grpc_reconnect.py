@@ -294,7 +294,7 @@ def test_a_replay_that_comes_out_differently_is_lost(
     session = service.open(inlining(), CALLS)
     state = session.step(pack(0))
     # As if another version of the service had answered before.
-    seen = session._record.state  # type: ignore[attr-defined]
+    seen = session._history.state  # type: ignore[attr-defined]
     if what == "features":
         seen.features = bytes(b ^ 1 for b in state.features)
     else:
