@@ -30,14 +30,17 @@ Item = tuple[int, bytes | None]
 
 def pack(items: Iterable[Item]) -> Iterator[bytes]:
     """Serialised ``Frames``, as few as there can be."""
-    frames: list[relay.Frame] = []
+    # Frames are added in place: one that is made first and put in then is copied.
+    batch = relay.Frames()
+    frames = batch.frames
     size = 0
     for session, message in items:
         if frames and (len(frames) == MOST or size + len(message or b"") > _PIECE):
-            yield relay.Frames(frames=frames).SerializeToString()
-            frames, size = [], 0
+            yield batch.SerializeToString()
+            batch.Clear()
+            size = 0
         if message is None:
-            frames.append(relay.Frame(session=session, end=True))
+            frames.add(session=session, end=True)
             continue
         begin = 0
         while len(message) - begin > _PIECE:
@@ -46,10 +49,12 @@ def pack(items: Iterable[Item]) -> Iterator[bytes]:
             yield relay.Frames(frames=[frame]).SerializeToString()
             begin += _PIECE
         rest = message[begin:] if begin else message
-        frames.append(relay.Frame(session=session, message=rest))
+        added = frames.add()
+        added.session = session
+        added.message = rest
         size += len(rest)
     if frames:
-        yield relay.Frames(frames=frames).SerializeToString()
+        yield batch.SerializeToString()
 
 
 class Room(Protocol):

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from dataclasses import dataclass, field
 
@@ -13,6 +14,7 @@ _MIB = 1 << 20
 #: all sessions are forked from describes, and makes a hundred times as much of them.
 _OPEN = 1 << 20
 _DESCRIBE = 1 << 18
+_NO_LIMITS = pb.Limits()
 #: Bytes that a client's requests may take beside a program.
 _AHEAD = 16 * _MIB
 #: Bytes of large replies that a client has yet to take.
@@ -37,7 +39,7 @@ class Limits:
     seconds: float = 600.0
     memory_bytes: int = 8 << 30
 
-    @property
+    @functools.cached_property
     def deadline_ms(self) -> int:
         """The same as the protocol says it."""
         return max(1, round(self.seconds * 1000))
@@ -49,7 +51,10 @@ class Limits:
 
     def objection(self, request: pb.Request) -> str:
         """What the request asks too much of, in a sentence; "" if nothing."""
-        limits = request.open.limits
+        # Almost all requests are steps, and to read an absent Open takes longer than
+        # to ask for it.
+        opens = request.HasField("open")
+        limits = request.open.limits if opens else _NO_LIMITS
         deadline = max(request.deadline_ms, limits.deadline_ms)
         if deadline > self.deadline_ms:
             return (
@@ -61,8 +66,10 @@ class Limits:
                 f"a memory limit of {limits.memory_bytes} bytes is more than the "
                 f"{self.memory_bytes} that this server allows a session"
             )
-        for message, most in ((request.open, _OPEN), (request.describe, _DESCRIBE)):
-            if (size := message.ByteSize()) > most:
+        for kind, most in (("open", _OPEN), ("describe", _DESCRIBE)):
+            if not request.HasField(kind):
+                continue
+            if (size := getattr(request, kind).ByteSize()) > most:
                 return (
                     f"{size} bytes of pipeline, names and options are more than the "
                     f"{most} that this server takes"
