@@ -134,6 +134,16 @@ def test_what_is_packed_can_be_unpacked() -> None:
     assert len(messages) == 6
 
 
+def test_parts_of_any_size_are_put_together_in_order() -> None:
+    sizes = [1, 600_000, 1, 2, 1 << 20, 0, 600_000, 3]
+    parts = [bytes([65 + n]) * size for n, size in enumerate(sizes)]
+    unpacker = frames.Unpacker(1 << 30)
+    for part in parts:
+        assert unpacker.unpack(frames_of((1, part), more=True)) == []
+    assert unpacker.unpack(frames_of((1, b"end"))) == [(1, b"".join(parts) + b"end")]
+    assert not unpacker.incomplete
+
+
 @pytest.mark.parametrize(
     "message", [b"\n\0" * 100_000, b"\n\0" * 2000 + b"\x12", b"\n" * 5000 + b"\xff"]
 )
