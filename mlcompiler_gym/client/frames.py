@@ -165,8 +165,8 @@ def _holds_many_frames(data: bytes) -> bool:
 
     A frame of two bytes would become an object of a hundred.
     """
-    # To count takes a third of a nanosecond a byte, to go from frame to frame as much as
-    # a thousand bytes.
+    # To count bytes is quick where there are few, to go from frame to frame where these
+    # are large.
     if len(data) < _PIECE // 16 and data.count(_TAG) <= MOST:
         return False
     at = count = 0
