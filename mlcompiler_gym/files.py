@@ -51,7 +51,7 @@ def write_file(path: str | os.PathLike[str], content: bytes) -> None:
 def replacing(target: Path) -> Iterator[BinaryIO]:
     """A new file that takes the place of ``target`` if the block succeeds.
 
-    Until then it lies beside it, under a name that nobody can have prepared. Where the
+    Until then it lies beside it, under a name that no one else can guess. Where the
     block or the disk fails, nothing is left of it.
 
     Raises:

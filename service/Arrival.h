@@ -25,7 +25,7 @@ enum class Handover {
   Done,
   /// The client has said more already than fits into a datagram.
   TooLarge,
-  /// The parked session takes nobody any more.
+  /// The parked session takes no further clients.
   Failed
 };
 

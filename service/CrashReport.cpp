@@ -119,7 +119,7 @@ static void startTimer(int64_t Now, int64_t At) {
 static void sendReport(const char *Bytes, size_t Count, int Flags) {
   if (send(ReportSocket, Bytes, Count, MSG_NOSIGNAL | Flags) < 0 &&
       errno == ENOTSOCK && write(ReportSocket, Bytes, Count) < 0)
-    return; // Nobody reads it any more.
+    return; // The client no longer reads it.
 }
 
 /// Writes the report and ends the process. Async-signal-safe.

@@ -32,8 +32,8 @@ public:
     size_t ProgramBytes = size_t(1) << 30;
     size_t Programs = size_t(1) << 16;
     /// Of everything else that is held for clients: requests that have not
-    /// arrived whole or wait, replies that nobody takes, contents of Opens that
-    /// sessions are parked for.
+    /// arrived whole or wait, replies that the client does not take, contents
+    /// of Opens that sessions are parked for.
     size_t Bytes = size_t(2) << 30;
     /// Parked sessions.
     size_t Parked = 64;

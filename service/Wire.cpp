@@ -139,7 +139,7 @@ Channel::Status Channel::receive(int Flags) {
 }
 
 void Channel::keepDescriptor(ArrayRef<int> Arrived, bool LostSome) {
-  // Nobody shall fill the table of descriptors with a frame that never ends.
+  // No client may fill the table of descriptors with a frame that never ends.
   const bool InSameFrame =
       !Descriptors.empty() && (!frameBytes() || Buffer.size() <= frameBytes());
   if (!InSameFrame) {

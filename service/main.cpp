@@ -39,7 +39,7 @@ static cl::opt<size_t>
                  cl::init(Nursery::Limits().Bytes), cl::value_desc("bytes"),
                  cl::desc("Hold at most this much for clients beside programs: "
                           "requests that have not arrived whole or wait, and "
-                          "replies that nobody takes"));
+                          "replies that the client does not take"));
 static cl::opt<size_t>
     ParkedLimit("parked-sessions", cl::cat(ServiceOptions),
                 cl::init(Nursery::Limits().Parked), cl::value_desc("n"),

@@ -65,7 +65,7 @@ def make_setup(
         task: Its name.
         settings: The arguments that :class:`~mlcompiler_gym.envs.core.CompilerEnv` has,
             and the task's own options.
-        beside: Names of other arguments that whoever calls takes.
+        beside: Names of other arguments that the caller takes.
         step_reward: What each step pays, in tasks that have no end.
         baseline_pipeline: What the heuristic compiler runs; empty: the same pipeline.
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Of what did something, the part that does it."""
+"""The part of a trajectory that makes the difference."""
 
 from __future__ import annotations
 

@@ -244,7 +244,9 @@ def _play_private(
     progress: Callable[[int, int], None],
 ) -> list[Record]:
     if submission.policy is None:
-        raise LeaderboardError("trajectories cannot be of programs that nobody has")
+        raise LeaderboardError(
+            "trajectories cannot be of private programs, which no submitter has"
+        )
     records = recompute(
         track,
         {},

@@ -184,7 +184,7 @@ def _writing(folder: Path) -> Iterator[None]:
 
 
 def _append(path: Path, data: bytes, flags: int) -> None:
-    # Nobody else shall read it, not for a moment, and whatever the umask is.
+    # No other user may read it, not for a moment, whatever the umask is.
     flags |= os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(path, flags, 0o600)
     with open(descriptor, "wb") as file:

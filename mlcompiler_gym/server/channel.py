@@ -177,7 +177,7 @@ class Channel:
             return
         wanted = request.open
         if not self._hub.programs.has(self._account.name, wanted.program_sha256):
-            # Another client's program is no different from one that nobody has.
+            # Another client's program is no different from one that is not stored.
             reply = error_reply(
                 pb.NOT_FOUND,
                 f"no program with SHA-256 {wanted.program_sha256.hex()} is stored "
@@ -404,7 +404,7 @@ class Channel:
         return reply.SerializeToString()
 
     def _drop_copy(self, asked: _Asked) -> None:
-        """There is none, or nobody will hear of it."""
+        """There is none, or no client will hear of it."""
         if asked.copy is not None:
             asked.copy.close()
             self._account.leave()
@@ -454,7 +454,7 @@ class Channel:
         self._end()
 
     def drop_replies(self) -> None:
-        """Nobody will take them."""
+        """No client will take them."""
         for reply in self.replies:
             self.sent(reply)
         self.replies.clear()

@@ -61,7 +61,7 @@ class Endings:
         self._epoll.register(descriptor, select.EPOLLIN)
 
     def wait(self, seconds: float) -> None:
-        """Let go of those that end within some time, and kill those that do not."""
+        """Let go of processes that end within some time, and kill the others."""
         for descriptor, _ in self._epoll.poll(seconds):
             with self._lock:
                 ending = self._endings.pop(descriptor)

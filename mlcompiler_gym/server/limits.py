@@ -23,7 +23,7 @@ _REPLIES = 64 * _MIB
 
 @dataclass(frozen=True)
 class Limits:
-    """Of each client: a token, or without tokens a host.
+    """The account of each client: of a token, or without tokens of a host.
 
     Attributes:
         sessions: Open at once, those that a ``Fork`` has made included.
@@ -189,7 +189,7 @@ class Account:
 
 
 class Accounts:
-    """Of all clients that have anything, by name."""
+    """The accounts of clients that hold anything, by name."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -208,7 +208,7 @@ class Accounts:
             return account if account.streams.take() else None
 
     def sessions(self) -> int:
-        """Of all clients together, those that have not ended yet included."""
+        """What all clients hold together; processes that still end count."""
         with self._lock:
             return sum(a.sessions.value + a.ending.value for a in self._all())
 

@@ -97,7 +97,7 @@ def programs() -> list[Program]:
 
 @pytest.fixture(scope="module")
 def untouched() -> dict[tuple[str, str], str]:
-    """What a service gives that nobody has asked anything else of."""
+    """What a service gives that has been asked for nothing else."""
     service = LocalService()
     try:
         return code(service)

@@ -203,7 +203,7 @@ def test_a_pipeline_too_deep_to_parse(grpc_service: Service) -> None:
     pipeline = "function(" * 26_000 + "sroa" + ")" * 26_000
     with fails("CRASHED", "SIGSEGV", ended=True):
         grpc_service.open(pb.Open(pipeline=pipeline), CALLS)
-    # Whoever describes a task looks at no pipeline: that would be all sessions. It may
+    # Describing a task parses no pipeline, or all sessions would crash with it. It may
     # have 256 KiB there.
     pipeline = "function(" * 26_000 + "sroa" + ")" * 26_000
     assert 250_000 < len(pipeline) < 1 << 18

@@ -148,7 +148,7 @@ def test_a_board_that_nobody_has_submitted_to_has_pages(tmp_path: Path) -> None:
     board = make_board(tmp_path / "board")
     assert write_site(board, tmp_path / "site") == 4
     text = Page(tmp_path / "site" / "tracks" / "loop.html").text
-    assert "Nobody has submitted anything yet" in text
+    assert "No one has submitted anything yet" in text
 
 
 @pytest.mark.parametrize("ratios", [[1.0], [0.9, 1.2], [0.9999, 1.0], [40.0, 0.01]])

@@ -76,7 +76,7 @@ def budget_curve(classes: Mapping[ClassName, Sequence[Standing]]) -> Curve | Non
     # What is far worse than LLVM would leave no room for differences that count.
     floor = -max(5.0, 2 * max(_gains(each)[1] for _, each in rows))
     gains = [max(floor, gain) for _, each in rows for gain in _gains(each)]
-    # In percent; a smaller span would show differences that nobody cares for.
+    # In percent; a smaller span would show differences that matter to no reader.
     step = _step(max(1.0, max([*gains, 0.0]) - min([*gains, 0.0])))
     lowest = math.floor(min([*gains, 0.0]) / step)
     highest = max(math.ceil(max([*gains, 0.0]) / step), lowest + 1)

@@ -44,7 +44,7 @@ class Shelf:
             stamp = (self._folder / _STAMP).read_text()
         except OSError:
             return False
-        # Whoever reads a file hashes it; here, one may have been deleted.
+        # A file is hashed when it is read; here, one may have been deleted.
         return stamp == _digest(hashes) and all(
             self.path(name).is_file() for name in hashes
         )
