@@ -13,6 +13,7 @@ NAMES = (
     "many_sessions",
     "slow_baseline",
     "policy",
+    "resident",
     "regalloc",
     "pass_ordering",
     "ir2vec",

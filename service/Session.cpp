@@ -190,14 +190,22 @@ StringRef Session::decide(StringRef NewFeatures) {
 }
 
 StringRef Session::nextAction() {
-  if (NextAction == Actions.size()) {
+  if (NextAction == Actions.size() && !Resident)
     // The reply of the Open or Step that brought the compiler here, unless
     // this is a first decision, and then what the client wants of it.
     replyState();
-    while (NextAction == Actions.size())
-      serve();
-  }
   while (true) {
+    if (Resident) {
+      StringRef Action = Resident->decide(Features);
+      if (!Action.empty())
+        return Action;
+      replyState();
+      continue;
+    }
+    if (NextAction == Actions.size()) {
+      serve();
+      continue;
+    }
     StringRef Action = StringRef(Actions).substr(NextAction, Checker.bytes());
     Error Illegal = Checker.check(Action, Features);
     if (!Illegal) {
@@ -207,8 +215,6 @@ StringRef Session::nextAction() {
     Client.replyError(std::move(Illegal), /*SessionEnded=*/false);
     Actions.clear();
     NextAction = 0;
-    while (Actions.empty())
-      serve();
   }
 }
 
@@ -229,6 +235,12 @@ void Session::dispatch(const proto::Request &Request) {
     // moved.
     if (!E && Actions.empty())
       replyState();
+    if (!E)
+      return;
+    break;
+  case proto::Request::kPlay:
+    E = play(Request.play());
+    // As with actions, the reply comes later.
     if (!E)
       return;
     break;
@@ -298,6 +310,23 @@ Error Session::takeActions(const std::string &Bytes) {
   return Error::success();
 }
 
+Error Session::play(const proto::Play &Request) {
+  if (isFinished())
+    return fail(proto::FAILED_PRECONDITION,
+                "the compile is finished; there is nothing left to decide");
+  if (isOpenEnded() && !Request.decisions())
+    return fail(proto::INVALID_ARGUMENT,
+                Options.task() + " has no end of its own; say how many "
+                                 "decisions the policy is to answer");
+  auto Created =
+      ResidentPolicy::create(Request, Decider->spec(), Options, Layout, Checker);
+  if (!Created)
+    return Created.takeError();
+  Resident = std::move(*Created);
+  Client.answer().mutable_play();
+  return Error::success();
+}
+
 Error Session::fillState(proto::State &State) {
   State.set_decisions(Taken.size());
   if (isFinished())
@@ -349,8 +378,13 @@ void Session::replyState() {
   const bool IsOpen = Answer.has_open();
   if (IsOpen)
     Answer.mutable_open()->set_pid(getpid());
+  if (Resident)
+    Resident->takeRecord(*Answer.mutable_play());
+  Resident.reset();
   if (Error E = fillState(IsOpen ? *Answer.mutable_open()->mutable_state()
-                                 : *Answer.mutable_step())) {
+                          : Answer.has_play()
+                              ? *Answer.mutable_play()->mutable_state()
+                              : *Answer.mutable_step())) {
     Client.replyError(std::move(E), /*SessionEnded=*/false);
     return;
   }

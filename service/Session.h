@@ -13,6 +13,7 @@
 #include "Conversation.h"
 #include "DecisionPoint.h"
 #include "FeatureLayout.h"
+#include "ResidentPolicy.h"
 #include "objectives/Objective.h"
 #include "observations/ObservationSource.h"
 #include "tasks/Task.h"
@@ -81,6 +82,7 @@ private:
   /// Stops at a decision until the next action is there, and legal.
   llvm::StringRef nextAction();
   llvm::Error takeActions(const std::string &Bytes);
+  llvm::Error play(const proto::Play &Request);
   llvm::Error fork();
   llvm::Error fillState(proto::State &State);
   /// Fills in what the client decides from.
@@ -90,7 +92,7 @@ private:
   bool isOpenEnded() const {
     return llvm::isa_and_present<OpenEndedTask>(Decider.get());
   }
-  /// The reply of Open, and of every Step.
+  /// The reply of Open, and of every Step and Play.
   void replyState();
   bool isFinished() const { return Stage != Phase::Deciding; }
 
@@ -129,6 +131,8 @@ private:
   size_t Repeated = 0;
   /// How many of the functions that code was generated for the client knows.
   size_t Finishes = 0;
+  /// Decides in the client's place while a Play is under way.
+  std::unique_ptr<ResidentPolicy> Resident;
   /// Actions received and not yet taken.
   std::string Actions;
   size_t NextAction = 0;

@@ -84,6 +84,10 @@ class Actions(abc.ABC):
         """Several checked actions in a row, for one ``Step``."""
 
     @abc.abstractmethod
+    def decode(self, data: bytes) -> NDArray[Any]:
+        """What :meth:`encode` encodes: int64 or float32, shape (n,)."""
+
+    @abc.abstractmethod
     def meaning(self, action: Action) -> str:
         """For a person."""
 
@@ -110,9 +114,10 @@ class DiscreteActions(Actions):
         self.meanings = list(spec.meanings)
         count = len(self.meanings)
         self.space = LegalDiscrete(count) if spec.mask else spaces.Discrete(count)
-        dtype = DTYPES[spec.tensor.dtype]
+        self._dtype = DTYPES[spec.tensor.dtype]
         self._bytes = [
-            np.array(action, dtype).tobytes() for action in range(len(self.meanings))
+            np.array(action, self._dtype).tobytes()
+            for action in range(len(self.meanings))
         ]
         self._requests = [
             pb.Request(step=pb.Step(actions=data)).SerializeToString()
@@ -137,6 +142,10 @@ class DiscreteActions(Actions):
     @override
     def encode(self, actions: Sequence[Action]) -> bytes:
         return b"".join(self._bytes[int(action)] for action in actions)
+
+    @override
+    def decode(self, data: bytes) -> NDArray[Any]:
+        return np.frombuffer(data, self._dtype)
 
     @override
     def meaning(self, action: Action) -> str:
@@ -211,6 +220,10 @@ class BoxActions(Actions):
     @override
     def encode(self, actions: Sequence[Action]) -> bytes:
         return np.array(actions, self._dtype).tobytes()
+
+    @override
+    def decode(self, data: bytes) -> NDArray[Any]:
+        return np.frombuffer(data, self._dtype)
 
     @override
     def meaning(self, action: Action) -> str:

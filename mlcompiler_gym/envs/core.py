@@ -23,6 +23,7 @@ from mlcompiler_gym.envs.observer import View
 from mlcompiler_gym.envs.options import describe_options
 from mlcompiler_gym.envs.remake import Remade
 from mlcompiler_gym.envs.render import RENDER_MODES, RenderMode, check_mode, render
+from mlcompiler_gym.envs.rollout import PolicyData, Record, Rollout, play_request
 from mlcompiler_gym.envs.scoring import baseline
 from mlcompiler_gym.envs.setup import Setup, make_setup
 from mlcompiler_gym.envs.trajectory import Trajectory
@@ -166,6 +167,66 @@ class CompilerEnv(Remade, gymnasium.Env[Any, Any]):
         self._show_legal()
         engine.stats.step_seconds += perf_counter() - began
         return engine.view.observation, *turn
+
+    def finish(self, policy: PolicyData, *, seed: int | None = None) -> StepResult:
+        """Let a policy decide to the end, inside the compiler, in one request.
+
+        The object file is that of stepping by the same policy, without a crossing to
+        Python for each decision. The deadline is for all of them together.
+
+        Args:
+            policy: A :class:`~mlcompiler_gym.PortablePolicy`.
+            seed: Of the actions that it draws; None: it takes the likeliest.
+
+        Returns:
+            As the last :meth:`step`, with the sum of the rewards.
+
+        Raises:
+            InvalidRequestError: The policy is not for this task, or for features that
+                the environment was not made with.
+            PolicyError: It could not decide; what it had decided stands.
+            ResetNeededError: There is no episode under way.
+        """
+        made = self.rollout(policy, seed=seed)
+        return (
+            self._engine.view.observation,
+            made.reward,
+            made.terminated,
+            made.truncated,
+            made.info,
+        )
+
+    def rollout(
+        self,
+        policy: PolicyData,
+        *,
+        seed: int | None = None,
+        decisions: int | None = None,
+        features: bool = False,
+    ) -> Rollout:
+        """Let a policy decide from here, and return what it decided.
+
+        Args:
+            policy: See :meth:`finish`.
+            seed: See :meth:`finish`.
+            decisions: How many; None: to the end, which pass ordering has none of.
+            features: Also return what each decision was made from.
+
+        Raises:
+            InvalidRequestError: See :meth:`finish`.
+            PolicyError: See :meth:`finish`.
+            ResetNeededError: There is no episode under way.
+        """
+        if decisions is not None and decisions < 1:
+            raise ValueError(f"decisions is a number from 1 on, not {decisions}")
+        self._engine.unfinished("rollout")
+        began = perf_counter()
+        record = Record()
+        request = play_request(policy, seed, decisions or 0, features)
+        turn = block(self._engine.play(request, record))
+        self._show_legal()
+        self._engine.stats.step_seconds += perf_counter() - began
+        return record.rollout(features, *turn)
 
     def render(self) -> Any:
         """The decision at hand and the latest ones.

@@ -17,10 +17,12 @@ from mlcompiler_gym.envs.choice import choose
 from mlcompiler_gym.envs.config import CompileConfig
 from mlcompiler_gym.envs.episode import Episode, Turn, make_episode
 from mlcompiler_gym.envs.observer import View
+from mlcompiler_gym.envs.rollout import Record
 from mlcompiler_gym.envs.scoring import Baseline, find_baseline
 from mlcompiler_gym.envs.setup import Setup
-from mlcompiler_gym.errors import ResetNeededError, ServiceError
+from mlcompiler_gym.errors import PolicyError, ResetNeededError, ServiceError
 from mlcompiler_gym.programs import Program
+from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 
 
 @dataclass
@@ -135,6 +137,57 @@ class Engine:
             raise
         self.stats.steps += len(actions)
         return result
+
+    def play(self, request: pb.Play, record: Record) -> Work[Turn]:
+        """Let a policy answer decisions, inside the session.
+
+        The episode must be :meth:`unfinished`.
+
+        Args:
+            request: Which policy, and how many decisions; 0: to the end.
+            record: Where to put what it answers.
+
+        Raises:
+            PolicyError: It could not decide; what it had decided stands.
+            ServiceError: The policy does not fit the session; the episode goes on.
+        """
+        episode = self.episode
+        assert episode is not None
+        if episode.over:
+            return episode.end_without_decision()
+        paid = 0.0
+        try:
+            while True:
+                message = pb.Request(play=request).SerializeToString()
+                reply = (yield episode.session, (message,)).play
+                taken = record.add(reply, self.setup.actions)
+                self.stats.steps += len(taken)
+                turn = episode.advance(taken, reply.state)
+                if turn is None:
+                    baseline = yield from self._baseline(
+                        episode.config, episode.program
+                    )
+                    turn = yield from episode.end(baseline)
+                paid += turn[0]
+                if reply.stopped:
+                    raise PolicyError(
+                        f"after {len(episode.actions)} decisions: {reply.stopped}"
+                    )
+                # A reply holds only so much; another goes on.
+                left = request.decisions - len(taken) if request.decisions else 0
+                if turn[1] or turn[2] or (request.decisions and left == 0):
+                    return paid, *turn[1:]
+                request.decisions = left
+                if request.HasField("seed"):
+                    request.seed = reply.seed
+        except ServiceError as error:
+            self.stats.crashes += 1
+            return episode.end_with_error(error)
+        except PolicyError:
+            raise
+        except BaseException:
+            episode.session.close()
+            raise
 
     def _baseline(self, config: CompileConfig, program: Program) -> Work[Baseline]:
         began = perf_counter()

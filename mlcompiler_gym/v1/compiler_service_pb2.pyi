@@ -304,8 +304,38 @@ class Outcome(_message.Message):
     measurements: _containers.RepeatedCompositeFieldContainer[Measurement]
     def __init__(self, measurements: _Optional[_Iterable[_Union[Measurement, _Mapping]]] = ..., functions: _Optional[_Iterable[_Union[FunctionOutcome, _Mapping]]] = ...) -> None: ...
 
+class Play(_message.Message):
+    __slots__ = ["decisions", "features", "policy", "seed"]
+    DECISIONS_FIELD_NUMBER: _ClassVar[int]
+    FEATURES_FIELD_NUMBER: _ClassVar[int]
+    POLICY_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    decisions: int
+    features: bool
+    policy: bytes
+    seed: int
+    def __init__(self, policy: _Optional[bytes] = ..., seed: _Optional[int] = ..., decisions: _Optional[int] = ..., features: bool = ...) -> None: ...
+
+class PlayReply(_message.Message):
+    __slots__ = ["actions", "features", "legal", "log_probabilities", "seed", "state", "stopped"]
+    ACTIONS_FIELD_NUMBER: _ClassVar[int]
+    FEATURES_FIELD_NUMBER: _ClassVar[int]
+    LEGAL_FIELD_NUMBER: _ClassVar[int]
+    LOG_PROBABILITIES_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    STOPPED_FIELD_NUMBER: _ClassVar[int]
+    actions: bytes
+    features: bytes
+    legal: bytes
+    log_probabilities: bytes
+    seed: int
+    state: State
+    stopped: str
+    def __init__(self, state: _Optional[_Union[State, _Mapping]] = ..., actions: _Optional[bytes] = ..., log_probabilities: _Optional[bytes] = ..., features: _Optional[bytes] = ..., legal: _Optional[bytes] = ..., seed: _Optional[int] = ..., stopped: _Optional[str] = ...) -> None: ...
+
 class Reply(_message.Message):
-    __slots__ = ["attach", "close", "describe", "emit", "error", "fork", "measure", "observe", "open", "step", "upload"]
+    __slots__ = ["attach", "close", "describe", "emit", "error", "fork", "measure", "observe", "open", "play", "step", "upload"]
     ATTACH_FIELD_NUMBER: _ClassVar[int]
     CLOSE_FIELD_NUMBER: _ClassVar[int]
     DESCRIBE_FIELD_NUMBER: _ClassVar[int]
@@ -315,6 +345,7 @@ class Reply(_message.Message):
     MEASURE_FIELD_NUMBER: _ClassVar[int]
     OBSERVE_FIELD_NUMBER: _ClassVar[int]
     OPEN_FIELD_NUMBER: _ClassVar[int]
+    PLAY_FIELD_NUMBER: _ClassVar[int]
     STEP_FIELD_NUMBER: _ClassVar[int]
     UPLOAD_FIELD_NUMBER: _ClassVar[int]
     attach: AttachReply
@@ -326,12 +357,13 @@ class Reply(_message.Message):
     measure: MeasureReply
     observe: ObserveReply
     open: OpenReply
+    play: PlayReply
     step: State
     upload: UploadReply
-    def __init__(self, describe: _Optional[_Union[DescribeReply, _Mapping]] = ..., upload: _Optional[_Union[UploadReply, _Mapping]] = ..., open: _Optional[_Union[OpenReply, _Mapping]] = ..., step: _Optional[_Union[State, _Mapping]] = ..., fork: _Optional[_Union[ForkReply, _Mapping]] = ..., observe: _Optional[_Union[ObserveReply, _Mapping]] = ..., measure: _Optional[_Union[MeasureReply, _Mapping]] = ..., emit: _Optional[_Union[EmitReply, _Mapping]] = ..., close: _Optional[_Union[CloseReply, _Mapping]] = ..., attach: _Optional[_Union[AttachReply, _Mapping]] = ..., error: _Optional[_Union[Error, _Mapping]] = ...) -> None: ...
+    def __init__(self, describe: _Optional[_Union[DescribeReply, _Mapping]] = ..., upload: _Optional[_Union[UploadReply, _Mapping]] = ..., open: _Optional[_Union[OpenReply, _Mapping]] = ..., step: _Optional[_Union[State, _Mapping]] = ..., fork: _Optional[_Union[ForkReply, _Mapping]] = ..., observe: _Optional[_Union[ObserveReply, _Mapping]] = ..., measure: _Optional[_Union[MeasureReply, _Mapping]] = ..., emit: _Optional[_Union[EmitReply, _Mapping]] = ..., close: _Optional[_Union[CloseReply, _Mapping]] = ..., attach: _Optional[_Union[AttachReply, _Mapping]] = ..., play: _Optional[_Union[PlayReply, _Mapping]] = ..., error: _Optional[_Union[Error, _Mapping]] = ...) -> None: ...
 
 class Request(_message.Message):
-    __slots__ = ["attach", "close", "deadline_ms", "describe", "emit", "fork", "measure", "observe", "open", "step", "upload"]
+    __slots__ = ["attach", "close", "deadline_ms", "describe", "emit", "fork", "measure", "observe", "open", "play", "step", "upload"]
     ATTACH_FIELD_NUMBER: _ClassVar[int]
     CLOSE_FIELD_NUMBER: _ClassVar[int]
     DEADLINE_MS_FIELD_NUMBER: _ClassVar[int]
@@ -341,6 +373,7 @@ class Request(_message.Message):
     MEASURE_FIELD_NUMBER: _ClassVar[int]
     OBSERVE_FIELD_NUMBER: _ClassVar[int]
     OPEN_FIELD_NUMBER: _ClassVar[int]
+    PLAY_FIELD_NUMBER: _ClassVar[int]
     STEP_FIELD_NUMBER: _ClassVar[int]
     UPLOAD_FIELD_NUMBER: _ClassVar[int]
     attach: Attach
@@ -352,9 +385,10 @@ class Request(_message.Message):
     measure: Measure
     observe: Observe
     open: Open
+    play: Play
     step: Step
     upload: Upload
-    def __init__(self, describe: _Optional[_Union[Describe, _Mapping]] = ..., upload: _Optional[_Union[Upload, _Mapping]] = ..., open: _Optional[_Union[Open, _Mapping]] = ..., step: _Optional[_Union[Step, _Mapping]] = ..., fork: _Optional[_Union[Fork, _Mapping]] = ..., observe: _Optional[_Union[Observe, _Mapping]] = ..., measure: _Optional[_Union[Measure, _Mapping]] = ..., emit: _Optional[_Union[Emit, _Mapping]] = ..., close: _Optional[_Union[Close, _Mapping]] = ..., attach: _Optional[_Union[Attach, _Mapping]] = ..., deadline_ms: _Optional[int] = ...) -> None: ...
+    def __init__(self, describe: _Optional[_Union[Describe, _Mapping]] = ..., upload: _Optional[_Union[Upload, _Mapping]] = ..., open: _Optional[_Union[Open, _Mapping]] = ..., step: _Optional[_Union[Step, _Mapping]] = ..., fork: _Optional[_Union[Fork, _Mapping]] = ..., observe: _Optional[_Union[Observe, _Mapping]] = ..., measure: _Optional[_Union[Measure, _Mapping]] = ..., emit: _Optional[_Union[Emit, _Mapping]] = ..., close: _Optional[_Union[Close, _Mapping]] = ..., attach: _Optional[_Union[Attach, _Mapping]] = ..., play: _Optional[_Union[Play, _Mapping]] = ..., deadline_ms: _Optional[int] = ...) -> None: ...
 
 class Sandbox(_message.Message):
     __slots__ = ["landlock", "missing", "no_new_privileges", "system_calls"]

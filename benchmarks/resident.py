@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An episode that a policy inside the session decides, against the bare compile.
+
+Both are one request of a session parked at its first decision: the same decisions,
+sent as actions or made by a network of two layers of 64 (with actions and
+log-probabilities recorded). Processor time of the session, in pairs, one after the
+other.
+"""
+
+from __future__ import annotations
+
+import itertools
+import statistics
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+import psutil
+
+import mlcompiler_gym
+from mlcompiler_gym import PortablePolicy
+from mlcompiler_gym.v1 import compiler_service_pb2 as pb
+from mlcompiler_gym.v1 import policy_pb2
+
+PAIRS = 9
+
+CASES = {
+    "inlining, nlohmann/json": (
+        "mlcompiler/Inlining-v0",
+        "#include <nlohmann/json.hpp>\n"
+        "int main(int argc, char **argv) {\n"
+        "  auto j = nlohmann::json::parse(argv[1]);\n"
+        '  j["a"] = argc; return (int)j.dump().size();\n}\n',
+        ".cpp",
+    ),
+    "eviction, stb": (
+        "mlcompiler/RegAllocEviction-v0",
+        "#define STB_IMAGE_IMPLEMENTATION\n#include <stb/stb_image.h>\n",
+        ".c",
+    ),
+}
+
+
+def network(env: mlcompiler_gym.CompilerEnv) -> PortablePolicy:
+    rng = np.random.default_rng(0)
+    policy = policy_pb2.Policy(task=env.setup.config.task)
+    zero, size = env.setup.features.zero(), 0
+    for name in env.setup.features.names:
+        elements = int(np.size(env.setup.features.pick(zero, name)))
+        one = policy.model.inputs.add(feature=name, elements=elements)
+        one.transforms.add(signed_log=policy_pb2.SignedLog())
+        size += elements
+    shape = (size, 64, 64, int(env.action_space.n))  # type: ignore[attr-defined]
+    for inputs, outputs in itertools.pairwise(shape):
+        policy.model.network.layers.add(
+            outputs=outputs,
+            weights=(rng.normal(size=inputs * outputs) / np.sqrt(inputs)).tolist(),
+            biases=rng.normal(size=outputs).tolist(),
+            activation=policy_pb2.Dense.RELU,
+        )
+    policy.model.network.layers[-1].activation = policy_pb2.Dense.IDENTITY
+    policy.model.categorical.SetInParent()
+    return PortablePolicy(policy)
+
+
+def processor_time(env: mlcompiler_gym.CompilerEnv, request: pb.Request) -> float:
+    """Seconds that the session takes for a request."""
+    env.reset(seed=0)
+    process = psutil.Process(env.session.opened.pid)
+    before = sum(process.cpu_times()[:2])
+    env.session.call(request)
+    return sum(process.cpu_times()[:2]) - before
+
+
+def run() -> None:
+    for name, (env_id, source, suffix) in CASES.items():
+        path = Path(f"benchmark{suffix}")
+        path.write_text(source)
+        try:
+            env: Any = gymnasium.make(env_id, programs=path).unwrapped
+            policy = network(env)
+            env.reset(seed=0)
+            made = env.rollout(policy)
+            actions = env.setup.actions.encode(made.actions.tolist())
+            step = pb.Request(step=pb.Step(actions=actions))
+            play = pb.Request(play=pb.Play(policy=policy.to_bytes()))
+            both = pb.Request(play=pb.Play(policy=policy.to_bytes(), features=True))
+            times = [
+                [processor_time(env, request) for request in (step, play, both)]
+                for _ in range(PAIRS)
+            ]
+            env.close()
+        finally:
+            path.unlink()
+        bare = statistics.median(each[0] for each in times)
+        ratios = [statistics.median(t[i] / t[0] for t in times) for i in (1, 2)]
+        print(
+            f"{name}: {len(made.actions)} decisions, {bare:.2f} s; resident "
+            f"{ratios[0]:.3f} of that, with features {ratios[1]:.3f}"
+        )

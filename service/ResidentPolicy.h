@@ -1,0 +1,60 @@
+//===- ResidentPolicy.h - Decisions without the client ----------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MLCOMPILER_GYM_SERVICE_RESIDENTPOLICY_H
+#define MLCOMPILER_GYM_SERVICE_RESIDENTPOLICY_H
+
+#include "ActionChecker.h"
+#include "FeatureLayout.h"
+#include "policy/Evaluator.h"
+#include <memory>
+#include <optional>
+
+namespace mlcompiler {
+
+/// A policy that answers the decisions of a session, and what it has answered.
+///
+/// Contract: what decide() returns is legal where the session stands.
+/// Failure mode: a policy that does not fit the session is not created. One
+/// that cannot decide, for a number that is not finite, stops; the record says
+/// why, and what it has decided before stands.
+class ResidentPolicy {
+public:
+  /// Reads the policy of \p Request, which may be anybody's, for a session that
+  /// was opened so. Keeps references to \p Layout and \p Checker.
+  static llvm::Expected<std::unique_ptr<ResidentPolicy>>
+  create(const proto::Play &Request, const proto::TaskSpec &Spec,
+         const proto::Open &Options, const FeatureLayout &Layout,
+         const ActionChecker &Checker);
+
+  /// The action, laid out as the task has it, valid until the next call; empty
+  /// if the policy has answered all that it was to, or stops.
+  llvm::StringRef decide(llvm::StringRef Features);
+
+  /// Moves into \p Reply what has been recorded.
+  void takeRecord(proto::PlayReply &Reply);
+
+private:
+  ResidentPolicy(const proto::Play &Request, policy::Evaluator Evaluator,
+                 const FeatureLayout &Layout, const ActionChecker &Checker);
+
+  policy::Evaluator Evaluator;
+  const FeatureLayout &Layout;
+  const ActionChecker &Checker;
+  std::optional<policy::Random> Sample;
+  const bool RecordFeatures;
+  /// Decisions to answer yet, if there is a limit.
+  std::optional<uint64_t> Left;
+  /// Of the decision at hand; kept for the memory that they have.
+  std::string Floats;
+  std::string Legal;
+  std::string Action;
+  proto::PlayReply Record;
+};
+
+} // namespace mlcompiler
+
+#endif // MLCOMPILER_GYM_SERVICE_RESIDENTPOLICY_H

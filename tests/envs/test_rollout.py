@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A policy that decides inside the session decides as it does from Python."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from support.policies import two_features
+from support.regalloc import EVICTION, PRIORITY, MakeEnv
+
+from mlcompiler_gym import PolicyError, PortablePolicy
+from mlcompiler_gym.envs import CompilerEnv
+from mlcompiler_gym.errors import InvalidRequestError, ResetNeededError
+from mlcompiler_gym.v1 import policy_pb2 as pb
+
+INLINING = "mlcompiler/Inlining-v0"
+LOOPS = "mlcompiler/LoopDistribution-v0"
+PROGRAMS = {
+    INLINING: "kernels/regex",
+    EVICTION: "kernels/codecs",
+    PRIORITY: "kernels/codecs",
+    LOOPS: "loops",
+}
+
+
+def random_network(env: CompilerEnv) -> PortablePolicy:
+    """Decides by a random network of everything that is seen."""
+    rng = np.random.default_rng(7)
+    policy = pb.Policy(task=env.setup.config.task)
+    model = policy.model
+    zero = env.setup.features.zero()
+    size = 0
+    for name in env.setup.features.names:
+        elements = int(np.size(env.setup.features.pick(zero, name)))
+        one = model.inputs.add(feature=name, elements=elements)
+        one.transforms.add(signed_log=pb.SignedLog())
+        size += elements
+    count = int(getattr(env.action_space, "n", 1))
+    for inputs, outputs in ((size, 16), (16, count)):
+        model.network.layers.add(
+            outputs=outputs,
+            weights=(rng.normal(size=inputs * outputs) / np.sqrt(inputs)).tolist(),
+            biases=rng.normal(size=outputs).tolist(),
+            activation=pb.Dense.TANH if inputs == size else pb.Dense.IDENTITY,
+        )
+    if hasattr(env.action_space, "n"):
+        model.categorical.SetInParent()
+    else:
+        model.scalar.low = 0
+        model.scalar.high = 1000
+        model.scalar.log_deviation = -1
+    return PortablePolicy(policy)
+
+
+def step_to_end(
+    env: CompilerEnv, policy: Callable[..., Any]
+) -> tuple[list[Any], list[Any], list[Any], float, dict[str, Any]]:
+    observation, info = env.reset(seed=3)
+    actions, seen, masks = [], [], []
+    total, over = 0.0, False
+    while not over:
+        seen.append(observation)
+        masks.append(info.get("action_mask"))
+        actions.append(policy(observation, info))
+        observation, reward, terminated, truncated, info = env.step(actions[-1])
+        total += float(reward)
+        over = terminated or truncated
+    return actions, seen, masks, total, info
+
+
+@pytest.mark.parametrize("seed", [None, 11])
+@pytest.mark.parametrize("env_id", list(PROGRAMS))
+def test_equals_stepping(make_env: MakeEnv, env_id: str, seed: int | None) -> None:
+    env = make_env(env_id, programs=PROGRAMS[env_id])
+    policy = random_network(env)
+    step = policy if seed is None else policy.sampled(seed)
+    actions, seen, masks, total, info = step_to_end(env, step)
+    code = env.emit()
+    trajectory = env.trajectory
+    env.reset(seed=3)
+    made = env.rollout(policy, seed=seed, features=True)
+    assert made.actions.ravel().tolist() == np.ravel(actions).tolist()
+    assert env.emit() == code
+    assert env.trajectory == trajectory
+    assert (made.reward, made.terminated, made.truncated) == (total, True, False)
+    assert made.info["objective"] == info["objective"]
+    assert made.features is not None
+    assert np.array_equal(made.features, np.stack(seen))
+    if masks[0] is not None:
+        assert made.masks is not None
+        assert np.array_equal(made.masks, np.stack(masks))
+    if seed is None:
+        decided = policy.decide(made.features, made.masks)
+        np.testing.assert_allclose(
+            made.log_probabilities, decided.log_probabilities, atol=1e-6
+        )
+    env.reset(seed=3)
+    observation, reward, terminated, _, finished = env.finish(policy, seed=seed)
+    assert (reward, terminated) == (total, True)
+    assert finished["objective"] == info["objective"]
+    assert env.observation_space.contains(observation)
+
+
+def test_stops_after_some_decisions(make_env: MakeEnv) -> None:
+    env = make_env(INLINING, programs="kernels/regex")
+    policy = random_network(env)
+    actions, seen, *_ = step_to_end(env, policy)
+    code = env.emit()
+    env.reset(seed=3)
+    first = env.rollout(policy, decisions=5)
+    assert first.actions.tolist() == actions[:5]
+    assert (first.terminated, first.features) == (False, None)
+    observation, *_ = env.step(actions[5])
+    assert np.array_equal(observation, seen[6])
+    rest = env.rollout(policy)
+    assert rest.actions.tolist() == actions[6:]
+    assert env.emit() == code
+    with pytest.raises(ResetNeededError):
+        env.rollout(policy)
+
+
+def test_works_over_grpc(grpc_service: Any, make_env: MakeEnv) -> None:
+    local = make_env(INLINING, programs="kernels/regex")
+    remote = make_env(INLINING, programs="kernels/regex", service=grpc_service)
+    policy = random_network(local)
+    made = []
+    for env in (local, remote):
+        env.reset(seed=0)
+        made.append(env.rollout(policy, seed=5, features=True))
+    assert made[0].actions.tolist() == made[1].actions.tolist()
+    features = [each.features for each in made]
+    assert features[0] is not None
+    assert features[1] is not None
+    assert np.array_equal(features[0], features[1])
+    assert local.emit() == remote.emit()
+
+
+def test_refuses_policies_that_do_not_fit(make_env: MakeEnv) -> None:
+    env = make_env(INLINING, programs="kernels/regex")
+    observation, _ = env.reset(seed=0)
+
+    class Bytes:
+        def __init__(self, content: bytes) -> None:
+            self.content = content
+
+        def to_bytes(self) -> bytes:
+            return self.content
+
+    def changed(**fields: Any) -> PortablePolicy:
+        message = random_network(env).message
+        for name, value in fields.items():
+            setattr(message, name, value)
+        return PortablePolicy(message)
+
+    other = random_network(env).message
+    other.model.inputs[0].feature = "nonsense"
+    default = random_network(env).message
+    default.model.inputs[0].feature = "inlining_default"
+    cases: list[tuple[Any, str]] = [
+        (changed(task="regalloc_eviction"), "decides regalloc_eviction"),
+        (PortablePolicy(other), "'nonsense', which is no feature of inlining"),
+        (PortablePolicy(default), "with the option inlining_default=true"),
+        (PortablePolicy(two_features()), "'a', which is no feature"),
+        (Bytes(b"garbage"), "not a policy file"),
+        (Bytes(random_network(env).to_bytes()[:-1]), "bytes follow its header"),
+    ]
+    for policy, says in cases:
+        with pytest.raises(InvalidRequestError, match=says):
+            env.rollout(policy)
+    with pytest.raises(ValueError, match="from 1 on"):
+        env.rollout(random_network(env), decisions=0)
+    # The session is where it was.
+    assert env.rollout(random_network(env)).terminated
+    assert observation.shape == (38,)
+
+
+def test_what_was_decided_stands_if_a_policy_stops(make_env: MakeEnv) -> None:
+    env = make_env(INLINING, programs="kernels/regex")
+    _, info = env.reset(seed=0)
+    broken = random_network(env).message
+    for layer in broken.model.network.layers:
+        layer.activation = pb.Dense.IDENTITY
+        layer.weights[:] = [3e38] * len(layer.weights)
+    with pytest.raises(PolicyError, match=r"after \d+ decisions: .* finite"):
+        env.finish(PortablePolicy(broken))
+    assert env.rollout(random_network(env)).terminated
+    assert info["program"] == "kernels/regex"
