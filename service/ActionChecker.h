@@ -32,6 +32,9 @@ public:
   /// Whether it is legal at the decision that has these features, too.
   llvm::Error check(llvm::StringRef Action, llvm::StringRef Features) const;
 
+  /// Whether an action is one of so many, and else a number.
+  bool isDiscrete() const { return Count != 0; }
+
   /// Whether the task says at each decision what is legal.
   bool hasMask() const { return MaskOffset >= 0; }
 

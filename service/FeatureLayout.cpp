@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "FeatureLayout.h"
+#include "Failure.h"
 #include "TensorSpecs.h"
 #include <cstring>
 
@@ -12,16 +13,32 @@ using namespace llvm;
 using namespace mlcompiler;
 
 FeatureLayout::FeatureLayout(const proto::TaskSpec &Spec,
-                             const proto::Open &Options) {
+                             const proto::Open &Options)
+    : Task(Spec.name()) {
   for (const proto::TensorSpec &Feature : Spec.features()) {
-    if (!isSent(Feature, Options))
+    if (!isSent(Feature, Options)) {
+      this->Options[Feature.name()] = Feature.option();
       continue;
+    }
     size_t Elements = tensorBytes(Feature) / elementBytes(Feature.dtype());
     if (Runs.empty() || Runs.back().Type != Feature.dtype())
       Runs.push_back({Feature.dtype(), 0});
     Runs.back().Count += Elements;
+    Places[Feature.name()] = {Count, Elements};
     Count += Elements;
   }
+}
+
+Expected<FeatureLayout::Place> FeatureLayout::find(StringRef Name) const {
+  if (auto Found = Places.find(Name); Found != Places.end())
+    return Found->second;
+  auto Option = Options.find(Name);
+  if (Option == Options.end())
+    return fail(proto::INVALID_ARGUMENT,
+                "'" + Name + "' is no feature of " + Task);
+  return fail(proto::INVALID_ARGUMENT, "'" + Name +
+                                           "' is sent with the option " +
+                                           Option->second + "=true alone");
 }
 
 void FeatureLayout::toFloats(StringRef Features, std::string &Out) const {

@@ -9,7 +9,9 @@
 
 #include "mlcompiler_gym/v1/compiler_service.pb.h"
 #include "llvm/ADT/SmallVector.h"
+#include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/StringRef.h"
+#include "llvm/Support/Error.h"
 #include <string>
 
 namespace mlcompiler {
@@ -24,6 +26,14 @@ public:
   /// The features of a session that was opened so.
   FeatureLayout(const proto::TaskSpec &Spec, const proto::Open &Options);
 
+  /// Where the elements of a feature are, counted in elements.
+  struct Place {
+    size_t Offset;
+    size_t Elements;
+  };
+  /// Fails if the feature is not sent, and says why.
+  llvm::Expected<Place> find(llvm::StringRef Name) const;
+
   /// Writes every element of \p Features as a float.
   void toFloats(llvm::StringRef Features, std::string &Out) const;
 
@@ -35,6 +45,10 @@ private:
   };
   llvm::SmallVector<Run, 8> Runs;
   size_t Count = 0;
+  llvm::StringMap<Place> Places;
+  /// By feature that is not sent, the option that it takes.
+  llvm::StringMap<std::string> Options;
+  std::string Task;
 };
 
 } // namespace mlcompiler

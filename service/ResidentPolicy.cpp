@@ -9,7 +9,6 @@
 #include "Wire.h"
 #include "policy/PolicyFile.h"
 #include "tasks/Task.h"
-#include "llvm/ADT/StringMap.h"
 
 using namespace llvm;
 using namespace mlcompiler;
@@ -20,40 +19,17 @@ static Error refuse(const Twine &Why) {
 
 /// Where the elements of each input are among those of a decision.
 static Expected<std::vector<size_t>> findInputs(const policy::Model &Model,
-                                                const proto::TaskSpec &Spec,
-                                                const proto::Open &Options) {
-  struct Place {
-    size_t Offset;
-    size_t Elements;
-  };
-  StringMap<Place> Sent;
-  StringMap<std::string> NotSent;
-  size_t Next = 0;
-  for (const proto::TensorSpec &Feature : Spec.features()) {
-    if (!isSent(Feature, Options)) {
-      NotSent[Feature.name()] = Feature.option();
-      continue;
-    }
-    size_t Elements = tensorBytes(Feature) / elementBytes(Feature.dtype());
-    Sent[Feature.name()] = {Next, Elements};
-    Next += Elements;
-  }
+                                                const FeatureLayout &Layout) {
   std::vector<size_t> Offsets;
   for (const policy::Input &Input : Model.Inputs) {
-    auto Found = Sent.find(Input.Feature);
-    if (Found == Sent.end()) {
-      auto Option = NotSent.find(Input.Feature);
-      return refuse("the policy decides from '" + Input.Feature +
-                    (Option == NotSent.end()
-                         ? "', which is no feature of " + Options.task()
-                         : "', which is sent with the option " +
-                               Option->second + "=true"));
-    }
-    if (Found->second.Elements != Input.Elements)
+    auto Found = Layout.find(Input.Feature);
+    if (!Found)
+      return Found.takeError();
+    if (Found->Elements != Input.Elements)
       return refuse("the policy's '" + Input.Feature + "' has " +
                     Twine(Input.Elements) + " elements, and the feature has " +
-                    Twine(Found->second.Elements));
-    Offsets.push_back(Found->second.Offset);
+                    Twine(Found->Elements));
+    Offsets.push_back(Found->Offset);
   }
   return Offsets;
 }
@@ -90,24 +66,27 @@ ResidentPolicy::create(const proto::Play &Request, const proto::TaskSpec &Spec,
   if (!Read.Task.empty() && Read.Task != Options.task())
     return refuse("the policy decides " + Read.Task + ", and this session " +
                   Options.task());
-  if (!Read.Builtin.empty())
-    return refuse("the policy '" + Read.Builtin +
-                  "' is one by name, which sessions do not know yet");
-  auto Offsets = findInputs(Read.Model, Spec, Options);
-  if (!Offsets)
-    return Offsets.takeError();
-  if (Error E = checkHead(Read.Model, Spec))
-    return E;
-  return std::unique_ptr<ResidentPolicy>(new ResidentPolicy(
-      Request, policy::Evaluator(std::move(Read.Model), std::move(*Offsets)),
-      Layout, Checker));
+  auto Created = [&]() -> Expected<Deciding> {
+    if (!Read.Builtin.empty())
+      return NamedPolicy::create(Read.Builtin, Request.has_seed(), Spec,
+                                 Options, Layout);
+    if (Error E = checkHead(Read.Model, Spec))
+      return E;
+    auto Offsets = findInputs(Read.Model, Layout);
+    if (!Offsets)
+      return Offsets.takeError();
+    return policy::Evaluator(std::move(Read.Model), std::move(*Offsets));
+  }();
+  if (!Created)
+    return Created.takeError();
+  return std::unique_ptr<ResidentPolicy>(
+      new ResidentPolicy(Request, std::move(*Created), Layout, Checker));
 }
 
-ResidentPolicy::ResidentPolicy(const proto::Play &Request,
-                               policy::Evaluator Evaluator,
+ResidentPolicy::ResidentPolicy(const proto::Play &Request, Deciding Decider,
                                const FeatureLayout &Layout,
                                const ActionChecker &Checker)
-    : Evaluator(std::move(Evaluator)), Layout(Layout), Checker(Checker),
+    : Decider(std::move(Decider)), Layout(Layout), Checker(Checker),
       RecordFeatures(Request.features()) {
   if (Request.has_seed())
     Sample.emplace(Request.seed());
@@ -129,13 +108,17 @@ StringRef ResidentPolicy::decide(StringRef Features) {
     Mask = reinterpret_cast<const uint8_t *>(Legal.data());
   }
   policy::Decision Decision;
-  if (const char *Why =
-          Evaluator.decide(reinterpret_cast<const float *>(Floats.data()), Mask,
-                           Sample ? &*Sample : nullptr, Decision)) {
+  const char *Why = std::visit(
+      [&](auto &Policy) {
+        return Policy.decide(reinterpret_cast<const float *>(Floats.data()),
+                             Mask, Sample ? &*Sample : nullptr, Decision);
+      },
+      Decider);
+  if (Why) {
     Record.set_stopped(Why);
     return "";
   }
-  if (Evaluator.actions())
+  if (Checker.isDiscrete())
     std::memcpy(Action.data(), &Decision.Action, sizeof(Decision.Action));
   else
     std::memcpy(Action.data(), &Decision.Value, sizeof(Decision.Value));

@@ -9,9 +9,11 @@
 
 #include "ActionChecker.h"
 #include "FeatureLayout.h"
+#include "NamedPolicy.h"
 #include "policy/Evaluator.h"
 #include <memory>
 #include <optional>
+#include <variant>
 
 namespace mlcompiler {
 
@@ -38,10 +40,12 @@ public:
   void takeRecord(proto::PlayReply &Reply);
 
 private:
-  ResidentPolicy(const proto::Play &Request, policy::Evaluator Evaluator,
+  using Deciding = std::variant<policy::Evaluator, NamedPolicy>;
+
+  ResidentPolicy(const proto::Play &Request, Deciding Decider,
                  const FeatureLayout &Layout, const ActionChecker &Checker);
 
-  policy::Evaluator Evaluator;
+  Deciding Decider;
   const FeatureLayout &Layout;
   const ActionChecker &Checker;
   std::optional<policy::Random> Sample;

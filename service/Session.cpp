@@ -318,8 +318,8 @@ Error Session::play(const proto::Play &Request) {
     return fail(proto::INVALID_ARGUMENT,
                 Options.task() + " has no end of its own; say how many "
                                  "decisions the policy is to answer");
-  auto Created =
-      ResidentPolicy::create(Request, Decider->spec(), Options, Layout, Checker);
+  auto Created = ResidentPolicy::create(Request, Decider->spec(), Options,
+                                        Layout, Checker);
   if (!Created)
     return Created.takeError();
   Resident = std::move(*Created);

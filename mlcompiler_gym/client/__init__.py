@@ -9,7 +9,7 @@ from mlcompiler_gym.client.local import LocalService
 from mlcompiler_gym.client.local_session import LocalSession
 from mlcompiler_gym.client.observation import Graph, Observed, Rows
 from mlcompiler_gym.client.session import Service, Session, opening
-from mlcompiler_gym.client.waiting import Wait, Work, block
+from mlcompiler_gym.client.waiting import Wait, Work, block, block_together
 
 if TYPE_CHECKING:
     from mlcompiler_gym.client.remote import GrpcService
@@ -26,6 +26,7 @@ __all__ = [
     "Wait",
     "Work",
     "block",
+    "block_together",
     "opening",
 ]
 

@@ -8,7 +8,8 @@ returns is its result. Work itself neither sends nor receives, so one thread can
 
 from __future__ import annotations
 
-from collections.abc import Generator
+import functools
+from collections.abc import Callable, Generator, Iterable
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
@@ -51,3 +52,47 @@ def block(work: Work[ResultT]) -> ResultT:
         # Unless the work has ended by itself, this was interrupted.
         work.close()
         raise
+
+
+def block_together(works: Iterable[Work[ResultT]]) -> list[ResultT]:
+    """Do several pieces of work, each with a session of its own, at the same time.
+
+    Each session computes while the replies of others are waited for. An error that
+    some work raises ends all of it.
+    """
+    all_work = list(works)
+    results: dict[int, ResultT] = {}
+    waiting: dict[int, Session] = {}
+
+    def go_on(number: int, wait: Callable[[], Wait]) -> None:
+        try:
+            session, requests = wait()
+        except StopIteration as end:
+            waiting.pop(number, None)
+            results[number] = end.value
+            return
+        waiting[number] = session
+        try:
+            for request in requests:
+                session.send(request)
+        except Exception as error:
+            failed = error
+            go_on(number, lambda: all_work[number].throw(failed))
+
+    try:
+        for number, work in enumerate(all_work):
+            go_on(number, functools.partial(next, work))
+        while waiting:
+            for number, session in list(waiting.items()):
+                work = all_work[number]
+                try:
+                    reply = session.receive()
+                except Exception as error:
+                    go_on(number, functools.partial(work.throw, error))
+                else:
+                    go_on(number, functools.partial(work.send, reply))
+    except BaseException:
+        for work in all_work:
+            work.close()
+        raise
+    return [results[number] for number in range(len(all_work))]

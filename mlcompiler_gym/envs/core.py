@@ -15,10 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
-from mlcompiler_gym.client import Observed, Service, Session, block, find_service
+from mlcompiler_gym.client import (
+    Observed,
+    Service,
+    Session,
+    block,
+    block_together,
+    find_service,
+)
 from mlcompiler_gym.envs.actions import Action, LegalDiscrete
 from mlcompiler_gym.envs.engine import Engine, Stats
-from mlcompiler_gym.envs.episode import Episode, StepResult
+from mlcompiler_gym.envs.episode import Episode, StepResult, Turn
 from mlcompiler_gym.envs.observer import View
 from mlcompiler_gym.envs.options import describe_options
 from mlcompiler_gym.envs.remake import Remade
@@ -175,15 +182,19 @@ class CompilerEnv(Remade, gymnasium.Env[Any, Any]):
         Python for each decision. The deadline is for all of them together.
 
         Args:
-            policy: A :class:`~mlcompiler_gym.PortablePolicy`.
-            seed: Of the actions that it draws; None: it takes the likeliest.
+            policy: A :class:`~mlcompiler_gym.PortablePolicy`, or the name of a
+                policy: ``"llvm"``, ``"inactive"``, ``"always"``, ``"random"``, and
+                for inlining ``"last_use"``; see
+                :data:`mlcompiler_gym.policies.NAMED`.
+            seed: Of the actions that it draws; None: it takes the likeliest, and
+                ``"random"`` is refused.
 
         Returns:
             As the last :meth:`step`, with the sum of the rewards.
 
         Raises:
             InvalidRequestError: The policy is not for this task, or for features that
-                the environment was not made with.
+                the environment was not made with; the episode stays where it is.
             PolicyError: It could not decide; what it had decided stands.
             ResetNeededError: There is no episode under way.
         """
@@ -227,6 +238,77 @@ class CompilerEnv(Remade, gymnasium.Env[Any, Any]):
         self._show_legal()
         self._engine.stats.step_seconds += perf_counter() - began
         return record.rollout(features, *turn)
+
+    def action_values(
+        self,
+        policy: PolicyData = "llvm",
+        actions: Sequence[int] | None = None,
+        *,
+        seed: int | None = None,
+        parallel: int | None = None,
+    ) -> dict[int, dict[str, float]]:
+        """What each action is worth, if a policy decides everything that follows.
+
+        Each is taken in a fork, which the policy then brings to its end. The
+        environment stays at its decision.
+
+        Args:
+            policy: See :meth:`finish`.
+            actions: Which; None: all that are legal.
+            seed: See :meth:`finish`; the same for each action.
+            parallel: How many forks compute at the same time; None: one for each
+                processor.
+
+        Returns:
+            By action, what the objectives come to, by name, in the order asked for;
+            nothing of an action that the compiler did not survive.
+
+        Raises:
+            InvalidActionError: An action is not legal.
+            InvalidRequestError: See :meth:`finish`.
+            PolicyError: See :meth:`finish`.
+            ResetNeededError: There is no episode under way.
+            TypeError: Actions are numbers, of which there are too many to try.
+        """
+        episode = self._engine.unfinished("action_values")
+        if actions is None:
+            actions = np.flatnonzero(self.action_masks()).tolist()
+        elif not isinstance(self.action_space, gymnasium.spaces.Discrete):
+            raise TypeError(f"the actions are a {self.action_space}; there is no list")
+        checked = [
+            self.setup.actions.check_legal(action, episode.mask) for action in actions
+        ]
+        at_once = (os.cpu_count() or 1) if parallel is None else parallel
+        if at_once < 1:
+            raise ValueError(f"parallel is a number from 1 on, not {parallel}")
+        # Once, and not by each of them.
+        baseline(self.setup.service, episode.config, episode.program)
+        values: dict[int, dict[str, float]] = {}
+        for first in range(0, len(checked), at_once):
+            some = checked[first : first + at_once]
+            for action, turn in zip(some, self._try(some, policy, seed), strict=True):
+                values[int(action)] = dict(turn[3].get("objective", {}))
+        return values
+
+    def _try(
+        self, actions: Sequence[Action], policy: PolicyData, seed: int | None
+    ) -> list[Turn]:
+        """What each of some actions comes to, all of them at the same time."""
+        twins: list[Engine] = []
+        try:
+            for _ in actions:
+                twins.append(self._engine.fork())
+            return block_together(
+                twin.finish(
+                    (action,),
+                    self.setup.actions.request(action),
+                    play_request(policy, seed, 0, features=False),
+                )
+                for twin, action in zip(twins, actions, strict=True)
+            )
+        finally:
+            for twin in twins:
+                twin.close()
 
     def render(self) -> Any:
         """The decision at hand and the latest ones.

@@ -181,13 +181,29 @@ class Engine:
                 if request.HasField("seed"):
                     request.seed = reply.seed
         except ServiceError as error:
+            turn = episode.end_with_error(error)
             self.stats.crashes += 1
-            return episode.end_with_error(error)
+            return turn
         except PolicyError:
             raise
         except BaseException:
             episode.session.close()
             raise
+
+    def finish(
+        self, actions: Sequence[Action], request: bytes, rest: pb.Play
+    ) -> Work[Turn]:
+        """Answer decisions, and let a policy answer those that follow.
+
+        Args:
+            actions: See :meth:`step`.
+            request: See :meth:`step`.
+            rest: See :meth:`play`.
+        """
+        turn = yield from self.step(actions, request)
+        if turn[1] or turn[2]:
+            return turn
+        return (yield from self.play(rest, Record()))
 
     def _baseline(self, config: CompileConfig, program: Program) -> Work[Baseline]:
         began = perf_counter()

@@ -5,22 +5,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlcompiler_gym.envs.actions import Action, Actions
+from mlcompiler_gym.envs.policy_file import encode_policy
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
+from mlcompiler_gym.v1 import policy_pb2
 
 _FLOAT = np.dtype("<f4")
 
 
-class PolicyData(Protocol):
+class PolicyFile(Protocol):
     """A policy that is data, such as :class:`~mlcompiler_gym.PortablePolicy`."""
 
     def to_bytes(self) -> bytes:
         """The contents of its file."""
+
+
+#: A policy that a session can evaluate: data, or a name.
+PolicyData: TypeAlias = PolicyFile | str
 
 
 @dataclass(frozen=True)
@@ -101,7 +107,12 @@ def play_request(
     policy: PolicyData, seed: int | None, decisions: int, features: bool
 ) -> pb.Play:
     """The ``Play`` of a policy."""
-    request = pb.Play(policy=policy.to_bytes(), decisions=decisions, features=features)
+    content = (
+        encode_policy(policy_pb2.Policy(builtin=policy))
+        if isinstance(policy, str)
+        else policy.to_bytes()
+    )
+    request = pb.Play(policy=content, decisions=decisions, features=features)
     if seed is not None:
         request.seed = seed
     return request

@@ -5,37 +5,34 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any
 
-import gymnasium
-
-from mlcompiler_gym.errors import EvaluationError
-from mlcompiler_gym.policies import Policy, active, heuristic, inactive, random_legal
-
-#: From an environment and an episode's seed to the policy of that episode.
-PolicyMaker: TypeAlias = Callable[[gymnasium.Env[Any, Any], int], Policy]
+from mlcompiler_gym.errors import EvaluationError, PolicyError
+from mlcompiler_gym.policies import NAMED, PolicyMaker, PortablePolicy
 
 
-def _seedless(make: Callable[[gymnasium.Env[Any, Any]], Policy]) -> PolicyMaker:
-    return lambda env, seed: make(env)
+def find_policy_file(name: str) -> PortablePolicy | None:
+    """The policy in a file, if the name is one of a file: ``"mine.policy"``.
 
-
-#: The baselines.
-NAMED: dict[str, PolicyMaker] = {
-    "always": _seedless(active),
-    "llvm": _seedless(heuristic),
-    "never": _seedless(inactive),
-    "random": random_legal,
-}
+    Raises:
+        EvaluationError: It cannot be read, or is broken.
+    """
+    if not name.endswith(".policy"):
+        return None
+    try:
+        return PortablePolicy.load(name)
+    except PolicyError as error:
+        raise EvaluationError(str(error)) from error
 
 
 def find_policy(name: str) -> PolicyMaker:
     """What makes a policy.
 
     Args:
-        name: ``"llvm"`` (its own decisions), ``"never"``, ``"always"`` (the task's
-            inactive action, and its opposite), ``"random"``, or ``"module:object"``.
+        name: ``"llvm"`` (its own decisions), ``"inactive"`` or ``"never"``,
+            ``"always"`` (the task's inactive action, and its opposite), ``"random"``,
+            ``"last_use"`` (inlining), a file, ``"mine.policy"``, or
+            ``"module:object"``.
             The object is a policy itself, ``object(observation, info)``, or makes one
             of an environment, ``object(env)``; the latter is given the episode's seed
             if it has an argument ``seed``.
@@ -43,13 +40,17 @@ def find_policy(name: str) -> PolicyMaker:
     Raises:
         EvaluationError: There is no such policy.
     """
+    if name == "never":
+        return NAMED["inactive"]
     if name in NAMED:
         return NAMED[name]
+    if policy := find_policy_file(name):
+        return NAMED[policy.builtin] if policy.builtin else lambda env, seed: policy
     module_name, colon, path = name.partition(":")
     if not colon or not path:
         raise EvaluationError(
-            f"no policy {name!r}; there are {', '.join(NAMED)}, and 'module:object' "
-            "for one of your own"
+            f"no policy {name!r}; there are {', '.join(NAMED)}, and 'mine.policy' or "
+            "'module:object' for one of your own"
         )
     try:
         found: Any = importlib.import_module(module_name)

@@ -15,9 +15,9 @@ import mlcompiler_gym
 from mlcompiler_gym.envs import CompilerEnv
 from mlcompiler_gym.envs.episode import OF_THE_COMPILE
 from mlcompiler_gym.errors import ErrorCode, EvaluationError, ServiceError
-from mlcompiler_gym.evaluation.naming import find_policy
+from mlcompiler_gym.evaluation.naming import find_policy, find_policy_file
 from mlcompiler_gym.evaluation.plan import Evaluation, Record, Result
-from mlcompiler_gym.policies import heuristic_settings, play
+from mlcompiler_gym.policies import play, settings_for
 from mlcompiler_gym.programs import Program
 
 #: How often an episode is begun if its session is killed from outside.
@@ -37,14 +37,13 @@ def make_env(evaluation: Evaluation) -> tuple[gymnasium.Env[Any, Any], CompilerE
     if not isinstance(compiler, CompilerEnv):
         env.close()
         raise EvaluationError(f"{evaluation.env_id} is no environment of a compiler")
-    if evaluation.policy != "llvm":
-        return env, compiler
     try:
-        wanted = heuristic_settings(env)
+        policy = find_policy_file(evaluation.policy)
+        wanted = settings_for(env, policy or evaluation.policy)
     except ValueError as error:
         env.close()
         raise EvaluationError(str(error)) from error
-    # The policy is that of an environment that shows what LLVM would do, unless it
+    # The policy is that of an environment that shows what it decides from, unless it
     # was said to be made otherwise.
     missing = {name: wanted[name] for name in wanted if name not in settings}
     if missing:

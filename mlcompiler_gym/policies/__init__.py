@@ -2,11 +2,14 @@
 """Policies to compare with: ``policy(observation, info)`` is an action."""
 
 from mlcompiler_gym.policies.baselines import (
+    NAMED,
     Policy,
+    PolicyMaker,
     active,
     heuristic,
     heuristic_settings,
     inactive,
+    last_use,
     random_legal,
 )
 from mlcompiler_gym.policies.exhaustive import Found, exhaustive_search
@@ -14,11 +17,14 @@ from mlcompiler_gym.policies.local_search import local_search
 from mlcompiler_gym.policies.play import Played, play
 from mlcompiler_gym.policies.policy import PortablePolicy, SampledPolicy
 from mlcompiler_gym.policies.search import SearchResult, greedy_search, random_search
+from mlcompiler_gym.policies.settings import settings_for
 
 __all__ = [
+    "NAMED",
     "Found",
     "Played",
     "Policy",
+    "PolicyMaker",
     "PortablePolicy",
     "SampledPolicy",
     "SearchResult",
@@ -28,8 +34,10 @@ __all__ = [
     "heuristic",
     "heuristic_settings",
     "inactive",
+    "last_use",
     "local_search",
     "play",
     "random_legal",
     "random_search",
+    "settings_for",
 ]

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import secrets
+from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
 import gymnasium
@@ -12,9 +13,15 @@ from gymnasium import spaces
 
 from mlcompiler_gym.envs import CompilerEnv
 from mlcompiler_gym.envs.options import decode
+from mlcompiler_gym.envs.setup import Setup
+from mlcompiler_gym.policies.evaluator import Random
+from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 
 #: From an observation and the ``info`` that came with it to an action.
 Policy: TypeAlias = Callable[[Any, dict[str, Any]], Any]
+
+#: From an environment and an episode's seed to the policy of that episode.
+PolicyMaker: TypeAlias = Callable[[gymnasium.Env[Any, Any], int], Policy]
 
 
 def heuristic(env: gymnasium.Env[Any, Any]) -> Policy:
@@ -27,7 +34,7 @@ def heuristic(env: gymnasium.Env[Any, Any]) -> Policy:
     Raises:
         ValueError: The environment does not show what the heuristic would do.
     """
-    compiler = _compiler(env)
+    compiler = compiler_of(env)
     setup = compiler.setup
     wanted = setup.spec.heuristic
     for name, value in heuristic_settings(env).items():
@@ -61,18 +68,64 @@ def heuristic_settings(env: gymnasium.Env[Any, Any]) -> dict[str, Any]:
     Raises:
         ValueError: LLVM decides nothing that an agent could repeat.
     """
-    setup = _compiler(env).setup
+    setup = compiler_of(env).setup
     if not setup.spec.HasField("heuristic"):
         raise ValueError(f"there is no heuristic of LLVM's for {setup.config.task}")
-    declared = {option.name: option for option in setup.spec.options}
-    wanted: dict[str, Any] = {
-        option.name: decode(declared[option.name], option.value)
-        for option in setup.spec.heuristic.options
-        if setup.config.options[option.name] != option.value
-    }
+    wanted = missing_settings(setup, setup.spec.heuristic.options)
     if decisions := setup.spec.heuristic.decisions:
         wanted["max_episode_steps"] = decisions
     return wanted
+
+
+def missing_settings(setup: Setup, options: Iterable[pb.Option]) -> dict[str, Any]:
+    """Those of the options that an environment was not made with, as keywords."""
+    declared = {option.name: option for option in setup.spec.options}
+    return {
+        option.name: decode(declared[option.name], option.value)
+        for option in options
+        if setup.config.options[option.name] != option.value
+    }
+
+
+def last_use(env: gymnasium.Env[Any, Any]) -> Policy:
+    """LLVM's own decisions, and inlines a callee whose body goes with the call, too.
+
+    Args:
+        env: An environment that was made with what :func:`settings_for` says,
+            ``inlining_default=True, linkage=True``.
+
+    Raises:
+        ValueError: The task has no such rule, or the environment does not show what
+            it goes by.
+    """
+    return _rule(env, "last_use")
+
+
+def _rule(env: gymnasium.Env[Any, Any], name: str) -> Policy:
+    """Takes the active action where one of a rule's features is not 0."""
+    compiler = compiler_of(env)
+    setup = compiler.setup
+    rules = {rule.name: rule for rule in setup.spec.rules}
+    if name not in rules:
+        raise ValueError(f"{setup.config.task} has no rule {name!r}")
+    if missing := missing_settings(setup, rules[name].options):
+        needed = ", ".join(f"{key}={value!r}" for key, value in missing.items())
+        raise ValueError(f"for the policy {name!r}, make the environment with {needed}")
+    if env.observation_space != compiler.observation_space:
+        raise ValueError(
+            f"a wrapper changes the observations that {name!r} is decided from; give "
+            "the environment without it"
+        )
+    features = rules[name].features
+    yes, no = active(env), inactive(env)
+
+    def decide(observation: Any, info: dict[str, Any]) -> Any:
+        applies = any(
+            setup.features.pick(observation, feature).item() for feature in features
+        )
+        return (yes if applies else no)(observation, info)
+
+    return decide
 
 
 def inactive(env: gymnasium.Env[Any, Any]) -> Policy:
@@ -81,7 +134,7 @@ def inactive(env: gymnasium.Env[Any, Any]) -> Policy:
     Raises:
         ValueError: The task has no such action.
     """
-    compiler = _compiler(env)
+    compiler = compiler_of(env)
     if not compiler.setup.spec.HasField("inactive_action"):
         raise ValueError(
             f"{compiler.setup.config.task} has no action that does nothing"
@@ -95,7 +148,7 @@ def active(env: gymnasium.Env[Any, Any]) -> Policy:
     Raises:
         ValueError: The task has no such action.
     """
-    compiler = _compiler(env)
+    compiler = compiler_of(env)
     if not compiler.setup.spec.HasField("active_action"):
         raise ValueError(
             f"{compiler.setup.config.task} has no action that is the opposite of "
@@ -121,22 +174,40 @@ def random_legal(env: gymnasium.Env[Any, Any], seed: int | None = None) -> Polic
 
     Args:
         env: Any of the environments.
-        seed: Of its own generator; the same seed makes the same choices.
+        seed: The same makes the same choices, and so does
+            ``env.unwrapped.rollout("random", seed=seed)``. None: any.
     """
-    space = _compiler(env).action_space
-    rng = np.random.default_rng(seed)
+    space = compiler_of(env).action_space
+    rng = Random(secrets.randbits(64) if seed is None else seed)
 
     def choose(observation: Any, info: dict[str, Any]) -> Any:
         if isinstance(space, spaces.Discrete):
             mask = info.get("action_mask", np.ones(int(space.n)))
-            return int(rng.choice(np.flatnonzero(mask)))
+            legal = np.flatnonzero(mask)
+            return int(legal[rng.below(len(legal))])
         assert isinstance(space, spaces.Box)
-        return rng.uniform(space.low, space.high).astype(np.float32)
+        low, high = float(space.low[0]), float(space.high[0])
+        return np.array([low + rng.uniform() * (high - low)], np.float32)
 
     return choose
 
 
-def _compiler(env: gymnasium.Env[Any, Any]) -> CompilerEnv:
+def _seedless(make: Callable[[gymnasium.Env[Any, Any]], Policy]) -> PolicyMaker:
+    return lambda env, seed: make(env)
+
+
+#: Policies by name, which sessions know, too.
+NAMED: dict[str, PolicyMaker] = {
+    "always": _seedless(active),
+    "inactive": _seedless(inactive),
+    "last_use": _seedless(last_use),
+    "llvm": _seedless(heuristic),
+    "random": random_legal,
+}
+
+
+def compiler_of(env: gymnasium.Env[Any, Any]) -> CompilerEnv:
+    """What is inside of the wrappers."""
     if not isinstance(env.unwrapped, CompilerEnv):
         raise TypeError(f"env is to be an environment of a compiler, not {env}")
     return env.unwrapped

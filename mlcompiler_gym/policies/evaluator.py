@@ -46,6 +46,15 @@ class Random:
         """The seed with which the numbers go on from here."""
         return self._state.value
 
+    def uniform(self) -> float:
+        """The next number, from 0 to 1, which it is never."""
+        drawn: float = _library().mlcg_policy_uniform(ctypes.byref(self._state))
+        return drawn
+
+    def below(self, count: int) -> int:
+        """An integer from 0 to ``count - 1``."""
+        return int(self.uniform() * count)
+
 
 class Evaluator:
     """Evaluates a model; for one thread at a time, which the GIL sees to.
@@ -170,4 +179,6 @@ def _library() -> ctypes.PyDLL:
     library.mlcg_policy_decide.restype = ctypes.c_char_p
     library.mlcg_policy_outputs.argtypes = [pointer, size, pointer, pointer]
     library.mlcg_policy_outputs.restype = None
+    library.mlcg_policy_uniform.argtypes = [pointer]
+    library.mlcg_policy_uniform.restype = ctypes.c_double
     return library

@@ -12,15 +12,12 @@ import numpy as np
 from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
+from mlcompiler_gym.envs.policy_file import HEADER_BYTES, encode_policy
 from mlcompiler_gym.errors import PolicyError
 from mlcompiler_gym.files import write_file
+from mlcompiler_gym.policies.baselines import NAMED
 from mlcompiler_gym.policies.evaluator import Decisions, Evaluator, Random
 from mlcompiler_gym.v1 import policy_pb2 as pb
-
-_MAGIC = b"MLCGPOL1"
-
-#: Policies by name; ``policy.proto`` says what each does.
-BUILTIN = ("llvm", "inactive", "random", "always", "last_use")
 
 
 class PortablePolicy:
@@ -42,7 +39,7 @@ class PortablePolicy:
     def __init__(self, message: pb.Policy) -> None:
         self._message = pb.Policy()
         self._message.CopyFrom(message)
-        self._bytes = _encode(self._message)
+        self._bytes = encode_policy(self._message)
         model = self._message.model
         self._inputs = [(each.feature, each.elements) for each in model.inputs]
         outputs = (
@@ -54,10 +51,10 @@ class PortablePolicy:
         )
         elements = sum(count for _, count in self._inputs)
         self._evaluator = Evaluator(self._bytes, elements, outputs)
-        if self.builtin and self.builtin not in BUILTIN:
+        if self.builtin and self.builtin not in NAMED:
             raise PolicyError(
                 f"there is no policy by the name {self.builtin!r}; known: "
-                f"{', '.join(BUILTIN)}"
+                f"{', '.join(NAMED)}"
             )
 
     @classmethod
@@ -71,7 +68,7 @@ class PortablePolicy:
         Evaluator(content, 0, 0)
         message = pb.Policy()
         try:
-            message.ParseFromString(content[len(_MAGIC) + 4 :])
+            message.ParseFromString(content[HEADER_BYTES:])
         except DecodeError:
             raise PolicyError(
                 "the policy file is broken: its contents are not a Policy message"
@@ -96,7 +93,7 @@ class PortablePolicy:
 
     @classmethod
     def named(cls, name: str, task: str = "") -> PortablePolicy:
-        """A policy by name: one of ``BUILTIN``.
+        """A policy by name: one of :data:`~mlcompiler_gym.policies.NAMED`.
 
         Raises:
             PolicyError: There is none of that name.
@@ -217,7 +214,7 @@ class PortablePolicy:
         if self.builtin:
             raise PolicyError(
                 f"the policy {self.builtin!r} is one by name, which a session "
-                "evaluates: use env.unwrapped.finish"
+                "evaluates: use env.unwrapped.finish, or policies.NAMED"
             )
 
     def _rows(self, observations: Any, batch: int) -> NDArray[np.float32]:
@@ -258,9 +255,3 @@ class SampledPolicy:
     def __call__(self, observation: Any, info: dict[str, Any]) -> Any:
         """An action; see :meth:`PortablePolicy.__call__`."""
         return self.policy._decide_one(observation, info, self.random)
-
-
-def _encode(message: pb.Policy) -> bytes:
-    # Maps would come in any order, and there are none; a file is the same each time.
-    content = message.SerializeToString(deterministic=True)
-    return _MAGIC + len(content).to_bytes(4, "little") + content

@@ -390,6 +390,18 @@ class Request(_message.Message):
     upload: Upload
     def __init__(self, describe: _Optional[_Union[Describe, _Mapping]] = ..., upload: _Optional[_Union[Upload, _Mapping]] = ..., open: _Optional[_Union[Open, _Mapping]] = ..., step: _Optional[_Union[Step, _Mapping]] = ..., fork: _Optional[_Union[Fork, _Mapping]] = ..., observe: _Optional[_Union[Observe, _Mapping]] = ..., measure: _Optional[_Union[Measure, _Mapping]] = ..., emit: _Optional[_Union[Emit, _Mapping]] = ..., close: _Optional[_Union[Close, _Mapping]] = ..., attach: _Optional[_Union[Attach, _Mapping]] = ..., play: _Optional[_Union[Play, _Mapping]] = ..., deadline_ms: _Optional[int] = ...) -> None: ...
 
+class Rule(_message.Message):
+    __slots__ = ["doc", "features", "name", "options"]
+    DOC_FIELD_NUMBER: _ClassVar[int]
+    FEATURES_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    doc: str
+    features: _containers.RepeatedScalarFieldContainer[str]
+    name: str
+    options: _containers.RepeatedCompositeFieldContainer[Option]
+    def __init__(self, name: _Optional[str] = ..., doc: _Optional[str] = ..., options: _Optional[_Iterable[_Union[Option, _Mapping]]] = ..., features: _Optional[_Iterable[str]] = ...) -> None: ...
+
 class Sandbox(_message.Message):
     __slots__ = ["landlock", "missing", "no_new_privileges", "system_calls"]
     LANDLOCK_FIELD_NUMBER: _ClassVar[int]
@@ -431,7 +443,7 @@ class Step(_message.Message):
     def __init__(self, actions: _Optional[bytes] = ...) -> None: ...
 
 class TaskSpec(_message.Message):
-    __slots__ = ["action", "active_action", "default_level", "default_objective", "default_pipeline", "default_programs", "doc", "features", "heuristic", "inactive_action", "kind", "name", "options"]
+    __slots__ = ["action", "active_action", "default_level", "default_objective", "default_pipeline", "default_programs", "doc", "features", "heuristic", "inactive_action", "kind", "name", "options", "rules"]
     class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = []
     ACTION_FIELD_NUMBER: _ClassVar[int]
@@ -451,6 +463,7 @@ class TaskSpec(_message.Message):
     NAME_FIELD_NUMBER: _ClassVar[int]
     OPEN_ENDED: TaskSpec.Kind
     OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    RULES_FIELD_NUMBER: _ClassVar[int]
     action: ActionSpec
     active_action: int
     default_level: str
@@ -464,7 +477,8 @@ class TaskSpec(_message.Message):
     kind: TaskSpec.Kind
     name: str
     options: _containers.RepeatedCompositeFieldContainer[OptionSpec]
-    def __init__(self, name: _Optional[str] = ..., doc: _Optional[str] = ..., default_pipeline: _Optional[str] = ..., action: _Optional[_Union[ActionSpec, _Mapping]] = ..., features: _Optional[_Iterable[_Union[TensorSpec, _Mapping]]] = ..., options: _Optional[_Iterable[_Union[OptionSpec, _Mapping]]] = ..., default_objective: _Optional[str] = ..., kind: _Optional[_Union[TaskSpec.Kind, str]] = ..., heuristic: _Optional[_Union[Heuristic, _Mapping]] = ..., inactive_action: _Optional[int] = ..., active_action: _Optional[int] = ..., default_programs: _Optional[str] = ..., default_level: _Optional[str] = ...) -> None: ...
+    rules: _containers.RepeatedCompositeFieldContainer[Rule]
+    def __init__(self, name: _Optional[str] = ..., doc: _Optional[str] = ..., default_pipeline: _Optional[str] = ..., action: _Optional[_Union[ActionSpec, _Mapping]] = ..., features: _Optional[_Iterable[_Union[TensorSpec, _Mapping]]] = ..., options: _Optional[_Iterable[_Union[OptionSpec, _Mapping]]] = ..., default_objective: _Optional[str] = ..., kind: _Optional[_Union[TaskSpec.Kind, str]] = ..., heuristic: _Optional[_Union[Heuristic, _Mapping]] = ..., inactive_action: _Optional[int] = ..., active_action: _Optional[int] = ..., default_programs: _Optional[str] = ..., default_level: _Optional[str] = ..., rules: _Optional[_Iterable[_Union[Rule, _Mapping]]] = ...) -> None: ...
 
 class Tensor(_message.Message):
     __slots__ = ["data", "dtype", "name", "shape"]

@@ -84,3 +84,11 @@ EXPORTED void mlcg_policy_outputs(Evaluator *Handle, size_t Count,
       Outputs[I * Width + J] = Given[J];
   }
 }
+
+/// The next number in 0 .. 1 (without 1); *State is moved on.
+EXPORTED double mlcg_policy_uniform(uint64_t *State) {
+  Random Numbers(*State);
+  const double Drawn = Numbers.uniform();
+  *State = Numbers.state();
+  return Drawn;
+}

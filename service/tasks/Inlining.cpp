@@ -13,6 +13,7 @@
 ///
 //===----------------------------------------------------------------------===//
 
+#include "InliningLinkage.h"
 #include "SymbolNames.h"
 #include "Task.h"
 #include "llvm/Analysis/InlineAdvisor.h"
@@ -25,6 +26,7 @@
 #include "llvm/IR/InstrTypes.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Support/raw_ostream.h"
+#include <cstring>
 
 using namespace llvm;
 using namespace mlcompiler;
@@ -70,8 +72,12 @@ private:
   const CallBase *CallSite = nullptr;
 };
 
+constexpr const char *LinkageName = "linkage";
+
 class Inlining : public PipelineTask {
 public:
+  std::vector<TensorSpec> extraFeatures() const override;
+  void computeExtraFeatures(const char *Features, char *To) override;
   void apply(LLVMOptions &Process) const override;
   void install(PassBuilder &PB, ModuleAnalysisManager &MAM) override;
   json::Object describeDecision() const override;
@@ -86,6 +92,7 @@ private:
                                                  InlineContext IC);
 
   bool IncludeDefault = false;
+  bool IncludeLinkage = false;
   double SizeIncreaseThreshold = 100;
   ModuleAnalysisManager *Modules = nullptr;
   /// Belongs to LLVM, which keeps it as long as it asks for advice.
@@ -138,6 +145,40 @@ void Inlining::describe(proto::TaskSpec &Spec) const {
   Default.set_option(DefaultDecisionName);
   Default.set_doc("what LLVM's own heuristic would do (1: inline); repeating "
                   "it gives the very object file of the heuristic compiler");
+  for (const LinkageFeature &Each : linkageFeatures()) {
+    proto::TensorSpec &Tensor = *Spec.add_features();
+    describeTensor(TensorSpec::createSpec<int64_t>(Each.Name, {1}), Tensor);
+    setBounds(Tensor, 0, Each.High);
+    Tensor.set_option(LinkageName);
+    Tensor.set_doc(Each.Doc);
+  }
+  proto::Rule &LastUse = *Spec.add_rules();
+  LastUse.set_name("last_use");
+  LastUse.set_doc("LLVM's own decisions, and inlines a callee whose body goes "
+                  "with this call, too");
+  for (const char *Option : {DefaultDecisionName, LinkageName}) {
+    proto::Option &Needed = *LastUse.add_options();
+    Needed.set_name(Option);
+    Needed.set_value("true");
+  }
+  LastUse.add_features(DefaultDecisionName);
+  LastUse.add_features(CalleeRemovedName);
+}
+
+std::vector<TensorSpec> Inlining::extraFeatures() const {
+  std::vector<TensorSpec> Extra;
+  if (IncludeLinkage)
+    for (const LinkageFeature &Each : linkageFeatures())
+      Extra.push_back(TensorSpec::createSpec<int64_t>(Each.Name, {1}));
+  return Extra;
+}
+
+void Inlining::computeExtraFeatures(const char *, char *To) {
+  for (const LinkageFeature &Each : linkageFeatures()) {
+    const int64_t Value = Each.Compute(*Advisor->callSite());
+    std::memcpy(To, &Value, sizeof(Value));
+    To += sizeof(Value);
+  }
 }
 
 void Inlining::declare(TaskOptions &Options) {
@@ -145,6 +186,9 @@ void Inlining::declare(TaskOptions &Options) {
       DefaultDecisionName, IncludeDefault,
       "whether to compute the heuristic's own decision and send it as a "
       "further feature");
+  Options.flag(LinkageName, IncludeLinkage,
+               "whether to send what linkage and uses say of the bodies of "
+               "caller and callee, which LLVM's own features do not");
   Options.number(
       "size_increase_threshold", SizeIncreaseThreshold, 0, 1e9,
       "once the module has grown by this factor no call site is inlined any "

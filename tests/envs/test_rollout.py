@@ -13,7 +13,12 @@ from support.regalloc import EVICTION, PRIORITY, MakeEnv
 
 from mlcompiler_gym import PolicyError, PortablePolicy
 from mlcompiler_gym.envs import CompilerEnv
-from mlcompiler_gym.errors import InvalidRequestError, ResetNeededError
+from mlcompiler_gym.errors import (
+    InvalidActionError,
+    InvalidRequestError,
+    ResetNeededError,
+)
+from mlcompiler_gym.policies import NAMED, settings_for
 from mlcompiler_gym.v1 import policy_pb2 as pb
 
 INLINING = "mlcompiler/Inlining-v0"
@@ -161,9 +166,9 @@ def test_refuses_policies_that_do_not_fit(make_env: MakeEnv) -> None:
     default.model.inputs[0].feature = "inlining_default"
     cases: list[tuple[Any, str]] = [
         (changed(task="regalloc_eviction"), "decides regalloc_eviction"),
-        (PortablePolicy(other), "'nonsense', which is no feature of inlining"),
+        (PortablePolicy(other), "'nonsense' is no feature of inlining"),
         (PortablePolicy(default), "with the option inlining_default=true"),
-        (PortablePolicy(two_features()), "'a', which is no feature"),
+        (PortablePolicy(two_features()), "'a' is no feature"),
         (Bytes(b"garbage"), "not a policy file"),
         (Bytes(random_network(env).to_bytes()[:-1]), "bytes follow its header"),
     ]
@@ -188,3 +193,108 @@ def test_what_was_decided_stands_if_a_policy_stops(make_env: MakeEnv) -> None:
         env.finish(PortablePolicy(broken))
     assert env.rollout(random_network(env)).terminated
     assert info["program"] == "kernels/regex"
+
+
+ORDERING = "mlcompiler/PassOrdering-v0"
+
+
+@pytest.mark.parametrize(
+    ("env_id", "names"),
+    [
+        (INLINING, ["llvm", "inactive", "always", "random", "last_use"]),
+        (EVICTION, ["llvm", "inactive", "random"]),
+        (PRIORITY, ["llvm", "random"]),
+        (LOOPS, ["llvm", "inactive", "always", "random"]),
+        (ORDERING, ["llvm", "random"]),
+    ],
+)
+def test_names_mean_the_same_inside(
+    make_env: MakeEnv, env_id: str, names: list[str]
+) -> None:
+    few = 4 if env_id == ORDERING else None
+    for name in names:
+        plain = make_env(env_id, programs=PROGRAMS.get(env_id, "kernels/lz"))
+        settings = settings_for(plain, name)
+        settings.pop("max_episode_steps", None)
+        env = make_env(env_id, programs=PROGRAMS.get(env_id, "kernels/lz"), **settings)
+        policy = NAMED[name](env, 3)
+        observation, info = env.reset(seed=3)
+        actions: list[Any] = []
+        over = False
+        while not over and len(actions) != (few or -1):
+            actions.append(policy(observation, info))
+            observation, _, over, _, info = env.step(actions[-1])
+        code = env.emit()
+        env.reset(seed=3)
+        made = env.rollout(name, seed=3, decisions=few)
+        assert made.actions.ravel().tolist() == np.ravel(actions).tolist(), name
+        assert env.emit() == code
+        assert (made.log_probabilities < 0).any() == (name == "random")
+        env.reset(seed=3)
+        same = env.rollout(PortablePolicy.named(name), seed=3, decisions=few)
+        assert same.actions.tolist() == made.actions.tolist()
+
+
+def test_refuses_names_that_do_not_fit(make_env: MakeEnv) -> None:
+    env = make_env(INLINING, programs="kernels/lz")
+    env.reset(seed=0)
+    with pytest.raises(InvalidRequestError, match="the option inlining_default=true"):
+        env.finish("llvm")
+    with pytest.raises(InvalidRequestError, match="needs a seed"):
+        env.finish("random")
+    known = "it has random, llvm, inactive, always, last_use"
+    with pytest.raises(InvalidRequestError, match=f"no policy 'clever'; {known}"):
+        env.finish("clever")
+    assert env.finish("inactive")[2]
+    assert set(env.trajectory.actions) == {0}
+    priority = make_env(PRIORITY, programs="kernels/lz")
+    priority.reset(seed=0)
+    with pytest.raises(InvalidRequestError, match="has no policy 'inactive'"):
+        priority.finish("inactive")
+
+
+@pytest.mark.parametrize("parallel", [None, 1])
+def test_action_values_equal_stepping(make_env: MakeEnv, parallel: int | None) -> None:
+    env = make_env(INLINING, programs="kernels/regex", inlining_default=True)
+    env.reset(seed=0)
+    env.rollout("llvm", decisions=3)
+    before = env.trajectory
+    values = env.action_values("llvm", parallel=parallel)
+    assert env.trajectory == before
+    expected = {}
+    for action in (0, 1):
+        with env.fork() as twin:
+            observation, _, over, _, info = twin.step(action)
+            while not over:
+                told = twin.setup.features.pick(observation, "inlining_default")
+                observation, _, over, _, info = twin.step(int(told.item()))
+            expected[action] = info["objective"]
+    assert values == expected
+    assert values[0] != values[1]
+    assert env.action_values("llvm", [1]) == {1: expected[1]}
+    with pytest.raises(InvalidActionError):
+        env.action_values("llvm", [2])
+    with pytest.raises(ValueError, match="from 1 on"):
+        env.action_values("llvm", parallel=0)
+    # It goes on from where it was.
+    assert env.finish("llvm")[4]["objective"] in expected.values()
+
+
+def test_action_values_where_some_are_legal(make_env: MakeEnv) -> None:
+    env = make_env(EVICTION, programs="kernels/codecs", eviction_default=True)
+    env.reset(seed=0)
+    legal = np.flatnonzero(env.action_masks()).tolist()
+    values = env.action_values()
+    assert list(values) == legal
+    assert all(value["regalloc_score"] > 0 for value in values.values())
+    env.close()
+    with pytest.raises(ResetNeededError):
+        env.action_values()
+
+
+def test_numbers_have_no_action_values(make_env: MakeEnv) -> None:
+    env = make_env(PRIORITY, programs="kernels/codecs", priority_default=True)
+    env.reset(seed=0)
+    for actions in (None, [1]):
+        with pytest.raises(TypeError):
+            env.action_values(actions=actions)

@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Policies by name mean the same in every task, and are said by the task itself."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from support.tasks import ALL, make_task
 
-from mlcompiler_gym import EvaluationError
+from mlcompiler_gym import EvaluationError, PortablePolicy
 from mlcompiler_gym.evaluation import Evaluation
 from mlcompiler_gym.evaluation.player import Player
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
+from mlcompiler_gym.v1 import policy_pb2
 
 
 def play(env_id: str, policy: str, **settings: Any) -> dict[str, Any]:
@@ -69,3 +71,40 @@ def test_llvm_needs_the_pipelines_that_it_runs() -> None:
 def test_no_policy_of_that_name_for_a_task() -> None:
     with pytest.raises(EvaluationError, match="no action that does nothing"):
         play("mlcompiler/RegAllocPriority-v0", "never")
+
+
+def test_inlines_last_uses() -> None:
+    llvm, rule = (play("mlcompiler/Inlining-v0", p) for p in ("llvm", "last_use"))
+    assert rule["objective"] is not None
+    assert rule["trajectory"]["config"]["options"]["linkage"] == "true"
+    assert llvm["baseline"] == rule["baseline"]
+
+
+@pytest.mark.parametrize("name", ["inactive", "random", "last_use"])
+def test_files_are_played_like_names(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "mine.policy"
+    PortablePolicy.named(name, "inlining").save(path)
+    ours, theirs = (
+        play("mlcompiler/Inlining-v0", policy) for policy in (str(path), name)
+    )
+    assert ours["objective"] is not None
+    assert ours["trajectory"] == theirs["trajectory"]
+
+
+def test_a_policy_of_a_file_is_given_the_features_that_it_needs(tmp_path: Path) -> None:
+    message = policy_pb2.Policy(task="inlining")
+    message.options.add(name="inlining_default", value="true")
+    message.model.inputs.add(feature="inlining_default", elements=1)
+    layer = message.model.network.layers.add(outputs=1, weights=[2], biases=[-1])
+    assert layer.activation == policy_pb2.Dense.IDENTITY
+    message.model.bernoulli.SetInParent()
+    path = tmp_path / "repeats.policy"
+    PortablePolicy(message).save(path)
+    record = play("mlcompiler/Inlining-v0", str(path), observation="dict")
+    assert record["objective"] is not None
+    assert record["objective"] == record["baseline"]
+
+
+def test_a_policy_file_that_is_broken_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(EvaluationError, match=r"cannot read.*none\.policy"):
+        play("mlcompiler/Inlining-v0", str(tmp_path / "none.policy"))
