@@ -47,6 +47,11 @@ void Conversation::begin(const proto::Request &Read) {
   startTime();
 }
 
+void Conversation::beginAgain() {
+  crash::reportTo(Client.socket());
+  startTime();
+}
+
 void Conversation::startTime() {
   crash::beginRequest(Request.deadline_ms() ? Request.deadline_ms()
                                             : DefaultDeadline);
@@ -60,8 +65,11 @@ void Conversation::reply() {
                             std::to_string(MaxFrameBytes),
                         /*SessionEnded=*/false);
   crash::endRequest();
-  if (!Client.write(Answer))
-    leave();
+  {
+    crash::ReplyUnderWay Sending;
+    if (!Client.write(Answer))
+      leave();
+  }
   Answer.Clear();
 }
 

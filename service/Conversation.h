@@ -35,8 +35,9 @@ public:
   const proto::Request &receive();
   /// Begins \p Read, which has been read elsewhere.
   void begin(const proto::Request &Read);
-  /// Begins the request once more: in a fork, where no time runs.
-  void beginAgain() { startTime(); }
+  /// Begins the request once more: after a fork, where no time runs and no
+  /// report goes to the client.
+  void beginAgain();
   /// The latest request that has been begun.
   const proto::Request &request() const { return Request; }
   /// The descriptor that came with it; see Channel.

@@ -12,6 +12,7 @@
 #include <csignal>
 #include <cstring>
 #include <ctime>
+#include <fcntl.h>
 #include <new>
 #include <poll.h>
 #include <sys/socket.h>
@@ -85,6 +86,11 @@ static constexpr NamedSignal FatalSignals[] = {
 static constexpr int RefusedBySeccomp = 1;
 
 static int ReportSocket = -1;
+/// A fork has no client yet, and that of its parent expects nothing from it.
+static pid_t Reporter;
+static volatile bool Replying;
+/// The signal that waits for the end of a reply; 0 is none.
+static volatile int Deferred;
 /// This process only tries out what another is about to do.
 static bool Rehearsing;
 static FixedText Running;
@@ -136,7 +142,7 @@ static void sendReport(const char *Bytes, size_t Count, int Flags) {
   char Prefix[4];
   for (unsigned I = 0; I != 4; ++I)
     Prefix[I] = static_cast<char>(Reply.Size >> (8 * I));
-  if (ReportSocket >= 0) {
+  if (ReportSocket >= 0 && getpid() == Reporter) {
     sendReport(Prefix, sizeof(Prefix), MSG_MORE);
     sendReport(Reply.Data, Reply.Size, 0);
   }
@@ -156,6 +162,11 @@ static void appendConsequence(FixedText &Text) {
 }
 
 static void onFatalSignal(int Number) {
+  if (Replying) {
+    Deferred = Number;
+    fcntl(ReportSocket, F_SETFL, O_NONBLOCK);
+    return;
+  }
   const char *Name = "a signal";
   for (const NamedSignal &S : FatalSignals)
     if (S.Number == Number)
@@ -247,7 +258,18 @@ void crash::install() {
   std::set_new_handler(onOutOfMemory);
 }
 
-void crash::reportTo(int Socket) { ReportSocket = Socket; }
+void crash::reportTo(int Socket) {
+  ReportSocket = Socket;
+  Reporter = getpid();
+}
+
+crash::ReplyUnderWay::ReplyUnderWay() { Replying = true; }
+
+crash::ReplyUnderWay::~ReplyUnderWay() {
+  Replying = false;
+  if (Deferred)
+    onFatalSignal(Deferred);
+}
 
 /// Has the timer fire when it is needed next.
 static void watchTime(int64_t Now) {

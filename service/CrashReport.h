@@ -28,8 +28,18 @@ namespace mlcompiler::crash {
 /// reported too. Call once, in the session process; forks inherit it.
 void install();
 
-/// Reports go to this socket from now on.
+/// Reports of this process, but not of its forks, go to this socket from now
+/// on.
 void reportTo(int Socket);
+
+/// While it lives a reply is being sent, and a report would be read as a part
+/// of it. So a signal waits for the rest of the reply, unless that waits for
+/// the client: then writing fails.
+class ReplyUnderWay {
+public:
+  ReplyUnderWay();
+  ~ReplyUnderWay();
+};
 
 /// Between these two calls the process works on a request: it ends itself with
 /// DEADLINE_EXCEEDED after \p DeadlineMs milliseconds (0: never), and silently

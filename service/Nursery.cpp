@@ -66,11 +66,10 @@ void Nursery::run() {
       acceptClient();
     else if (Polled[0].revents)
       return;
-    // Not before, since to begin a session may end one that was polled; and
-    // over again, since then others may be waiting for that one.
-    for (std::list<Opening> Next; !(Next = Parked.takeReleased()).empty();)
-      for (Opening &Client : Next)
-        open(std::move(Client));
+    // Not before, since to begin a session may end one that was polled, which
+    // releases the clients that wait for that one.
+    while (std::optional<Opening> Client = Parked.takeReleased())
+      open(std::move(*Client));
   }
 }
 
@@ -96,10 +95,14 @@ void Nursery::acceptClient() {
   }
   if (!Client.isOpen())
     return;
-  Clients.push_back(std::move(Client));
   // The first request is often there already.
-  if (!serveClient(Clients.back()))
-    Clients.pop_back();
+  listen(std::move(Client));
+}
+
+void Nursery::listen(Channel Client) {
+  auto It = Clients.insert(Clients.end(), std::move(Client));
+  if (!serveClient(*It))
+    Clients.erase(It);
 }
 
 bool Nursery::hasRoom(size_t More) const {

@@ -48,6 +48,8 @@ public:
 
 private:
   void acceptClient();
+  /// Serves a client from now on, first with what has been read from it.
+  void listen(Channel Client);
   /// Serves what has arrived. Returns false if the client is done with here.
   bool serveClient(Channel &Client);
   /// Answers a request that begins no session.

@@ -129,7 +129,7 @@ void Nursery::spawn(Opening Client, const std::string &Key,
   if (!Program) {
     // It went while the client waited.
     if (Client.Client.write(answer(Client.Request), /*Wait=*/false))
-      Clients.push_back(std::move(Client.Client));
+      listen(std::move(Client.Client));
     return;
   }
   const std::array<int, 2> Optimized = Parked.makeEnds(ModuleKey);

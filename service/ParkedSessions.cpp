@@ -83,6 +83,14 @@ void ParkedSessions::erase(iterator Which) {
   Sessions.erase(Which);
 }
 
+std::optional<Opening> ParkedSessions::takeReleased() {
+  if (Released.empty())
+    return std::nullopt;
+  Opening Next = std::move(Released.front());
+  Released.pop_front();
+  return Next;
+}
+
 size_t ParkedSessions::bytesHeld() const {
   size_t Bytes = 0;
   for (const Session &S : Sessions) {

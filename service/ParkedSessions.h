@@ -10,6 +10,7 @@
 #include "Arrival.h"
 #include <array>
 #include <list>
+#include <optional>
 #include <string>
 
 namespace mlcompiler {
@@ -74,8 +75,9 @@ public:
   /// Drops the one used least recently. Returns false if there is none.
   bool dropLast();
 
-  /// Clients whose wait is over, one way or the other.
-  std::list<Opening> takeReleased() { return std::exchange(Released, {}); }
+  /// A client whose wait is over, one way or the other; nullopt if there is
+  /// none. The others stay here, where a fork lets go of them.
+  std::optional<Opening> takeReleased();
 
   /// The memory that keys and waiting clients take.
   size_t bytesHeld() const;

@@ -42,16 +42,17 @@ Error Session::fork() {
 }
 
 bool Session::staysBehind(int Socket) {
+  // The client is the session's, and hears nothing of what stays behind.
+  crash::reportTo(-1);
   const pid_t Pid = ::fork();
   if (Pid > 0)
     return true;
   // Without a process to park, the session itself is not worse off; but the
   // nursery must see at once that nobody will take those who wait for it.
   ::close(Socket);
-  if (Pid == 0) {
+  if (Pid == 0)
     crash::afterFork();
-    Client.beginAgain();
-  }
+  Client.beginAgain();
   return false;
 }
 

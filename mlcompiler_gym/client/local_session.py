@@ -39,6 +39,8 @@ class LocalSession(Session):
         self._socket = sock
         self._awaited = 0
         self._wanted = _FIRST_SIZE
+        #: What was received together with the reply before it.
+        self._ahead = b""
         self._poll = _make_poll(sock)
         self._poll_ms: int | None = None
         self.opened = opened if opened is not None else pb.OpenReply()
@@ -81,13 +83,19 @@ class LocalSession(Session):
         # saves a system call where every microsecond counts. While more than one
         # reply is to come, what is asked for must not reach into the next:
         # whoever polls the descriptor must find there what was not taken yet.
-        data = self._receive_some(self._wanted if self._awaited == 1 else _PREFIX)
+        if self._ahead:
+            data, self._ahead = self._ahead, b""
+        else:
+            data = self._receive_some(self._wanted if self._awaited == 1 else _PREFIX)
         while len(data) < _PREFIX:
             data += self._receive_some(_PREFIX - len(data))
         size = _PREFIX + _LENGTH.unpack_from(data)[0]
-        if len(data) < size:
+        missing = size - len(data)
+        if missing < 0:
+            # A process that is stopped says why without being asked.
+            data, self._ahead = data[:size], data[size:]
+        elif missing:
             pieces = [data]
-            missing = size - len(data)
             while missing:
                 pieces.append(self._receive_some(missing))
                 missing -= len(pieces[-1])

@@ -5,11 +5,12 @@
 //===----------------------------------------------------------------------===//
 
 #include "CrashReport.h"
-#include "Wire.h"
+#include "Conversation.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
 #include "llvm/Support/ErrorHandling.h"
 #include <csignal>
 #include <gtest/gtest.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -131,4 +132,46 @@ TEST(CrashReport, AnActivityGivesWayToWhatRanBefore) {
     raise(SIGFPE);
   });
   EXPECT_EQ(E.pass(), "InlinerPass on f");
+}
+
+TEST(CrashReport, IsNotWrittenIntoAReply) {
+  int Pair[2];
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, Pair), 0);
+  const pid_t Pid = fork();
+  if (Pid == 0) {
+    close(Pair[0]);
+    crash::install();
+    Conversation Client{Channel(Pair[1])};
+    Client.answer().mutable_emit()->set_data(std::string(1 << 20, 'x'));
+    Client.reply();
+    _exit(0);
+  }
+  close(Pair[1]);
+  // The socket is full, and the rest of the reply waits.
+  char Byte;
+  ASSERT_EQ(recv(Pair[0], &Byte, 1, MSG_PEEK), 1);
+  for (int Before = -1, Now = 0; Before != Now; usleep(20000)) {
+    Before = Now;
+    ASSERT_EQ(ioctl(Pair[0], FIONREAD, &Now), 0);
+  }
+  kill(Pid, SIGTERM);
+  usleep(20000);
+  std::string Bytes(2 << 20, '\0');
+  const ssize_t Size = recv(Pair[0], Bytes.data(), Bytes.size(), MSG_WAITALL);
+  close(Pair[0]);
+  waitpid(Pid, nullptr, 0);
+  ASSERT_GT(Size, 100000);
+  ASSERT_LT(Size, 1 << 20);
+  EXPECT_EQ(Bytes[Size - 1], 'x');
+}
+
+TEST(CrashReport, IsNotOfAFork) {
+  proto::Error E = reportOf([] {
+    const pid_t Pid = fork();
+    if (Pid == 0)
+      raise(SIGSEGV);
+    waitpid(Pid, nullptr, 0);
+    raise(SIGTERM);
+  });
+  EXPECT_EQ(E.signal(), "SIGTERM");
 }

@@ -6,6 +6,7 @@ the middle of a compile of its own, must not notice.
 """
 
 import os
+import select
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -109,6 +110,23 @@ def test_a_signal_between_requests(
     with fails("CRASHED", number.name, "InlinerPass", ended=True) as caught:
         session.step(pack(0))
     assert caught[0].signal == number.name
+
+
+@pytest.mark.usefixtures("processors")
+def test_a_signal_behind_a_reply_that_was_not_taken_yet(service: LocalService) -> None:
+    session = service.open(inlining(), CALLS)
+    expected = session.step(pack(0)).decisions
+    # Long replies make the client ask for more at once.
+    session.observe("ir")
+    session.send(pb.Request(step=pb.Step()).SerializeToString())
+    select.select([session.fileno()], [], [])
+    process = psutil.Process(session.opened.pid)
+    process.terminate()
+    wait_until(lambda: not process.is_running(), "it ends")
+    # Reply and report lie in the socket as one run of bytes.
+    assert session.receive().step.decisions == expected
+    with fails("CRASHED", "SIGTERM", "InlinerPass", ended=True):
+        session.step(pack(0))
 
 
 @pytest.mark.usefixtures("processors")

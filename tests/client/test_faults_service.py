@@ -122,7 +122,8 @@ def test_a_parked_session_is_killed(
         assert run(service, park=True) == expected
 
 
-def test_clients_that_waited_for_a_killed_session_are_independent() -> None:
+@pytest.mark.parametrize("order", [1, -1], ids=["oldest", "newest"])
+def test_clients_that_waited_for_a_killed_session_are_independent(order: int) -> None:
     # Without the inliner the first decision never comes, so all but the first
     # wait for it to be parked.
     request = inlining(
@@ -138,9 +139,16 @@ def test_clients_that_waited_for_a_killed_session_are_independent() -> None:
             assert service.pid is not None
             return [p for p in processes_of(service.pid) if p != service.pid]
 
-        streams = [stack.enter_context(closing(service.connect())) for _ in range(4)]
+        describe = pb.Request(describe=pb.Describe())
+        streams = [stack.enter_context(closing(service.connect())) for _ in range(5)]
+        for stream in streams:
+            stream.call(describe)
+        *streams, last = streams
         for stream in streams:
             stream.send(pb.Request(open=request).SerializeToString())
+        # Once these are answered, all the others wait.
+        for _ in range(2):
+            last.call(describe)
         wait_until(lambda: len(spawned()) == 1, "one process compiles")
         [first] = spawned()
         os.kill(first, signal.SIGKILL)
@@ -150,7 +158,7 @@ def test_clients_that_waited_for_a_killed_session_are_independent() -> None:
         # the socket of another, that one would wait for it in vain.
         wait_until(lambda: len(spawned()) == 3, "each has a process of its own")
         waiting = streams[1:]
-        for process in spawned():
+        for process in sorted(spawned())[::order]:
             os.kill(process, signal.SIGKILL)
             lost, _, _ = select.select(waiting, [], [], 10)
             assert len(lost) == 1

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import hypothesis
 import hypothesis.strategies as st
+import psutil
 import pytest
 from support.processes import processes_of, wait_until
 from support.samples import CALLS, SLOW, inlining, pack, receive_within, upload
@@ -180,6 +181,39 @@ def test_while_the_session_is_parked(shared: LocalService) -> None:
         assert any(parked)
         for stream, forks in zip(streams, twins, strict=True):
             check(stream, script, forks)
+
+
+def test_behind_an_open_of_a_program_that_went() -> None:
+    """Who waited for another's Open in vain is heard on."""
+    request = pb.Request(
+        open=inlining(
+            park=True,
+            program_sha256=SLOW.sha256,
+            # Minutes, and yet short enough for both requests to be read at once.
+            pipeline=f"function({'slsr,' * 600}gvn)",
+        )
+    )
+    describe = pb.Request(describe=pb.Describe())
+    room = len(SLOW.bitcode) + len(CALLS.bitcode) - 1
+    with (
+        closing(LocalService(f"--program-bytes={room}")) as service,
+        closing(service.connect()) as first,
+        closing(service.connect()) as second,
+        closing(service.connect()) as other,
+    ):
+        for stream in (second, other):
+            stream.call(describe)
+        upload(first, SLOW)
+        first.send(request.SerializeToString())
+        nursery = psutil.Process(service.pid)
+        assert wait_until(lambda: len(nursery.children()) == 1)
+        with socket.socket(fileno=os.dup(second.fileno())) as raw:
+            raw.sendall(frame(request) + frame(describe))
+        upload(other, CALLS)  # for which the other program goes
+        nursery.children()[0].kill()
+        with pytest.raises(ServiceError, match="upload it"):
+            receive_within(second, 20)
+        assert receive_within(second, 20).HasField("describe")
 
 
 def test_a_socket_goes_with_the_last_byte_that_it_was_sent_with(
