@@ -10,6 +10,7 @@
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/Support/Endian.h"
 #include "llvm/Support/JSON.h"
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <poll.h>
@@ -22,6 +23,7 @@ using namespace mlcompiler;
 
 static constexpr size_t PrefixBytes = 4;
 static constexpr size_t ReceiveBytes = 4 << 10;
+static constexpr size_t MostAtOnce = 4 << 20;
 /// The memory of messages longer than this is not kept for the next one.
 static constexpr size_t KeptBytes = 1 << 20;
 
@@ -125,7 +127,7 @@ Channel::Status Channel::receive(int Flags) {
   size_t Capacity = ReceiveBytes;
   if (const size_t Bytes = frameBytes())
     Capacity = std::max<size_t>(
-        Capacity, std::min<size_t>(Bytes - Buffer.size(), Buffer.size()));
+        Capacity, std::min({Bytes - Buffer.size(), Buffer.size(), MostAtOnce}));
   SmallVector<int, MaxDescriptors> Arrived;
   bool LostSome;
   ssize_t Got = receiveSome(Socket, Flags, Buffer, Arrived, LostSome, Capacity);

@@ -112,7 +112,8 @@ def test_none_has_the_name_of_a_setting(env_class: Any) -> None:
     with pytest.raises(TypeError) as caught:
         make_setup("inlining", {"nonsuch": 0})
     common = set(str(caught.value).partition("It takes ")[2].split(", "))
-    common -= {"inlining_default", "size_increase_threshold"}
+    inlining = LocalService.shared().describe_task("inlining", {}).options
+    common -= {option.name for option in inlining}
     assert {"programs", "service", "deadline"} < common
     assert not {option.name for option in declared} & (common | {"function", "reward"})
 
