@@ -32,7 +32,7 @@ public:
   /// Whether it is legal at the decision that has these features, too.
   llvm::Error check(llvm::StringRef Action, llvm::StringRef Features) const;
 
-  /// Whether an action is one of so many, and else a number.
+  /// Whether an action is one of a fixed set; otherwise it is a number.
   bool isDiscrete() const { return Count != 0; }
 
   /// Whether the task says at each decision what is legal.

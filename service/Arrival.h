@@ -35,8 +35,8 @@ enum class Handover {
 Handover sendArrival(int Socket, const Channel &Client,
                      const proto::Request &Request, int Parking = -1);
 
-/// Waits for a client. Returns false when no more will come. What is no arrival
-/// is passed over.
+/// Waits for a client. Returns false when no more will come. Messages
+/// that are no arrivals are passed over.
 bool receiveArrival(int Socket, Arrival &Next);
 
 } // namespace mlcompiler

@@ -98,7 +98,7 @@ ResidentPolicy::ResidentPolicy(const proto::Play &Request, Deciding Decider,
 StringRef ResidentPolicy::decide(StringRef Features) {
   if (Left && (*Left)-- == 0)
     return "";
-  // Whoever asked can go on from here; a message that is too large is lost.
+  // The client can go on from here. A message that is too large would be lost.
   if (Record.features().size() >= MaxFrameBytes / 2)
     return "";
   Layout.toFloats(Features, Floats);

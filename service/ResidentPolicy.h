@@ -52,7 +52,8 @@ private:
   const bool RecordFeatures;
   /// Decisions to answer yet, if there is a limit.
   std::optional<uint64_t> Left;
-  /// Of the decision at hand; kept for the memory that they have.
+  /// The features and mask of the decision at hand. They are members so that
+  /// their memory is used again.
   std::string Floats;
   std::string Legal;
   std::string Action;

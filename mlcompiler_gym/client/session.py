@@ -35,7 +35,7 @@ class Compilable(Protocol):
 
     @property
     def sha256(self) -> bytes:
-        """Of the bitcode, 32 bytes."""
+        """The SHA-256 of the bitcode, 32 bytes."""
 
 
 def raise_for_error(reply: pb.Reply) -> None:

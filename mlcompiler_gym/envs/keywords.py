@@ -14,7 +14,7 @@ def check_keywords(name: str, given: Iterable[str], known: Collection[str]) -> N
     Args:
         name: Of what is being made.
         given: Names of the arguments.
-        known: Names of those that it takes.
+        known: Names of the arguments that it takes.
 
     Raises:
         TypeError: There is one that it does not take; it says what was meant, perhaps.

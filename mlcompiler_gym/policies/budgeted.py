@@ -36,8 +36,8 @@ class BudgetedSearch:
     """Plays the best that a search finds.
 
     It begins with LLVM's own decisions, if the environment shows them
-    (``inlining_default=True`` and the like), and else with those that leave
-    everything as it is.
+    (``inlining_default=True`` and the like). Otherwise it begins with the decisions
+    that leave everything as it is.
 
     Args:
         env: An environment of discrete actions, of a task that has an end.

@@ -36,7 +36,7 @@ public:
   /// Below \p Count, which is not 0.
   uint64_t below(uint64_t Count) { return uint64_t(uniform() * Count); }
 
-  /// Of the standard normal distribution, by Marsaglia's polar method.
+  /// A number of the standard normal distribution, by Marsaglia's polar method.
   double normal() {
     while (true) {
       double X = 2 * uniform() - 1;

@@ -91,7 +91,7 @@ def fill_in(folder: Path) -> None:
 
 
 def record(track: Track, name: str, actions: Sequence[int]) -> Trajectory:
-    """A trajectory of these actions, or of those that the compile asks for."""
+    """A trajectory of as many of these actions as the compile asks for."""
     env, compiler = make_env(track.evaluation("never"))
     program = load_programs(track.programs, level=track.level).named(name)
     compiler.reset(options={"program": program})
