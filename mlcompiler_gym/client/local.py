@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import atexit
 import errno
 import os
 import socket
@@ -25,14 +24,14 @@ from mlcompiler_gym.files import explain
 #: Exit status of a service that cannot sandbox its sessions and must.
 _NO_SANDBOX = 3
 #: Seconds that a service whose sockets are closed may take to end.
-_END = 5.0
+_PATIENCE = 5.0
 
 
 class LocalService(Service):
     """The native compiler service, as a process of this machine.
 
     It is started when first needed, started again should it be killed, and ends
-    with this process. Threads and forked children may share one.
+    with this object or with this process. Threads and forked children may share one.
     """
 
     _shared: ClassVar[LocalService | None] = None
@@ -47,13 +46,13 @@ class LocalService(Service):
         self._lock = threading.Lock()
         self._control: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
+        self._end: weakref.finalize[..., LocalService] | None = None
 
     @classmethod
     def shared(cls) -> LocalService:
         """The service that environments use unless they are given another."""
         if cls._shared is None:
             cls._shared = cls()
-            atexit.register(cls._shared.close)
         return cls._shared
 
     @property
@@ -94,6 +93,7 @@ class LocalService(Service):
                     f"{executable} cannot be started: {error}"
                 ) from error
         self._control = ours
+        self._end = weakref.finalize(self, _end, ours, self._process)
 
     @override
     def connect(self) -> LocalSession:
@@ -134,7 +134,7 @@ class LocalService(Service):
         if process is None:
             return error
         try:
-            status = process.wait(timeout=_END)
+            status = process.wait(timeout=_PATIENCE)
         except subprocess.TimeoutExpired:
             return error
         if status == _NO_SANDBOX:
@@ -166,21 +166,24 @@ class LocalService(Service):
         return True
 
     def _reap(self) -> None:
-        if self._control is not None:
-            self._control.close()
-            self._control = None
-        if self._process is not None:
-            try:
-                self._process.wait(timeout=_END)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-            self._process = None
+        if self._end is not None:
+            self._end()
+        self._control = self._process = self._end = None
 
     @override
     def close(self) -> None:
         with self._lock:
             self._reap()
+
+
+def _end(control: socket.socket, process: subprocess.Popen[bytes]) -> None:
+    """End a service: it does when its control socket is closed."""
+    control.close()
+    try:
+        process.wait(timeout=_PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _last_words() -> str:
@@ -189,7 +192,7 @@ def _last_words() -> str:
         done = subprocess.run(
             [find_executable(), "--version"],
             capture_output=True,
-            timeout=_END,
+            timeout=_PATIENCE,
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:

@@ -97,6 +97,16 @@ def test_a_killed_service_is_described_again() -> None:
             assert fresh.describe().tasks
 
 
+def test_a_service_ends_with_the_last_reference_to_it() -> None:
+    dropped = LocalService()
+    dropped.connect().close()
+    pid = dropped.pid
+    assert pid is not None
+    assert psutil.pid_exists(pid)
+    del dropped
+    assert not psutil.pid_exists(pid)
+
+
 # -- Parked sessions ---------------------------------------------------------
 
 
