@@ -12,24 +12,14 @@
 using namespace llvm;
 using namespace mlcompiler;
 
-static int64_t readInt(StringRef Bytes, size_t Offset = 0) {
-  return static_cast<int64_t>(support::endian::read64le(Bytes.data() + Offset));
+static int64_t readInt(StringRef Action) {
+  return static_cast<int64_t>(support::endian::read64le(Action.data()));
 }
 
-ActionChecker::ActionChecker(const proto::TaskSpec &Spec,
-                             const proto::Open &Options)
+ActionChecker::ActionChecker(const proto::TaskSpec &Spec)
     : ActionBytes(tensorBytes(Spec.action().tensor())),
       Count(Spec.action().meanings_size()), Low(Spec.action().tensor().low()),
-      High(Spec.action().tensor().high()) {
-  int64_t Offset = 0;
-  for (const proto::TensorSpec &Feature : Spec.features()) {
-    if (!isSent(Feature, Options))
-      continue;
-    if (Feature.name() == Spec.action().mask())
-      MaskOffset = Offset;
-    Offset += tensorBytes(Feature);
-  }
-}
+      High(Spec.action().tensor().high()) {}
 
 Error ActionChecker::check(StringRef Action) const {
   if (Count)
@@ -38,22 +28,23 @@ Error ActionChecker::check(StringRef Action) const {
       support::endian::read<float>(Action.data(), endianness::little));
 }
 
-Error ActionChecker::check(StringRef Action, StringRef Features) const {
-  if (!hasMask() || !isMasked(Features, readInt(Action)))
+Error ActionChecker::check(StringRef Action, const Tensors &Decision) const {
+  if (!Decision.hasMask() || Decision.isLegal(readInt(Action)))
     return Error::success();
   std::string Legal;
   for (int64_t A = 0; A != Count; ++A)
-    if (!isMasked(Features, A))
+    if (Decision.isLegal(A))
       Legal += (Legal.empty() ? "" : ", ") + std::to_string(A);
   return fail(proto::INVALID_ACTION,
               "action " + Twine(readInt(Action)) +
                   " is not legal here; legal are: " + Legal);
 }
 
-void ActionChecker::writeLegal(StringRef Features, std::string &Legal) const {
+void ActionChecker::writeLegal(const Tensors &Decision,
+                               std::string &Legal) const {
   Legal.resize(Count);
   for (int64_t A = 0; A != Count; ++A)
-    Legal[A] = !isMasked(Features, A);
+    Legal[A] = Decision.isLegal(A);
 }
 
 Error ActionChecker::checkDiscrete(int64_t Action) const {
@@ -70,8 +61,4 @@ Error ActionChecker::checkContinuous(float Action) const {
   return fail(
       proto::INVALID_ACTION,
       formatv("action {0} is not in {1}..{2}", Action, Low, High).str());
-}
-
-bool ActionChecker::isMasked(StringRef Features, int64_t Action) const {
-  return !readInt(Features, MaskOffset + Action * sizeof(int64_t));
 }

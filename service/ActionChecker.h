@@ -8,6 +8,7 @@
 #define MLCOMPILER_GYM_SERVICE_ACTIONCHECKER_H
 
 #include "Failure.h"
+#include "Tensors.h"
 #include "mlcompiler_gym/v1/compiler_service.pb.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
@@ -20,8 +21,7 @@ namespace proto = ::mlcompiler_gym::v1;
 class ActionChecker {
 public:
   ActionChecker() = default;
-  /// For the decisions of a session that was opened so.
-  ActionChecker(const proto::TaskSpec &Spec, const proto::Open &Options);
+  explicit ActionChecker(const proto::TaskSpec &Spec);
 
   /// Bytes of one action.
   size_t bytes() const { return ActionBytes; }
@@ -29,30 +29,24 @@ public:
   /// Whether \p Action is an action at all.
   llvm::Error check(llvm::StringRef Action) const;
 
-  /// Whether it is legal at the decision that has these features, too.
-  llvm::Error check(llvm::StringRef Action, llvm::StringRef Features) const;
+  /// Whether it is legal at \p Decision, too.
+  llvm::Error check(llvm::StringRef Action, const Tensors &Decision) const;
 
   /// Whether an action is one of a fixed set; otherwise it is a number.
   bool isDiscrete() const { return Count != 0; }
 
-  /// Whether the task says at each decision what is legal.
-  bool hasMask() const { return MaskOffset >= 0; }
-
-  /// Writes a byte for each action, 1 if it is legal at the decision that has
-  /// these features.
-  void writeLegal(llvm::StringRef Features, std::string &Legal) const;
+  /// Writes a byte for each action, 1 if it is legal at \p Decision, which has
+  /// a mask.
+  void writeLegal(const Tensors &Decision, std::string &Legal) const;
 
 private:
   llvm::Error checkDiscrete(int64_t Action) const;
   llvm::Error checkContinuous(float Action) const;
-  bool isMasked(llvm::StringRef Features, int64_t Action) const;
 
   size_t ActionBytes = 0;
   /// Number of discrete actions; 0 for a continuous one.
   int64_t Count = 0;
   double Low = 0, High = 0;
-  /// Where among the features that are sent the mask is; -1 if there is none.
-  int64_t MaskOffset = -1;
 };
 
 } // namespace mlcompiler

@@ -7,7 +7,6 @@
 #include "FeatureLayout.h"
 #include "Failure.h"
 #include "TensorSpecs.h"
-#include <cstring>
 
 using namespace llvm;
 using namespace mlcompiler;
@@ -20,18 +19,28 @@ FeatureLayout::FeatureLayout(const proto::TaskSpec &Spec,
       this->Options[Feature.name()] = Feature.option();
       continue;
     }
-    size_t Elements = tensorBytes(Feature) / elementBytes(Feature.dtype());
+    const size_t Count = tensorBytes(Feature) / elementBytes(Feature.dtype());
     if (Runs.empty() || Runs.back().Type != Feature.dtype())
       Runs.push_back({Feature.dtype(), 0});
-    Runs.back().Count += Elements;
-    Places[Feature.name()] = {Count, Elements};
-    Count += Elements;
+    Runs.back().Count += Count;
+    const Place At{Feature.dtype(), Names.size(), Elements, Bytes, Count};
+    Places[Feature.name()] = At;
+    if (Feature.name() == Spec.action().mask())
+      Mask = At;
+    Names.push_back(Feature.name());
+    Elements += Count;
+    Bytes += tensorBytes(Feature);
   }
 }
 
+const FeatureLayout::Place *FeatureLayout::lookUp(StringRef Name) const {
+  auto Found = Places.find(Name);
+  return Found == Places.end() ? nullptr : &Found->second;
+}
+
 Expected<FeatureLayout::Place> FeatureLayout::find(StringRef Name) const {
-  if (auto Found = Places.find(Name); Found != Places.end())
-    return Found->second;
+  if (const Place *Found = lookUp(Name))
+    return *Found;
   auto Option = Options.find(Name);
   if (Option == Options.end())
     return fail(proto::INVALID_ARGUMENT,
@@ -39,25 +48,4 @@ Expected<FeatureLayout::Place> FeatureLayout::find(StringRef Name) const {
   return fail(proto::INVALID_ARGUMENT, "'" + Name +
                                            "' is sent with the option " +
                                            Option->second + "=true alone");
-}
-
-void FeatureLayout::toFloats(StringRef Features, std::string &Out) const {
-  Out.resize(Count * sizeof(float));
-  const char *From = Features.data();
-  char *To = Out.data();
-  for (const Run &Each : Runs) {
-    size_t Bytes = Each.Count * sizeof(float);
-    if (Each.Type == proto::FLOAT32) {
-      std::memcpy(To, From, Bytes);
-    } else {
-      for (size_t I = 0; I != Each.Count; ++I) {
-        int64_t Integer;
-        std::memcpy(&Integer, From + I * sizeof(Integer), sizeof(Integer));
-        float Value = static_cast<float>(Integer);
-        std::memcpy(To + I * sizeof(Value), &Value, sizeof(Value));
-      }
-    }
-    From += Each.Count * elementBytes(Each.Type);
-    To += Bytes;
-  }
 }

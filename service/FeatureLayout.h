@@ -8,44 +8,64 @@
 #define MLCOMPILER_GYM_SERVICE_FEATURELAYOUT_H
 
 #include "mlcompiler_gym/v1/compiler_service.pb.h"
+#include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
+#include <optional>
 #include <string>
 
 namespace mlcompiler {
 
 namespace proto = ::mlcompiler_gym::v1;
 
-/// The dtypes of the features of a decision, in the order in which LLVM lays
-/// them out.
+/// Where the features are that a session sends: the tensors of the task's
+/// description, in its order, one behind the other, without those whose option
+/// is not set.
 class FeatureLayout {
 public:
   FeatureLayout() = default;
   /// The features of a session that was opened so.
   FeatureLayout(const proto::TaskSpec &Spec, const proto::Open &Options);
 
-  /// Where the elements of a feature are, counted in elements.
   struct Place {
+    proto::DType Type;
+    /// Among the features that are sent.
+    size_t Number;
+    /// Where it begins, counted in elements and in bytes.
     size_t Offset;
+    size_t Byte;
     size_t Elements;
   };
-  /// Fails if the feature is not sent, and says why.
-  llvm::Expected<Place> find(llvm::StringRef Name) const;
-
-  /// Writes every element of \p Features as a float.
-  void toFloats(llvm::StringRef Features, std::string &Out) const;
-
-private:
   /// Neighbouring elements of one dtype.
   struct Run {
     proto::DType Type;
     size_t Count;
   };
+
+  /// Fails if the feature is not sent, and says why.
+  llvm::Expected<Place> find(llvm::StringRef Name) const;
+  /// Null if the feature is not sent.
+  const Place *lookUp(llvm::StringRef Name) const;
+  /// The feature that says which actions are legal, if the task names one.
+  const std::optional<Place> &mask() const { return Mask; }
+
+  /// By Place::Number.
+  llvm::ArrayRef<std::string> names() const { return Names; }
+  llvm::ArrayRef<Run> runs() const { return Runs; }
+  size_t elements() const { return Elements; }
+  size_t bytes() const { return Bytes; }
+  /// The name of the task.
+  const std::string &task() const { return Task; }
+
+private:
   llvm::SmallVector<Run, 8> Runs;
-  size_t Count = 0;
+  size_t Elements = 0;
+  size_t Bytes = 0;
+  std::vector<std::string> Names;
   llvm::StringMap<Place> Places;
+  std::optional<Place> Mask;
   /// By feature that is not sent, the option that it takes.
   llvm::StringMap<std::string> Options;
   std::string Task;

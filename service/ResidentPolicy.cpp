@@ -80,13 +80,12 @@ ResidentPolicy::create(const proto::Play &Request, const proto::TaskSpec &Spec,
   if (!Created)
     return Created.takeError();
   return std::unique_ptr<ResidentPolicy>(
-      new ResidentPolicy(Request, std::move(*Created), Layout, Checker));
+      new ResidentPolicy(Request, std::move(*Created), Checker));
 }
 
 ResidentPolicy::ResidentPolicy(const proto::Play &Request, Deciding Decider,
-                               const FeatureLayout &Layout,
                                const ActionChecker &Checker)
-    : Decider(std::move(Decider)), Layout(Layout), Checker(Checker),
+    : Decider(std::move(Decider)), Checker(Checker),
       RecordFeatures(Request.features()) {
   if (Request.has_seed())
     Sample.emplace(Request.seed());
@@ -95,15 +94,15 @@ ResidentPolicy::ResidentPolicy(const proto::Play &Request, Deciding Decider,
   Action.resize(Checker.bytes());
 }
 
-StringRef ResidentPolicy::decide(StringRef Features) {
+StringRef ResidentPolicy::decide(const Tensors &Features) {
   if (Left && (*Left)-- == 0)
     return "";
   // The client can go on from here. A message that is too large would be lost.
   if (Record.features().size() >= MaxFrameBytes / 2)
     return "";
-  Layout.toFloats(Features, Floats);
+  Features.toFloats(Floats);
   const uint8_t *Mask = nullptr;
-  if (Checker.hasMask()) {
+  if (Features.hasMask()) {
     Checker.writeLegal(Features, Legal);
     Mask = reinterpret_cast<const uint8_t *>(Legal.data());
   }

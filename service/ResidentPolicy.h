@@ -8,8 +8,8 @@
 #define MLCOMPILER_GYM_SERVICE_RESIDENTPOLICY_H
 
 #include "ActionChecker.h"
-#include "FeatureLayout.h"
 #include "NamedPolicy.h"
+#include "Tensors.h"
 #include "policy/Evaluator.h"
 #include <memory>
 #include <optional>
@@ -26,7 +26,7 @@ namespace mlcompiler {
 class ResidentPolicy {
 public:
   /// Reads the policy of \p Request, which may be anybody's, for a session that
-  /// was opened so. Keeps references to \p Layout and \p Checker.
+  /// was opened so. Keeps a reference to \p Checker.
   static llvm::Expected<std::unique_ptr<ResidentPolicy>>
   create(const proto::Play &Request, const proto::TaskSpec &Spec,
          const proto::Open &Options, const FeatureLayout &Layout,
@@ -34,7 +34,7 @@ public:
 
   /// The action, laid out as the task has it, valid until the next call; empty
   /// if the policy has answered all that it was to, or stops.
-  llvm::StringRef decide(llvm::StringRef Features);
+  llvm::StringRef decide(const Tensors &Features);
 
   /// Moves into \p Reply what has been recorded.
   void takeRecord(proto::PlayReply &Reply);
@@ -43,10 +43,9 @@ private:
   using Deciding = std::variant<policy::Evaluator, NamedPolicy>;
 
   ResidentPolicy(const proto::Play &Request, Deciding Decider,
-                 const FeatureLayout &Layout, const ActionChecker &Checker);
+                 const ActionChecker &Checker);
 
   Deciding Decider;
-  const FeatureLayout &Layout;
   const ActionChecker &Checker;
   std::optional<policy::Random> Sample;
   const bool RecordFeatures;

@@ -37,7 +37,7 @@ void Session::run(const proto::Request &Request, StringRef Program) {
 }
 
 void Session::start(Error Failed) {
-  if (!Failed && Stage == Phase::Deciding)
+  if (!Failed && !isFinished())
     Failed = finish();
   if (Failed)
     refuse(std::move(Failed));
@@ -69,8 +69,8 @@ Error Session::configure() {
     Decider = std::move(*Created);
     LLVMOptions Process;
     Decider->apply(Process);
-    Checker = ActionChecker(Decider->spec(), Options);
-    Layout = FeatureLayout(Decider->spec(), Options);
+    Checker = ActionChecker(Decider->spec());
+    Features = Tensors(FeatureLayout(Decider->spec(), Options));
     if (Options.pipeline().empty())
       Options.set_pipeline(Decider->spec().default_pipeline());
   }
@@ -122,7 +122,6 @@ Error Session::generate() {
 void Session::finishWithAllocation() {
   if (isFinished())
     return;
-  Features = StringRef();
   Stage = Phase::Finished;
   measureFunction(Compile->allocated().back(), Options.objectives(),
                   *Outcome.add_functions());
@@ -133,7 +132,6 @@ void Session::finishWithAllocation() {
 }
 
 Error Session::finish() {
-  Features = StringRef();
   Stage = Phase::Finished;
   if (Error E = Measured.measure(*Compile, Options.objectives(),
                                  *Outcome.mutable_measurements()))
@@ -147,45 +145,25 @@ Error Session::finish() {
   return Error::success();
 }
 
-std::vector<TensorSpec> Session::extraFeatures() const {
-  return Decider->extraFeatures();
-}
-
-void Session::computeExtraFeatures(const char *Features, char *To) {
-  Decider->computeExtraFeatures(Features, To);
-}
-
-void Session::announce(ArrayRef<TensorSpec> Features) {
-  size_t Next = 0;
-  for (const proto::TensorSpec &Announced : Decider->spec().features()) {
-    if (!isSent(Announced, Options))
-      continue;
-    proto::TensorSpec Actual;
-    if (Next != Features.size())
-      describeTensor(Features[Next++], Actual);
-    if (Actual.name() != Announced.name() ||
-        Actual.dtype() != Announced.dtype() ||
-        tensorBytes(Actual) != tensorBytes(Announced))
-      reportFatalInternalError("LLVM's feature '" + Twine(Actual.name()) +
-                               "' is not the one that Describe announces: '" +
-                               Announced.name() + "'");
-  }
-}
-
 void Session::refuse(Error Why) {
   Client.replyError(std::move(Why), /*SessionEnded=*/true);
   Conversation::leave();
 }
 
-StringRef Session::decide(StringRef NewFeatures) {
+StringRef Session::decide() {
+  // When it comes up again, too, since LLVM keeps what it is asked on the way.
+  Decider->write(Features);
   if (isFinished())
     return Taken[Repeated++].Action;
-  Features = NewFeatures;
+  if (Taken.empty())
+    Features.checkWritten();
+  Features.makeFinite();
   if (!isOpenEnded())
     Compile->changed();
+  Stage = Phase::AtDecision;
   StringRef Action = nextAction();
   Taken.push_back({Decider->decisionLabel(), Action.str()});
-  Features = StringRef();
+  Stage = Phase::Compiling;
   return Action;
 }
 
@@ -248,10 +226,8 @@ void Session::dispatch(const proto::Request &Request) {
     E = fork();
     break;
   case proto::Request::kObserve:
-    E = Observations.observe(
-        {*Compile, Features.data() ? Decider.get() : nullptr, Taken},
-        Request.observe().names(), /*Strict=*/true,
-        *Answer.mutable_observe()->mutable_observations());
+    E = Observations.observe(seen(), Request.observe().names(), /*Strict=*/true,
+                             *Answer.mutable_observe()->mutable_observations());
     break;
   case proto::Request::kMeasure:
     E = Measured.measure(*Compile, Request.measure().objectives(),
@@ -319,7 +295,7 @@ Error Session::play(const proto::Play &Request) {
                 Options.task() + " has no end of its own; say how many "
                                  "decisions the policy is to answer");
   auto Created = ResidentPolicy::create(Request, Decider->spec(), Options,
-                                        Layout, Checker);
+                                        Features.layout(), Checker);
   if (!Created)
     return Created.takeError();
   Resident = std::move(*Created);
@@ -350,10 +326,10 @@ Error Session::fillState(proto::State &State) {
 
 void Session::fillDecision(proto::State &State) {
   if (Options.features_as_float32())
-    Layout.toFloats(Features, *State.mutable_features());
+    Features.toFloats(*State.mutable_features());
   else
-    State.set_features(Features.data(), Features.size());
-  if (Checker.hasMask())
+    State.set_features(Features.bytes().data(), Features.bytes().size());
+  if (Features.hasMask())
     Checker.writeLegal(Features, *State.mutable_legal());
 }
 
@@ -362,9 +338,8 @@ Error Session::fillComputed(proto::State &State) {
     if (Error E = Measured.measure(*Compile, Options.objectives(),
                                    *State.mutable_measurements()))
       return E;
-  return Observations.observe(
-      {*Compile, isFinished() ? nullptr : Decider.get(), Taken},
-      Options.observations(), /*Strict=*/false, *State.mutable_observations());
+  return Observations.observe(seen(), Options.observations(), /*Strict=*/false,
+                              *State.mutable_observations());
 }
 
 void Session::replyState() {

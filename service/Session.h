@@ -12,8 +12,8 @@
 #include "Compilation.h"
 #include "Conversation.h"
 #include "DecisionPoint.h"
-#include "FeatureLayout.h"
 #include "ResidentPolicy.h"
+#include "Tensors.h"
 #include "objectives/Objective.h"
 #include "observations/ObservationSource.h"
 #include "tasks/Task.h"
@@ -43,16 +43,16 @@ public:
   /// further requests. Ends the process.
   [[noreturn]] void run(const proto::Request &Request, llvm::StringRef Program);
 
-  llvm::StringRef decide(llvm::StringRef Features) override;
-  std::vector<llvm::TensorSpec> extraFeatures() const override;
-  void computeExtraFeatures(const char *Features, char *To) override;
-  void announce(llvm::ArrayRef<llvm::TensorSpec> Features) override;
+  Tensors &tensors() override { return Features; }
+  llvm::StringRef decide() override;
   [[noreturn]] void refuse(llvm::Error Why) override;
 
 private:
   enum class Phase {
-    /// LLVM runs, or waits for an action.
-    Deciding,
+    /// LLVM runs.
+    Compiling,
+    /// LLVM waits for an action.
+    AtDecision,
     /// The outcome is known. Decisions come up again if code is generated once
     /// more, and are decided as before.
     Finished,
@@ -94,7 +94,14 @@ private:
   }
   /// The reply of Open, and of every Step and Play.
   void replyState();
-  bool isFinished() const { return Stage != Phase::Deciding; }
+  bool isFinished() const {
+    return Stage == Phase::Finished || Stage == Phase::NeedsCode;
+  }
+  /// What observations are told of.
+  ObservationContext seen() const {
+    return {*Compile, Stage == Phase::AtDecision ? Decider.get() : nullptr,
+            Taken};
+  }
 
   /// Forks. True in the process that is to be parked on \p Socket, false in
   /// the session, which closes it, and which there is without a fork, too.
@@ -117,14 +124,12 @@ private:
   std::unique_ptr<Compilation> Compile;
   std::unique_ptr<Task> Decider;
   ActionChecker Checker;
-  FeatureLayout Layout;
+  Tensors Features;
   ObservationSet Observations;
   Measurements Measured;
   /// What the module was when the client heard of it last.
   uint64_t KnownVersion = 0;
-  Phase Stage = Phase::Deciding;
-  /// The features of the decision that LLVM waits for; null if none.
-  llvm::StringRef Features;
+  Phase Stage = Phase::Compiling;
   std::vector<TakenDecision> Taken;
   /// While code is generated once more after the end, how many of Taken have
   /// been decided again.

@@ -26,7 +26,6 @@
 #include "llvm/IR/InstrTypes.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Support/raw_ostream.h"
-#include <cstring>
 
 using namespace llvm;
 using namespace mlcompiler;
@@ -34,8 +33,8 @@ using namespace mlcompiler;
 namespace {
 
 /// LLVM's advisor, which in addition remembers the call site it asks about and
-/// adds the heuristic's own decision to the features. (LLVM can add it too, but
-/// only for a runner that talks to named pipes.)
+/// knows the heuristic's own decision. (LLVM can send it, too, but only to a
+/// runner that talks to named pipes.)
 class CallSiteAdvisor : public MLInlineAdvisor {
 public:
   using RunnerFactory = std::function<std::unique_ptr<MLModelRunner>(
@@ -49,18 +48,9 @@ public:
 
   const CallBase *callSite() const { return CallSite; }
 
-private:
-  std::unique_ptr<MLInlineAdvice>
-  getAdviceFromModel(CallBase &CB, OptimizationRemarkEmitter &ORE) override {
-    CallSite = &CB;
-    if (Heuristic)
-      *ModelRunner->getTensor<int64_t>(getFeatureMap().size()) =
-          heuristicDecision(CB);
-    return MLInlineAdvisor::getAdviceFromModel(CB, ORE);
-  }
-
-  bool heuristicDecision(CallBase &CB) {
-    std::unique_ptr<InlineAdvice> Advice = Heuristic->getAdvice(CB);
+  /// Of the call site; there must be a heuristic.
+  bool heuristicDecision() const {
+    std::unique_ptr<InlineAdvice> Advice = Heuristic->getAdvice(*CallSite);
     if (!Advice)
       return false;
     // It is asked for its opinion only.
@@ -68,18 +58,24 @@ private:
     return Advice->isInliningRecommended();
   }
 
+private:
+  std::unique_ptr<MLInlineAdvice>
+  getAdviceFromModel(CallBase &CB, OptimizationRemarkEmitter &ORE) override {
+    CallSite = &CB;
+    return MLInlineAdvisor::getAdviceFromModel(CB, ORE);
+  }
+
   const std::unique_ptr<InlineAdvisor> Heuristic;
-  const CallBase *CallSite = nullptr;
+  CallBase *CallSite = nullptr;
 };
 
 constexpr const char *LinkageName = "linkage";
 
 class Inlining : public PipelineTask {
 public:
-  std::vector<TensorSpec> extraFeatures() const override;
-  void computeExtraFeatures(const char *Features, char *To) override;
   void apply(LLVMOptions &Process) const override;
   void install(PassBuilder &PB, ModuleAnalysisManager &MAM) override;
+  void write(Tensors &To) const override;
   json::Object describeDecision() const override;
   std::string decisionLabel() const override;
 
@@ -165,20 +161,12 @@ void Inlining::describe(proto::TaskSpec &Spec) const {
   LastUse.add_features(CalleeRemovedName);
 }
 
-std::vector<TensorSpec> Inlining::extraFeatures() const {
-  std::vector<TensorSpec> Extra;
+void Inlining::write(Tensors &To) const {
+  if (IncludeDefault)
+    To.set<int64_t>(DefaultDecisionName, Advisor->heuristicDecision());
   if (IncludeLinkage)
     for (const LinkageFeature &Each : linkageFeatures())
-      Extra.push_back(TensorSpec::createSpec<int64_t>(Each.Name, {1}));
-  return Extra;
-}
-
-void Inlining::computeExtraFeatures(const char *, char *To) {
-  for (const LinkageFeature &Each : linkageFeatures()) {
-    const int64_t Value = Each.Compute(*Advisor->callSite());
-    std::memcpy(To, &Value, sizeof(Value));
-    To += sizeof(Value);
-  }
+      To.set<int64_t>(Each.Name, Each.Compute(*Advisor->callSite()));
 }
 
 void Inlining::declare(TaskOptions &Options) {
@@ -219,11 +207,8 @@ Inlining::createAdvisor(Module &M, FunctionAnalysisManager &FAM,
                         InlineParams Params, InlineContext IC) {
   auto Runner = [&](const std::vector<TensorSpec> &Features)
       -> std::unique_ptr<MLModelRunner> {
-    std::vector<TensorSpec> Inputs = Features;
-    if (IncludeDefault)
-      Inputs.push_back(DefaultDecisionSpec);
     return std::make_unique<InteractiveModelRunner>(
-        M.getContext(), Inputs, InlineDecisionSpec, /*OutboundName=*/"",
+        M.getContext(), Features, InlineDecisionSpec, /*OutboundName=*/"",
         /*InboundName=*/"");
   };
   std::unique_ptr<InlineAdvisor> Heuristic;

@@ -22,7 +22,6 @@
 #include "observations/IR2VecCounts.h"
 #include "llvm/Support/raw_ostream.h"
 #include <algorithm>
-#include <cstring>
 
 using namespace llvm;
 using namespace mlcompiler;
@@ -48,10 +47,13 @@ constexpr unsigned MaxRows = 8;
 /// Of an embedding.
 constexpr size_t Dimension = 75;
 
+using FloatElements = Tensors::Elements<float>;
+
 class LoopDistribution : public PipelineTask {
 public:
   void apply(LLVMOptions &Process) const override;
   void install(PassBuilder &PB, ModuleAnalysisManager &MAM) override;
+  void write(Tensors &To) const override;
   json::Object describeDecision() const override;
   std::string decisionLabel() const override;
 
@@ -59,11 +61,11 @@ private:
   void declare(TaskOptions &Options) override;
   Error check() override;
   void describe(proto::TaskSpec &Spec) const override;
-  std::vector<TensorSpec> features(bool Embedded) const;
+  std::vector<TensorSpec> features() const;
   void describeAction(proto::ActionSpec &Action) const;
   void decide(DistributionState &State, FunctionAnalysisManager &FAM);
-  int64_t ask(ScalarEvolution &SE);
-  void embed(const BitVector &Of, std::string &To) const;
+  void writeEmbeddings(ArrayRef<NodeFeatures> Nodes, Tensors &To) const;
+  void embed(const BitVector &Of, FloatElements To) const;
 
   int64_t Agents = 1;
   /// Whether LLVM's own pass runs, too.
@@ -74,9 +76,9 @@ private:
   bool IsEmbedded = false;
   Seeds Seed;
   const DistributionState *State = nullptr;
+  ScalarEvolution *SE = nullptr;
   /// The nodes to choose from.
   std::vector<unsigned> Shown;
-  bool Announced = false;
 };
 
 } // namespace
@@ -117,24 +119,21 @@ void LoopDistribution::apply(LLVMOptions &Process) const {
 }
 
 /// Of nodes there is a row each, if several are shown.
-std::vector<TensorSpec> LoopDistribution::features(bool Embedded) const {
+std::vector<TensorSpec> LoopDistribution::features() const {
   auto OfNodes = [&](const char *Name, int64_t Count) {
     std::vector<int64_t> Shape{Count};
     if (Rows > 1)
       Shape.insert(Shape.begin(), Rows);
     return TensorSpec::createSpec<float>(Name, Shape);
   };
-  std::vector<TensorSpec> All{
-      TensorSpec::createSpec<int64_t>(MaskName, {2 * Rows}),
-      OfNodes("loop", DecisionFeatureCount), OfNodes("node", GroupFeatureCount),
-      TensorSpec::createSpec<float>("group", {GroupFeatureCount}),
-      OfNodes("merged", GroupFeatureCount)};
-  if (Embedded) {
-    All.push_back(TensorSpec::createSpec<float>("loop_ir2vec", {Dimension}));
-    All.push_back(OfNodes("node_ir2vec", Dimension));
-    All.push_back(TensorSpec::createSpec<float>("group_ir2vec", {Dimension}));
-  }
-  return All;
+  return {TensorSpec::createSpec<int64_t>(MaskName, {2 * Rows}),
+          OfNodes("loop", DecisionFeatureCount),
+          OfNodes("node", GroupFeatureCount),
+          TensorSpec::createSpec<float>("group", {GroupFeatureCount}),
+          OfNodes("merged", GroupFeatureCount),
+          TensorSpec::createSpec<float>("loop_ir2vec", {Dimension}),
+          OfNodes("node_ir2vec", Dimension),
+          TensorSpec::createSpec<float>("group_ir2vec", {Dimension})};
 }
 
 void LoopDistribution::describeAction(proto::ActionSpec &Action) const {
@@ -178,12 +177,10 @@ void LoopDistribution::describe(proto::TaskSpec &Spec) const {
       IR2Vec + "the loop has as it stands in the program.",
       IR2Vec + "the node in a loop of its own has.",
       IR2Vec + "the loop that is being put together has."};
-  const size_t Plain = features(/*Embedded=*/false).size();
-  for (auto [Number, Feature, Doc] :
-       enumerate(features(/*Embedded=*/true), Docs)) {
+  for (auto [Feature, Doc] : zip_equal(features(), Docs)) {
     proto::TensorSpec &Tensor = *Spec.add_features();
     describeTensor(Feature, Tensor);
-    const bool IsVector = Number >= Plain;
+    const bool IsVector = StringRef(Feature.name()).ends_with(EmbeddingName);
     setBounds(Tensor, IsVector ? -Largest : 0,
               Feature.name() == MaskName ? 1.0 : Largest);
     Tensor.set_doc(Doc);
@@ -204,7 +201,7 @@ void LoopDistribution::install(PassBuilder &PB, ModuleAnalysisManager &) {
 void LoopDistribution::decide(DistributionState &Undecided,
                               FunctionAnalysisManager &FAM) {
   Function &F = *Undecided.graph().loop().getHeader()->getParent();
-  auto &SE = FAM.getResult<ScalarEvolutionAnalysis>(F);
+  SE = &FAM.getResult<ScalarEvolutionAnalysis>(F);
   if (IsEmbedded && !Seed.isLoaded())
     if (Error E = Seed.load(Dimension))
       DecisionPoint::Current->refuse(std::move(E));
@@ -217,7 +214,8 @@ void LoopDistribution::decide(DistributionState &Undecided,
       Shown.resize(Rows);
     // Where there is one node to begin with, there is no choice.
     const bool IsGiven = !Undecided.placed() && Shown.size() == 1;
-    const int64_t Action = IsGiven ? 1 : ask(SE);
+    const int64_t Action =
+        IsGiven ? Distribute : DecisionPoint::Current->ask<int64_t>();
     const unsigned Node = Shown[Action / 2];
     if (Action % 2)
       Undecided.distribute(Node);
@@ -227,57 +225,53 @@ void LoopDistribution::decide(DistributionState &Undecided,
   State = nullptr;
 }
 
-int64_t LoopDistribution::ask(ScalarEvolution &SE) {
-  if (!Announced)
-    DecisionPoint::Current->announce(features(IsEmbedded));
-  Announced = true;
-  std::vector<int64_t> Mask(2 * Rows);
-  for (size_t Row = 0; Row != Shown.size(); ++Row) {
-    Mask[2 * Row] = State->mayMerge();
-    Mask[2 * Row + 1] = State->mayDistribute();
-  }
-  std::vector<NodeFeatures> Nodes(Rows);
-  for (auto [Row, Node] : zip(Nodes, Shown))
-    Row = describeNode(*State, Node, SE);
-  std::string Bytes;
-  auto Append = [&](const auto &Values) {
-    Bytes.append(reinterpret_cast<const char *>(Values.data()),
-                 Values.size() * sizeof(Values[0]));
-  };
-  Append(Mask);
-  for (NodeFeatures &Row : Nodes) {
-    for (float &Value : Row.Decision)
-      Value = std::min(Value, Largest);
-    Append(Row.Decision);
-  }
-  for (const NodeFeatures &Row : Nodes)
-    Append(Row.Node);
-  Append(Nodes.front().Group);
-  for (const NodeFeatures &Row : Nodes)
-    Append(Row.Merged);
-  if (IsEmbedded) {
-    embed(BitVector(State->graph().body().size(), true), Bytes);
-    for (const NodeFeatures &Row : Nodes)
-      embed(Row.NodeBody, Bytes);
-    embed(Nodes.front().GroupBody, Bytes);
-  }
-  StringRef Action = DecisionPoint::Current->decide(Bytes);
-  int64_t Answer;
-  std::memcpy(&Answer, Action.data(), sizeof(Answer));
-  return Answer;
+/// What node \p Row has of a tensor that has a row for each.
+static FloatElements rowOf(FloatElements Tensor, size_t Row, size_t Rows) {
+  const size_t Width = Tensor.size() / Rows;
+  return Tensor.slice(Row * Width, Width);
 }
 
-/// Appends the embedding of instructions by their place in the body.
-void LoopDistribution::embed(const BitVector &Of, std::string &To) const {
+void LoopDistribution::write(Tensors &To) const {
+  auto Mask = To.elements<int64_t>(MaskName);
+  FloatElements Loop = To.elements<float>("loop");
+  FloatElements Node = To.elements<float>("node");
+  FloatElements Merged = To.elements<float>("merged");
+  std::vector<NodeFeatures> Nodes(Rows);
+  for (size_t Row = 0; Row != Rows; ++Row) {
+    const bool IsShown = Row < Shown.size();
+    Mask[2 * Row] = IsShown && State->mayMerge();
+    Mask[2 * Row + 1] = IsShown && State->mayDistribute();
+    if (IsShown)
+      Nodes[Row] = describeNode(*State, Shown[Row], *SE);
+    for (float &Value : Nodes[Row].Decision)
+      Value = std::min(Value, Largest);
+    copy(Nodes[Row].Decision, rowOf(Loop, Row, Rows).begin());
+    copy(Nodes[Row].Node, rowOf(Node, Row, Rows).begin());
+    copy(Nodes[Row].Merged, rowOf(Merged, Row, Rows).begin());
+  }
+  To.set<float>("group", Nodes.front().Group);
+  if (IsEmbedded)
+    writeEmbeddings(Nodes, To);
+}
+
+void LoopDistribution::writeEmbeddings(ArrayRef<NodeFeatures> Nodes,
+                                       Tensors &To) const {
+  embed(BitVector(State->graph().body().size(), true),
+        To.elements<float>("loop_ir2vec"));
+  FloatElements OfNodes = To.elements<float>("node_ir2vec");
+  for (auto [Row, Node] : enumerate(Nodes))
+    embed(Node.NodeBody, rowOf(OfNodes, Row, Rows));
+  embed(Nodes.front().GroupBody, To.elements<float>("group_ir2vec"));
+}
+
+/// Writes the embedding of instructions by their place in the body.
+void LoopDistribution::embed(const BitVector &Of, FloatElements To) const {
   Counts<unsigned> Found;
   for (unsigned I : Of.set_bits())
     countInstruction(*State->graph().body()[I], Found);
   double Sum[Dimension] = {};
   Found.multiply(Seed, Sum);
-  for (double Value : Sum) {
-    const float Element = Value;
-    To.append(reinterpret_cast<const char *>(&Element), sizeof(Element));
-  }
+  copy(Sum, To.begin());
 }
 
 static std::string print(const Instruction &I) {

@@ -10,7 +10,6 @@
 #include "PassSets.h"
 #include "Task.h"
 #include "llvm/ADT/StringExtras.h"
-#include "llvm/Support/Endian.h"
 
 using namespace llvm;
 using namespace mlcompiler;
@@ -21,6 +20,7 @@ namespace {
 class PassOrdering : public OpenEndedTask {
 public:
   Error drive(Compilation &C) override;
+  void write(Tensors &To) const override;
   std::string pipeline() const override { return Pipeline; }
   json::Object describeDecision() const override;
   std::string decisionLabel() const override {
@@ -36,7 +36,7 @@ private:
   std::string Wanted = "llvm22";
   std::vector<std::string> Actions;
   bool Repeats = true;
-  /// For each action, whether it may be taken (int64).
+  /// For each action, whether it has not been taken yet.
   std::vector<int64_t> Legal;
   /// Everything that has been run.
   std::string Pipeline;
@@ -106,7 +106,7 @@ Error PassOrdering::check() {
   if (Actions.empty())
     return fail(proto::INVALID_ARGUMENT,
                 "option 'actions' names no pipeline to choose among");
-  Legal.assign(Repeats ? 0 : Actions.size(), 1);
+  Legal.assign(Actions.size(), 1);
   return Error::success();
 }
 
@@ -118,16 +118,12 @@ Error PassOrdering::drive(Compilation &C) {
   C.compareExactly();
   DecisionPoint &Agent = *DecisionPoint::Current;
   while (true) {
-    StringRef Features(reinterpret_cast<const char *>(Legal.data()),
-                       Legal.size() * sizeof(int64_t));
-    const auto Action = support::endian::read64le(
-        Agent.decide(Legal.empty() ? StringRef("") : Features).data());
+    const auto Action = Agent.ask<int64_t>();
     auto Changed = C.run((*Texts)[Action]);
     if (!Changed)
       return Changed.takeError();
     ++Steps;
-    if (!Repeats)
-      Legal[Action] = 0;
+    Legal[Action] = 0;
     Pipeline += "," + (*Texts)[Action];
     if (*Changed) {
       const std::string What = "pipeline '" + (*Texts)[Action] + "'";
@@ -138,6 +134,11 @@ Error PassOrdering::drive(Compilation &C) {
         return E;
     }
   }
+}
+
+void PassOrdering::write(Tensors &To) const {
+  if (!Repeats)
+    To.set<int64_t>(Mask, Legal);
 }
 
 json::Object PassOrdering::describeDecision() const {

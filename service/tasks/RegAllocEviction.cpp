@@ -40,6 +40,7 @@ constexpr int64_t Columns = EvictNothing + 1;
 /// Interfering live ranges of a candidate whose weights are sent.
 constexpr int64_t Weights = 8;
 
+constexpr const char *MaskName = "mask";
 constexpr const char *DefaultName = "eviction_default";
 constexpr const char *WeightsName = "interference_weights";
 
@@ -49,8 +50,7 @@ class RegAllocEviction : public CodegenTask {
 public:
   void apply(LLVMOptions &Process) const override;
   void install(legacy::PassManagerBase &PM) override;
-  std::vector<TensorSpec> extraFeatures() const override;
-  void computeExtraFeatures(const char *Features, char *To) override;
+  void write(Tensors &To) const override;
   const MachineFunction *machineFunction() const override;
   json::Object describeDecision() const override;
   std::string decisionLabel() const override;
@@ -206,7 +206,7 @@ struct FeatureDoc {
 /// LLVM's list (RA_EVICT_FEATURES_LIST) is in none of its headers. A session
 /// compares this one with what the advisor brings.
 static constexpr FeatureDoc Features[] = {
-    {"mask", false, 1, "1: this column may be chosen"},
+    {MaskName, false, 1, "1: this column may be chosen"},
     {"is_free", false, 1, "1: nothing has to be evicted for this register"},
     {"nr_urgent", true, 1,
      "live ranges of a cascade as new as this one's, evicted all the same "
@@ -270,7 +270,7 @@ void RegAllocEviction::describe(proto::TaskSpec &Spec) const {
   setBounds(*Action.mutable_tensor(), 0, EvictNothing);
   Action.mutable_tensor()->set_doc(
       "column of the register to take; 32: evict nothing");
-  Action.set_mask("mask");
+  Action.set_mask(MaskName);
   for (int64_t Column = 0; Column != EvictNothing; ++Column)
     Action.add_meanings("take the register of column " +
                         std::to_string(Column));
@@ -329,35 +329,23 @@ void RegAllocEviction::apply(LLVMOptions &Process) const {
   Process.set("regalloc-evict-interactive-channel-base", "session");
 }
 
-std::vector<TensorSpec> RegAllocEviction::extraFeatures() const {
-  std::vector<TensorSpec> Extra;
-  if (IncludeDefault)
-    Extra.push_back(TensorSpec::createSpec<int64_t>(DefaultName, {1}));
-  if (IncludeWeights)
-    Extra.push_back(
-        TensorSpec::createSpec<float>(WeightsName, {Columns, Weights}));
-  return Extra;
-}
-
 /// What the heuristic would do, or what comes next to that where it is not
 /// legal: LLVM masks what has been evicted too often, and to evict nothing for
 /// what cannot be spilled, neither of which the heuristic knows.
-static int64_t legalColumn(int64_t Heuristic, const char *Features) {
-  std::array<int64_t, Columns> Mask; // LLVM's first feature
-  memcpy(Mask.data(), Features, sizeof(Mask));
-  if (Mask[Heuristic])
+static int64_t legalColumn(int64_t Heuristic, const Tensors &Decision) {
+  if (Decision.isLegal(Heuristic))
     return Heuristic;
-  if (Mask[EvictNothing])
+  if (Decision.isLegal(EvictNothing))
     return EvictNothing;
-  return find(Mask, 1) - Mask.begin();
+  int64_t First = 0;
+  while (First != EvictNothing && !Decision.isLegal(First))
+    ++First;
+  return First;
 }
 
-void RegAllocEviction::computeExtraFeatures(const char *Features, char *To) {
-  if (IncludeDefault) {
-    int64_t Column = legalColumn(Advisor->heuristicColumn(), Features);
-    memcpy(To, &Column, sizeof(Column));
-    To += sizeof(Column);
-  }
+void RegAllocEviction::write(Tensors &To) const {
+  if (IncludeDefault)
+    To.set<int64_t>(DefaultName, legalColumn(Advisor->heuristicColumn(), To));
   if (!IncludeWeights)
     return;
   std::array<float, Columns * Weights> Values{};
@@ -369,7 +357,7 @@ void RegAllocEviction::computeExtraFeatures(const char *Features, char *To) {
         Values[C * Weights + W++] = finiteWeight(*LI);
   }
   Values[EvictNothing * Weights] = finiteWeight(Advisor->virtReg());
-  memcpy(To, Values.data(), sizeof(Values));
+  To.set<float>(WeightsName, Values);
 }
 
 const MachineFunction *RegAllocEviction::machineFunction() const {

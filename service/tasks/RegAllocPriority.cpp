@@ -37,8 +37,7 @@ class RegAllocPriority : public CodegenTask {
 public:
   void apply(LLVMOptions &Process) const override;
   void install(legacy::PassManagerBase &PM) override;
-  std::vector<TensorSpec> extraFeatures() const override;
-  void computeExtraFeatures(const char *Features, char *To) override;
+  void write(Tensors &To) const override;
   const MachineFunction *machineFunction() const override;
   json::Object describeDecision() const override;
   std::string decisionLabel() const override;
@@ -181,16 +180,10 @@ void RegAllocPriority::install(legacy::PassManagerBase &PM) {
   PM.add(new AskingAnalysis(*this));
 }
 
-std::vector<TensorSpec> RegAllocPriority::extraFeatures() const {
-  if (!IncludeDefault)
-    return {};
-  return {TensorSpec::createSpec<int64_t>(DefaultName, {1})};
-}
-
-void RegAllocPriority::computeExtraFeatures(const char *, char *To) {
-  const int64_t Priority =
-      std::min(Advisor->heuristicPriority(), LargestPriority);
-  memcpy(To, &Priority, sizeof(Priority));
+void RegAllocPriority::write(Tensors &To) const {
+  if (IncludeDefault)
+    To.set<int64_t>(DefaultName,
+                    std::min(Advisor->heuristicPriority(), LargestPriority));
 }
 
 const MachineFunction *RegAllocPriority::machineFunction() const {

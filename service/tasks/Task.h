@@ -11,6 +11,7 @@
 #include "StoppedDecision.h"
 #include "TaskOptions.h"
 #include "TensorSpecs.h"
+#include "Tensors.h"
 #include "mlcompiler_gym/v1/compiler_service.pb.h"
 #include "llvm/IR/PassManager.h"
 #include "llvm/Support/Registry.h"
@@ -31,8 +32,9 @@ class Compilation;
 /// What is decided: what it looks like to an agent, and how LLVM is made to
 /// stop at each decision.
 ///
-/// A task brings LLVM to ask an InteractiveModelRunner; everything between the
-/// runner and the agent is the session's. One object serves one compile. To
+/// A task brings LLVM to ask an InteractiveModelRunner, or asks the
+/// DecisionPoint itself; everything between that and the agent is the
+/// session's. One object serves one compile. To
 /// make, configure and describe one changes nothing outside of it, and so is
 /// done anywhere; what follows is done in a session.
 class Task : public StoppedDecision {
@@ -49,9 +51,9 @@ public:
   /// Sets what LLVM must be told, for the rest of the process.
   virtual void apply(LLVMOptions &Process) const {}
 
-  /// See DecisionPoint.
-  virtual std::vector<llvm::TensorSpec> extraFeatures() const { return {}; }
-  virtual void computeExtraFeatures(const char *Features, char *To) {}
+  /// Writes, of the tensors that are sent of the decision at hand, all but
+  /// those that LLVM itself writes. LLVM has written its own by then.
+  virtual void write(Tensors &To) const {}
 
 protected:
   explicit Task(proto::TaskSpec::Kind Kind) { Spec.set_kind(Kind); }
