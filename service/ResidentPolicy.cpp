@@ -17,41 +17,56 @@ static Error refuse(const Twine &Why) {
   return fail(proto::INVALID_ARGUMENT, Why);
 }
 
-/// Where the elements of each input are among those of a decision.
-static Expected<std::vector<size_t>> findInputs(const policy::Model &Model,
-                                                const FeatureLayout &Layout) {
-  std::vector<size_t> Offsets;
-  for (const policy::Input &Input : Model.Inputs) {
-    auto Found = Layout.find(Input.Feature);
-    if (!Found)
-      return Found.takeError();
-    if (Found->Elements != Input.Elements)
-      return refuse("the policy's '" + Input.Feature + "' has " +
-                    Twine(Input.Elements) + " elements, and the feature has " +
-                    Twine(Found->Elements));
-    Offsets.push_back(Found->Offset);
+/// The kind of decision that a task describes.
+static policy::Kind kindOf(const proto::TaskSpec &Spec) {
+  policy::Kind K;
+  K.Task = Spec.name();
+  K.Actions = Spec.action().meanings_size();
+  K.Low = Spec.action().tensor().low();
+  K.High = Spec.action().tensor().high();
+  if (Spec.has_heuristic()) {
+    K.Heuristic.emplace();
+    K.Heuristic->Feature = Spec.heuristic().feature();
+    K.Heuristic->Action = Spec.heuristic().action();
   }
-  return Offsets;
+  if (Spec.has_inactive_action())
+    K.Inactive = Spec.inactive_action();
+  if (Spec.has_active_action())
+    K.Active = Spec.active_action();
+  for (const proto::Rule &Each : Spec.rules())
+    K.Rules.push_back(
+        {Each.name(), {Each.features().begin(), Each.features().end()}});
+  return K;
 }
 
-static Error checkHead(const policy::Model &Model,
-                       const proto::TaskSpec &Spec) {
-  const size_t Actions = Spec.action().meanings_size();
-  const bool IsScalar = Model.Decides == policy::Head::Scalar;
-  const size_t Decided =
-      Model.Decides == policy::Head::Bernoulli ? 2 : Model.outputs();
-  if (IsScalar != (Actions == 0) || (!IsScalar && Decided != Actions))
-    return refuse("the policy decides " +
-                  (IsScalar
-                       ? std::string("a number")
-                       : "one of " + std::to_string(Decided) + " actions") +
-                  ", and " + Spec.name() + " asks for " +
-                  (Actions ? "one of " + std::to_string(Actions)
-                           : std::string("a number")));
-  const proto::TensorSpec &Tensor = Spec.action().tensor();
-  if (IsScalar && (Model.Low < Tensor.low() || Model.High > Tensor.high()))
-    return refuse("the policy's numbers go beyond those that " + Spec.name() +
-                  " asks for");
+/// What a session that was opened so has for an option.
+static StringRef valueOf(StringRef Name, const proto::TaskSpec &Spec,
+                         const proto::Open &Options) {
+  for (const proto::Option &Given : reverse(Options.options()))
+    if (Given.name() == Name)
+      return Given.value();
+  for (const proto::OptionSpec &Known : Spec.options())
+    if (Known.name() == Name)
+      return Known.default_value();
+  return "";
+}
+
+/// Fails unless the session was opened with what a policy by name needs.
+static Error checkOptions(StringRef Name, const proto::TaskSpec &Spec,
+                          const proto::Open &Options) {
+  using Needs = google::protobuf::RepeatedPtrField<proto::Option>;
+  const Needs *Needed = nullptr;
+  if (Name == "llvm")
+    Needed = &Spec.heuristic().options();
+  for (const proto::Rule &Each : Spec.rules())
+    if (Name == Each.name())
+      Needed = &Each.options();
+  if (!Needed)
+    return Error::success();
+  for (const proto::Option &Each : *Needed)
+    if (valueOf(Each.name(), Spec, Options) != Each.value())
+      return refuse("the policy '" + Name + "' needs the option " +
+                    Each.name() + "=" + Each.value());
   return Error::success();
 }
 
@@ -66,24 +81,28 @@ ResidentPolicy::create(const proto::Play &Request, const proto::TaskSpec &Spec,
   if (!Read.Task.empty() && Read.Task != Options.task())
     return refuse("the policy decides " + Read.Task + ", and this session " +
                   Options.task());
-  auto Created = [&]() -> Expected<Deciding> {
-    if (!Read.Builtin.empty())
-      return NamedPolicy::create(Read.Builtin, Request.has_seed(), Spec,
-                                 Options, Layout);
-    if (Error E = checkHead(Read.Model, Spec))
-      return E;
-    auto Offsets = findInputs(Read.Model, Layout);
-    if (!Offsets)
-      return Offsets.takeError();
-    return policy::Evaluator(std::move(Read.Model), std::move(*Offsets));
-  }();
+  if (Error E = checkOptions(Read.Builtin, Spec, Options))
+    return E;
+  auto Find = [&](const std::string &Name, policy::Place &Found,
+                  std::string &Missing) {
+    auto Place = Layout.find(Name);
+    if (!Place) {
+      Missing = toString(Place.takeError());
+      return false;
+    }
+    Found = {Place->Offset, Place->Elements};
+    return true;
+  };
+  std::unique_ptr<policy::Decider> Created = policy::Decider::create(
+      std::move(Read), kindOf(Spec), Request.has_seed(), Find, Why);
   if (!Created)
-    return Created.takeError();
+    return refuse(Why);
   return std::unique_ptr<ResidentPolicy>(
-      new ResidentPolicy(Request, std::move(*Created), Checker));
+      new ResidentPolicy(Request, std::move(Created), Checker));
 }
 
-ResidentPolicy::ResidentPolicy(const proto::Play &Request, Deciding Decider,
+ResidentPolicy::ResidentPolicy(const proto::Play &Request,
+                               std::unique_ptr<policy::Decider> Decider,
                                const ActionChecker &Checker)
     : Decider(std::move(Decider)), Checker(Checker),
       RecordFeatures(Request.features()) {
@@ -107,12 +126,9 @@ StringRef ResidentPolicy::decide(const Tensors &Features) {
     Mask = reinterpret_cast<const uint8_t *>(Legal.data());
   }
   policy::Decision Decision;
-  const char *Why = std::visit(
-      [&](auto &Policy) {
-        return Policy.decide(reinterpret_cast<const float *>(Floats.data()),
-                             Mask, Sample ? &*Sample : nullptr, Decision);
-      },
-      Decider);
+  const char *Why =
+      Decider->decide(reinterpret_cast<const float *>(Floats.data()), Mask,
+                      Sample ? &*Sample : nullptr, Decision);
   if (Why) {
     Record.set_stopped(Why);
     return "";

@@ -8,12 +8,10 @@
 #define MLCOMPILER_GYM_SERVICE_RESIDENTPOLICY_H
 
 #include "ActionChecker.h"
-#include "NamedPolicy.h"
 #include "Tensors.h"
-#include "policy/Evaluator.h"
+#include "policy/Decider.h"
 #include <memory>
 #include <optional>
-#include <variant>
 
 namespace mlcompiler {
 
@@ -40,12 +38,11 @@ public:
   void takeRecord(proto::PlayReply &Reply);
 
 private:
-  using Deciding = std::variant<policy::Evaluator, NamedPolicy>;
-
-  ResidentPolicy(const proto::Play &Request, Deciding Decider,
+  ResidentPolicy(const proto::Play &Request,
+                 std::unique_ptr<policy::Decider> Decider,
                  const ActionChecker &Checker);
 
-  Deciding Decider;
+  const std::unique_ptr<policy::Decider> Decider;
   const ActionChecker &Checker;
   std::optional<policy::Random> Sample;
   const bool RecordFeatures;

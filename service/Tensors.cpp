@@ -5,12 +5,11 @@
 //===----------------------------------------------------------------------===//
 
 #include "Tensors.h"
+#include "FiniteFeatures.h"
 #include "TensorSpecs.h"
 #include "llvm/Analysis/TensorSpec.h"
 #include "llvm/Support/ErrorHandling.h"
-#include <cmath>
 #include <cstring>
-#include <limits>
 
 using namespace llvm;
 using namespace mlcompiler;
@@ -51,9 +50,7 @@ void Tensors::makeFinite() {
         float Value;
         char *Element = At + I * sizeof(Value);
         std::memcpy(&Value, Element, sizeof(Value));
-        if (std::isfinite(Value))
-          continue;
-        Value = std::isnan(Value) ? 1.0f : std::numeric_limits<float>::max();
+        Value = finiteFeature(Value);
         std::memcpy(Element, &Value, sizeof(Value));
       }
     }

@@ -13,13 +13,12 @@
 ///
 //===----------------------------------------------------------------------===//
 
+#include "CallSiteAdvisor.h"
 #include "InliningLinkage.h"
 #include "SymbolNames.h"
 #include "Task.h"
-#include "llvm/Analysis/InlineAdvisor.h"
 #include "llvm/Analysis/InlineModelFeatureMaps.h"
 #include "llvm/Analysis/InteractiveModelRunner.h"
-#include "llvm/Analysis/MLInlineAdvisor.h"
 #include "llvm/IR/DebugInfoMetadata.h"
 #include "llvm/IR/DebugLoc.h"
 #include "llvm/IR/Function.h"
@@ -31,45 +30,6 @@ using namespace llvm;
 using namespace mlcompiler;
 
 namespace {
-
-/// LLVM's advisor, which in addition remembers the call site it asks about and
-/// knows the heuristic's own decision. (LLVM can send it, too, but only to a
-/// runner that talks to named pipes.)
-class CallSiteAdvisor : public MLInlineAdvisor {
-public:
-  using RunnerFactory = std::function<std::unique_ptr<MLModelRunner>(
-      const std::vector<TensorSpec> &)>;
-
-  /// \p Heuristic is null if its decision is not wanted.
-  CallSiteAdvisor(Module &M, ModuleAnalysisManager &MAM, RunnerFactory Runner,
-                  std::unique_ptr<InlineAdvisor> Heuristic)
-      : MLInlineAdvisor(M, MAM, Runner, /*GetDefaultAdvice=*/nullptr),
-        Heuristic(std::move(Heuristic)) {}
-
-  const CallBase *callSite() const { return CallSite; }
-
-  /// Of the call site; there must be a heuristic.
-  bool heuristicDecision() const {
-    std::unique_ptr<InlineAdvice> Advice = Heuristic->getAdvice(*CallSite);
-    if (!Advice)
-      return false;
-    // It is asked for its opinion only.
-    Advice->recordUnattemptedInlining();
-    return Advice->isInliningRecommended();
-  }
-
-private:
-  std::unique_ptr<MLInlineAdvice>
-  getAdviceFromModel(CallBase &CB, OptimizationRemarkEmitter &ORE) override {
-    CallSite = &CB;
-    return MLInlineAdvisor::getAdviceFromModel(CB, ORE);
-  }
-
-  const std::unique_ptr<InlineAdvisor> Heuristic;
-  CallBase *CallSite = nullptr;
-};
-
-constexpr const char *LinkageName = "linkage";
 
 class Inlining : public PipelineTask {
 public:
@@ -89,7 +49,7 @@ private:
 
   bool IncludeDefault = false;
   bool IncludeLinkage = false;
-  double SizeIncreaseThreshold = 100;
+  double SizeIncreaseThreshold = DefaultSizeIncreaseThreshold;
   ModuleAnalysisManager *Modules = nullptr;
   /// Belongs to LLVM, which keeps it as long as it asks for advice.
   CallSiteAdvisor *Advisor = nullptr;
@@ -166,7 +126,7 @@ void Inlining::write(Tensors &To) const {
     To.set<int64_t>(DefaultDecisionName, Advisor->heuristicDecision());
   if (IncludeLinkage)
     for (const LinkageFeature &Each : linkageFeatures())
-      To.set<int64_t>(Each.Name, Each.Compute(*Advisor->callSite()));
+      To.set<int64_t>(Each.Name, Each.Compute(Advisor->callSite()));
 }
 
 void Inlining::declare(TaskOptions &Options) {
@@ -178,7 +138,8 @@ void Inlining::declare(TaskOptions &Options) {
                "whether to send what linkage and uses say of the bodies of "
                "caller and callee, which LLVM's own features do not");
   Options.number(
-      "size_increase_threshold", SizeIncreaseThreshold, 0, 1e9,
+      SizeIncreaseThresholdName, SizeIncreaseThreshold, 0,
+      LargestSizeIncreaseThreshold,
       "once the module has grown by this factor no call site is inlined any "
       "more and no decision asked for (-ml-advisor-size-increase-threshold). "
       "LLVM has 2, which its own heuristic does not keep to: where that lets a "
@@ -211,17 +172,14 @@ Inlining::createAdvisor(Module &M, FunctionAnalysisManager &FAM,
         M.getContext(), Features, InlineDecisionSpec, /*OutboundName=*/"",
         /*InboundName=*/"");
   };
-  std::unique_ptr<InlineAdvisor> Heuristic;
-  if (IncludeDefault)
-    Heuristic = std::make_unique<DefaultInlineAdvisor>(M, FAM, Params, IC);
-  auto Created = std::make_unique<CallSiteAdvisor>(M, *Modules, Runner,
-                                                   std::move(Heuristic));
+  auto Created =
+      std::make_unique<CallSiteAdvisor>(M, *Modules, FAM, Params, IC, Runner);
   Advisor = Created.get();
   return Created;
 }
 
 json::Object Inlining::describeDecision() const {
-  const CallBase &CB = *Advisor->callSite();
+  const CallBase &CB = Advisor->callSite();
   const Function &Caller = *CB.getCaller();
   const Function &Callee = *CB.getCalledFunction();
   std::string Call;
@@ -245,7 +203,7 @@ json::Object Inlining::describeDecision() const {
 }
 
 std::string Inlining::decisionLabel() const {
-  const CallBase &CB = *Advisor->callSite();
+  const CallBase &CB = Advisor->callSite();
   return (CB.getCalledFunction()->getName() + " -> " +
           CB.getCaller()->getName())
       .str();

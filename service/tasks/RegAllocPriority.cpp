@@ -12,12 +12,12 @@
 //===----------------------------------------------------------------------===//
 
 #include "CandidateColumns.h"
+#include "PriorityAdvisor.h"
 #include "SymbolNames.h"
 #include "Task.h"
 #include "llvm/CodeGen/LiveInterval.h"
 #include "llvm/CodeGen/MachineFunction.h"
 #include "llvm/CodeGen/MachineRegisterInfo.h"
-#include "llvm/CodeGen/RegAllocPriorityAdvisor.h"
 #include "llvm/CodeGen/TargetRegisterInfo.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
@@ -27,13 +27,7 @@ using namespace mlcompiler;
 
 namespace {
 
-constexpr const char *DefaultName = "priority_default";
-/// The largest number that is both a float and an unsigned.
-constexpr unsigned LargestPriority = 4294967040u;
-
-class AskingAdvisor;
-
-class RegAllocPriority : public CodegenTask {
+class RegAllocPriority : public CodegenTask, public PriorityListener {
 public:
   void apply(LLVMOptions &Process) const override;
   void install(legacy::PassManagerBase &PM) override;
@@ -42,79 +36,42 @@ public:
   json::Object describeDecision() const override;
   std::string decisionLabel() const override;
 
-  /// Belongs to LLVM, which keeps it until the function is done.
-  const AskingAdvisor *Advisor = nullptr;
-
 private:
+  void asked(const PriorityAdvisor &Asking) override { Advisor = &Asking; }
+  void done(const PriorityAdvisor &Gone) override {
+    if (Advisor == &Gone)
+      Advisor = nullptr;
+  }
   void declare(TaskOptions &Options) override;
   void describe(proto::TaskSpec &Spec) const override;
 
   bool IncludeDefault = false;
-};
-
-/// What LLVM asks about, remembered while its own advisor answers.
-class AskingAdvisor : public RegAllocPriorityAdvisor {
-public:
-  AskingAdvisor(const MachineFunction &MF, const RAGreedy &RA,
-                SlotIndexes &Indexes,
-                std::unique_ptr<RegAllocPriorityAdvisor> Stock,
-                RegAllocPriority &Owner)
-      : RegAllocPriorityAdvisor(MF, RA, &Indexes), MF(MF),
-        Stock(std::move(Stock)), Heuristic(MF, RA, &Indexes), Owner(Owner) {}
-  ~AskingAdvisor() override {
-    if (Owner.Advisor == this)
-      Owner.Advisor = nullptr;
-  }
-
-  const MachineFunction &machineFunction() const { return MF; }
-  const LiveInterval &virtReg() const { return *VirtReg; }
-  unsigned heuristicPriority() const {
-    // Only the base class says that it may be called.
-    const RegAllocPriorityAdvisor &Advisor = Heuristic;
-    return Advisor.getPriority(*VirtReg);
-  }
-
-private:
-  unsigned getPriority(const LiveInterval &LI) const override {
-    VirtReg = &LI;
-    Owner.Advisor = this;
-    const unsigned Answer = Stock->getPriority(LI);
-    // A float has 24 bits for the heuristic's 32. Whoever repeats as much of it
-    // as a float holds means the heuristic's own.
-    const unsigned Own = heuristicPriority();
-    const auto Shown = static_cast<float>(std::min(Own, LargestPriority));
-    return Answer == static_cast<unsigned>(Shown) ? Own : Answer;
-  }
-
-  const MachineFunction &MF;
-  const std::unique_ptr<RegAllocPriorityAdvisor> Stock;
-  const DefaultPriorityAdvisor Heuristic;
-  RegAllocPriority &Owner;
-  mutable const LiveInterval *VirtReg = nullptr;
+  /// Belongs to LLVM, which keeps it until the function is done.
+  const PriorityAdvisor *Advisor = nullptr;
 };
 
 class AskingProvider : public RegAllocPriorityAdvisorProvider {
 public:
-  explicit AskingProvider(RegAllocPriority &Owner)
+  explicit AskingProvider(PriorityListener &Owner)
       : RegAllocPriorityAdvisorProvider(AdvisorMode::Release),
         Stock(createReleaseModePriorityAdvisorProvider()), Owner(Owner) {}
 
   std::unique_ptr<RegAllocPriorityAdvisor>
   getAdvisor(const MachineFunction &MF, const RAGreedy &RA,
              SlotIndexes &Indexes) override {
-    return std::make_unique<AskingAdvisor>(
+    return std::make_unique<PriorityAdvisor>(
         MF, RA, Indexes, Stock->getAdvisor(MF, RA, Indexes), Owner);
   }
 
 private:
   const std::unique_ptr<RegAllocPriorityAdvisorProvider> Stock;
-  RegAllocPriority &Owner;
+  PriorityListener &Owner;
 };
 
 /// Has the ID of LLVM's analysis, and is there before that would be made.
 class AskingAnalysis : public RegAllocPriorityAdvisorAnalysisLegacy {
 public:
-  explicit AskingAnalysis(RegAllocPriority &Owner)
+  explicit AskingAnalysis(PriorityListener &Owner)
       : RegAllocPriorityAdvisorAnalysisLegacy(AdvisorMode::Release),
         Owner(Owner) {}
 
@@ -124,7 +81,7 @@ private:
     return false;
   }
 
-  RegAllocPriority &Owner;
+  PriorityListener &Owner;
 };
 
 } // namespace
@@ -139,7 +96,7 @@ void RegAllocPriority::describe(proto::TaskSpec &Spec) const {
   Spec.set_default_objective("regalloc_score");
   Spec.set_default_programs("kernels");
   Spec.set_default_level("O2");
-  setHeuristicFeature(Spec, DefaultName);
+  setHeuristicFeature(Spec, PriorityDefaultName);
   constexpr double LargestFloat = std::numeric_limits<float>::max();
   proto::TensorSpec &Action = *Spec.mutable_action()->mutable_tensor();
   describeTensor(TensorSpec::createSpec<float>("priority", {1}), Action);
@@ -159,14 +116,15 @@ void RegAllocPriority::describe(proto::TaskSpec &Spec) const {
       "LiveRangeStage, 0 (new) to 5 (done)");
   Add(TensorSpec::createSpec<float>("weight", {1}), LargestFloat,
       "spill weight; the largest float where it must not be spilled");
-  Add(TensorSpec::createSpec<int64_t>(DefaultName, {1}), LargestPriority,
+  Add(TensorSpec::createSpec<int64_t>(PriorityDefaultName, {1}),
+      LargestPriority,
       "what LLVM's own heuristic would say; repeating it, rounded to a float, "
       "gives the very object file of the heuristic compiler")
-      ->set_option(DefaultName);
+      ->set_option(PriorityDefaultName);
 }
 
 void RegAllocPriority::declare(TaskOptions &Options) {
-  Options.flag(DefaultName, IncludeDefault,
+  Options.flag(PriorityDefaultName, IncludeDefault,
                "whether to send the feature of this name, what LLVM's own "
                "heuristic would say");
 }
@@ -182,8 +140,7 @@ void RegAllocPriority::install(legacy::PassManagerBase &PM) {
 
 void RegAllocPriority::write(Tensors &To) const {
   if (IncludeDefault)
-    To.set<int64_t>(DefaultName,
-                    std::min(Advisor->heuristicPriority(), LargestPriority));
+    To.set<int64_t>(PriorityDefaultName, Advisor->shownPriority());
 }
 
 const MachineFunction *RegAllocPriority::machineFunction() const {

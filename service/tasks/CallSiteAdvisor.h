@@ -1,0 +1,55 @@
+//===- CallSiteAdvisor.h - Who asks whether to inline -----------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MLCOMPILER_GYM_SERVICE_TASKS_CALLSITEADVISOR_H
+#define MLCOMPILER_GYM_SERVICE_TASKS_CALLSITEADVISOR_H
+
+#include "policy/Kind.h"
+#include "llvm/Analysis/InlineAdvisor.h"
+#include "llvm/Analysis/MLInlineAdvisor.h"
+
+namespace mlcompiler {
+
+/// Options of the task. The second is -ml-advisor-size-increase-threshold.
+constexpr const char *LinkageName = "linkage";
+constexpr const char *SizeIncreaseThresholdName = "size_increase_threshold";
+/// What it is unless told otherwise. LLVM has 2, which its own heuristic does
+/// not keep to.
+constexpr double DefaultSizeIncreaseThreshold = 100;
+constexpr double LargestSizeIncreaseThreshold = 1e9;
+
+const policy::Kind &inliningKind();
+
+/// LLVM's advisor, which in addition remembers the call site it asks about and
+/// can tell the heuristic's own decision there. (LLVM can show it too, but only
+/// to a runner that talks to named pipes.)
+class CallSiteAdvisor : public llvm::MLInlineAdvisor {
+public:
+  using RunnerFactory = std::function<std::unique_ptr<llvm::MLModelRunner>(
+      const std::vector<llvm::TensorSpec> &)>;
+
+  CallSiteAdvisor(llvm::Module &M, llvm::ModuleAnalysisManager &MAM,
+                  llvm::FunctionAnalysisManager &FAM, llvm::InlineParams Params,
+                  llvm::InlineContext IC, RunnerFactory Runner)
+      : MLInlineAdvisor(M, MAM, Runner, /*GetDefaultAdvice=*/nullptr),
+        Heuristic(M, FAM, Params, IC) {}
+
+  const llvm::CallBase &callSite() const { return *CallSite; }
+  /// Whether LLVM's heuristic would inline the call site.
+  bool heuristicDecision();
+
+private:
+  std::unique_ptr<llvm::MLInlineAdvice>
+  getAdviceFromModel(llvm::CallBase &CB,
+                     llvm::OptimizationRemarkEmitter &ORE) override;
+
+  llvm::DefaultInlineAdvisor Heuristic;
+  llvm::CallBase *CallSite = nullptr;
+};
+
+} // namespace mlcompiler
+
+#endif // MLCOMPILER_GYM_SERVICE_TASKS_CALLSITEADVISOR_H

@@ -1,0 +1,39 @@
+//===- PriorityAdvisor.cpp - Who asks in which order to allocate ----------===//
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "PriorityAdvisor.h"
+
+using namespace llvm;
+using namespace mlcompiler;
+
+const policy::Kind &mlcompiler::priorityKind() {
+  static const policy::Kind Priority = [] {
+    policy::Kind K;
+    K.Task = "regalloc_priority";
+    K.High = LargestPriority;
+    K.Heuristic.emplace();
+    K.Heuristic->Feature = PriorityDefaultName;
+    return K;
+  }();
+  return Priority;
+}
+
+unsigned PriorityAdvisor::heuristicPriority() const {
+  // Only the base class says that it may be called.
+  const RegAllocPriorityAdvisor &Advisor = Heuristic;
+  return Advisor.getPriority(*VirtReg);
+}
+
+unsigned PriorityAdvisor::getPriority(const LiveInterval &LI) const {
+  VirtReg = &LI;
+  Listener.asked(*this);
+  const unsigned Answer = Stock->getPriority(LI);
+  // A float has 24 bits for the heuristic's 32. Whoever repeats as much of it
+  // as a float holds means the heuristic's own.
+  const unsigned Own = heuristicPriority();
+  const auto Shown = static_cast<float>(std::min(Own, LargestPriority));
+  return Answer == static_cast<unsigned>(Shown) ? Own : Answer;
+}
