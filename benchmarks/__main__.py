@@ -14,6 +14,7 @@ NAMES = (
     "slow_baseline",
     "policy",
     "resident",
+    "plugin",
     "regalloc",
     "pass_ordering",
     "ir2vec",

@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 import mlcompiler_gym
 from mlcompiler_gym.cli.evaluate import evaluate
 from mlcompiler_gym.cli.leaderboard import leaderboard
+from mlcompiler_gym.cli.plugin import print_plugin_path
 from mlcompiler_gym.cli.programs import programs
 from mlcompiler_gym.cli.serve import serve, serve_credentials
 from mlcompiler_gym.cli.vocabulary import vocabulary
@@ -42,6 +43,7 @@ app.add_typer(programs, name="programs")
 app.add_typer(leaderboard, name="leaderboard")
 app.add_typer(vocabulary, name="vocabulary")
 app.command("eval")(evaluate)
+app.command("plugin-path")(print_plugin_path)
 app.command()(serve)
 app.command()(serve_credentials)
 

@@ -15,6 +15,7 @@ from mlcompiler_gym.policies.baselines import (
 from mlcompiler_gym.policies.exhaustive import Found, exhaustive_search
 from mlcompiler_gym.policies.local_search import local_search
 from mlcompiler_gym.policies.play import Played, play
+from mlcompiler_gym.policies.plugin import plugin_path
 from mlcompiler_gym.policies.policy import PortablePolicy, SampledPolicy
 from mlcompiler_gym.policies.search import SearchResult, greedy_search, random_search
 from mlcompiler_gym.policies.settings import settings_for
@@ -37,6 +38,7 @@ __all__ = [
     "last_use",
     "local_search",
     "play",
+    "plugin_path",
     "random_legal",
     "random_search",
     "settings_for",

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""clang-22 with a policy in its inliner, against clang-22 as it is.
+
+Processor time of `clang++-22 -Oz -c` of a file with nlohmann/json, in pairs,
+one after the other. What is inlined otherwise is compiled otherwise; so what the
+network answers is what LLVM does.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import statistics
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from benchmarks.resident import CASES, network
+from mlcompiler_gym import PortablePolicy
+from mlcompiler_gym.policies import plugin_path
+from mlcompiler_gym.v1 import policy_pb2
+
+PAIRS = 11
+
+
+def processor_time(source: Path, *flags: str, policy: str = "") -> float:
+    """Seconds of one compile."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(
+        ["clang++-22", "-Oz", *flags, "-c", source, "-o", source.with_suffix(".o")],
+        env={**os.environ, "MLCOMPILER_GYM_POLICY": policy},
+        check=True,
+    )
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def as_llvm(source: Path) -> PortablePolicy:
+    """A network of two layers of 64 that answers as LLVM does.
+
+    It is given LLVM's own decision, which outweighs all the rest.
+    """
+    env: Any = gymnasium.make(
+        "mlcompiler/Inlining-v0", programs=source, inlining_default=True
+    ).unwrapped
+    message = network(env).message
+    env.close()
+    first, second, last = message.model.network.layers
+    shown = len(message.model.inputs) - 1
+
+    def put(layer: policy_pb2.Dense, row: int, column: int, weight: float) -> None:
+        layer.weights[row * layer.outputs + column] = weight
+
+    for layer, row in ((first, shown), (second, 0)):
+        for inputs in range(len(layer.weights) // layer.outputs):
+            put(layer, inputs, 0, 1.0 if inputs == row else 0.0)
+        layer.biases[0] = 0.0
+    for action, sign in ((0, -1e6), (1, 1e6)):
+        put(last, 0, action, sign)
+    # log1p(1) is what a decision to inline is shown as.
+    last.biases[:] = [1e6 * np.log(2) / 2, -1e6 * np.log(2) / 2]
+    return PortablePolicy(message)
+
+
+def run() -> None:
+    _, text, suffix = CASES["inlining, nlohmann/json"]
+    plugin = f"-fpass-plugin={plugin_path()}"
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder, f"benchmark{suffix}")
+        source.write_text(text)
+        path = Path(folder, "network.policy")
+        as_llvm(source).save(path)
+        made = source.with_suffix(".o")
+        processor_time(source)
+        plain = made.read_bytes()
+        for name, policy in {
+            "no policy": "",
+            "llvm": "llvm",
+            "last_use": "last_use",
+            "38-64-64-2 with LLVM's answers": str(path),
+        }.items():
+            pairs = [
+                (
+                    processor_time(source),
+                    processor_time(source, plugin, policy=policy),
+                )
+                for _ in range(PAIRS)
+            ]
+            ratios = sorted(mine / theirs for theirs, mine in pairs)
+            same = "the same object" if made.read_bytes() == plain else "another object"
+            print(
+                f"{name}: {statistics.median(ratios):.3f} of "
+                f"{statistics.median(theirs for theirs, _ in pairs):.2f} s "
+                f"({ratios[2]:.3f} to {ratios[-3]:.3f}), {same}"
+            )

@@ -1,0 +1,111 @@
+//===- InliningPlugin.cpp - Policies for LLVM's inliner -------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "InliningPlugin.h"
+#include "PolicyRunner.h"
+#include "tasks/CallSiteAdvisor.h"
+#include "tasks/InliningLinkage.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/Analysis/InlineModelFeatureMaps.h"
+#include "llvm/IR/Module.h"
+#include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/CommandLine.h"
+
+using namespace llvm;
+using namespace mlcompiler;
+
+/// Of the pipeline that this thread runs: the factory of advisors is a plain
+/// function pointer, and is not told. Links with ThinLTO have many threads.
+static thread_local ModuleAnalysisManager *Modules = nullptr;
+
+/// What a policy may decide from.
+static std::vector<TensorSpec> knownFeatures() {
+  std::vector<TensorSpec> Known = MLInlineAdvisor::getInitialFeatureMap();
+  Known.push_back(DefaultDecisionSpec);
+  for (const LinkageFeature &Each : linkageFeatures())
+    Known.push_back(TensorSpec::createSpec<int64_t>(Each.Name, {1}));
+  return Known;
+}
+
+namespace {
+
+/// LLVM's advisor with a policy for its model.
+class PolicyInlineAdvisor : public PolicyRunner::Source,
+                            public CallSiteAdvisor {
+public:
+  PolicyInlineAdvisor(Module &M, FunctionAnalysisManager &FAM,
+                      InlineParams Params, InlineContext IC,
+                      std::unique_ptr<FittedPolicy> Policy)
+      : CallSiteAdvisor(M, *Modules, FAM, Params, IC,
+                        [&](const std::vector<TensorSpec> &Theirs) {
+                          return std::make_unique<PolicyRunner>(
+                              M.getContext(), inliningKind(), Theirs,
+                              std::move(Policy), *this);
+                        }) {}
+
+private:
+  void write(StringRef Feature, PolicyRunner &, void *To) override {
+    int64_t &Value = *static_cast<int64_t *>(To);
+    if (Feature == DefaultDecisionName) {
+      Value = heuristicDecision();
+      return;
+    }
+    const auto *Found =
+        find_if(linkageFeatures(), [&](const LinkageFeature &Each) {
+          return Feature == Each.Name;
+        });
+    Value = Found->Compute(callSite());
+  }
+
+  float heuristic(PolicyRunner &) override { return heuristicDecision(); }
+};
+
+} // namespace
+
+/// As in the sessions that the policy is judged by, unless the command line
+/// says otherwise.
+static void setSizeIncreaseThreshold(const NamedFile &File) {
+  double Threshold = DefaultSizeIncreaseThreshold;
+  for (const auto &[Name, Value] : File.Policy.Options)
+    if (Name == SizeIncreaseThresholdName &&
+        (StringRef(Value).getAsDouble(Threshold) ||
+         !(Threshold >= 0 && Threshold <= LargestSizeIncreaseThreshold))) {
+      Policies::get().complain(
+          File.Name, "its option " + Name + " is no number from 0 to " +
+                         Twine(uint64_t(LargestSizeIncreaseThreshold)));
+      return;
+    }
+  cl::Option *Option =
+      cl::getRegisteredOptions().lookup("ml-advisor-size-increase-threshold");
+  if (Option && !Option->getNumOccurrences())
+    Option->addOccurrence(0, Option->ArgStr, std::to_string(Threshold));
+}
+
+static InlineAdvisor *createAdvisor(Module &M, FunctionAnalysisManager &FAM,
+                                    InlineParams Params, InlineContext IC) {
+  Policies &All = Policies::get();
+  std::unique_ptr<FittedPolicy> Policy =
+      All.fit(inliningKind(), knownFeatures());
+  All.report(M.getContext());
+  if (!Policy)
+    return new DefaultInlineAdvisor(M, FAM, Params, IC);
+  return new PolicyInlineAdvisor(M, FAM, Params, IC, std::move(Policy));
+}
+
+void mlcompiler::installInlining(PassBuilder &PB) {
+  Policies &All = Policies::get();
+  const NamedFile *File = All.find(inliningKind());
+  if (!File && !All.hasComplaints())
+    return;
+  if (File) {
+    static std::once_flag Once;
+    std::call_once(Once, setSizeIncreaseThreshold, *File);
+  }
+  PB.registerAnalysisRegistrationCallback([](ModuleAnalysisManager &MAM) {
+    Modules = &MAM;
+    MAM.registerPass([] { return PluginInlineAdvisorAnalysis(createAdvisor); });
+  });
+}

@@ -1,0 +1,21 @@
+//===- InliningPlugin.h - Policies for LLVM's inliner -----------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MLCOMPILER_GYM_SERVICE_PLUGIN_INLININGPLUGIN_H
+#define MLCOMPILER_GYM_SERVICE_PLUGIN_INLININGPLUGIN_H
+
+namespace llvm {
+class PassBuilder;
+}
+
+namespace mlcompiler {
+
+/// Lets a policy decide what pipelines of \p PB inline, if there is one for it.
+void installInlining(llvm::PassBuilder &PB);
+
+} // namespace mlcompiler
+
+#endif // MLCOMPILER_GYM_SERVICE_PLUGIN_INLININGPLUGIN_H
