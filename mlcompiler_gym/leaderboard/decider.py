@@ -3,16 +3,18 @@
 
 from __future__ import annotations
 
-import json
 from time import perf_counter
 from typing import Any
 
-from mlcompiler_gym.errors import PolicyError, ServiceError
+from mlcompiler_gym.errors import EvaluationError, PolicyError, ServiceError
 from mlcompiler_gym.evaluation import Evaluation
 from mlcompiler_gym.evaluation.player import make_env
 from mlcompiler_gym.leaderboard.tracks import Track
-from mlcompiler_gym.policies import PortablePolicy, play
+from mlcompiler_gym.policies import NAMED, PortablePolicy, play, settings_for
 from mlcompiler_gym.programs import Program
+
+#: Of a policy by name that draws its actions.
+_SEED = 0
 
 
 class Decider:
@@ -27,29 +29,13 @@ class Decider:
     """
 
     def __init__(self, track: Track, content: bytes) -> None:
-        self._policy = load(content)
-        settings = track.evaluation_settings()
-        env, compiler = make_env(track.evaluation(""))
-        config = compiler.setup.config
-        known = {option.name for option in compiler.setup.spec.options}
-        described = compiler.setup.service.describe().observations
-        env.close()
-        if self._policy.task not in ("", config.task):
-            raise PolicyError(
-                f"the policy decides {self._policy.task}, and the track is of "
-                f"{config.task}"
-            )
-        # What it observes is its own affair; how the program is compiled is not, and
-        # its actions are compiled again without these.
-        for name, value in self._policy.options.items():
-            if name not in known:
-                raise PolicyError(f"{config.task} has no option {name!r}")
-            settings.setdefault(name, _value(value))
-        wanted = {each.feature for each in self._policy.message.model.inputs}
-        if seen := [each.name for each in described if each.name in wanted]:
-            settings["observations"] = seen
-        shown = Evaluation(track.env, "", {**settings, "observation": "dict"})
-        self._env, self._compiler = make_env(shown)
+        policy = PortablePolicy.from_bytes(content)
+        try:
+            self._env, self._compiler = make_env(_shown(track, policy))
+            self._make = NAMED[policy.builtin] if policy.builtin else lambda *_: policy
+            self._make(self._env, _SEED)
+        except (EvaluationError, ValueError) as error:
+            raise PolicyError(str(error)) from error
         self._seconds = 0.0
 
     def decide(self, program: Program) -> tuple[list[int | float], float]:
@@ -60,6 +46,7 @@ class Decider:
             ServiceError: The compiler did not survive it.
         """
         self._seconds = 0.0
+        self._policy = self._make(self._env, _SEED)
         try:
             end = play(self._env, self._timed, options={"program": program})
         except ValueError as error:
@@ -79,23 +66,18 @@ class Decider:
         self._env.close()
 
 
-def load(content: bytes) -> PortablePolicy:
-    """The policy in a submitted file.
+def _shown(track: Track, policy: PortablePolicy) -> Evaluation:
+    """The environment of a track, which shows what a policy decides from.
+
+    What it observes is its own affair; how the program is compiled is the track's, and
+    its actions are compiled again without the rest.
 
     Raises:
-        PolicyError: It is broken, or only a name.
+        ValueError: The policy is of another task, or wants what the task does not have.
     """
-    policy = PortablePolicy.from_bytes(content)
-    if policy.builtin:
-        raise PolicyError(
-            f"the policy is one by name, {policy.builtin!r}, and no submission"
-        )
-    return policy
-
-
-def _value(text: str) -> Any:
-    """``True`` of ``"true"``, 2.0 of ``"2.0"``, and other text as it is."""
+    env, _ = make_env(track.evaluation(""))
     try:
-        return json.loads(text)
-    except ValueError:
-        return text
+        settings = settings_for(env, policy) | track.evaluation_settings()
+    finally:
+        env.close()
+    return Evaluation(track.env, "", {**settings, "observation": "dict"})

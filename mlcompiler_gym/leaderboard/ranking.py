@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from mlcompiler_gym.leaderboard.statistics import (
+from mlcompiler_gym.evaluation.statistics import (
     DIGITS,
     Interval,
     geometric_mean,

@@ -23,10 +23,10 @@ from mlcompiler_gym.errors import (
 )
 from mlcompiler_gym.evaluation import EpisodePlayer, Evaluation, Record, Result
 from mlcompiler_gym.evaluation.player import make_env
+from mlcompiler_gym.evaluation.statistics import ratio_of
 from mlcompiler_gym.leaderboard.decider import Decider
 from mlcompiler_gym.leaderboard.entries import Action
 from mlcompiler_gym.leaderboard.reduction import reduce
-from mlcompiler_gym.leaderboard.statistics import ratio_of
 from mlcompiler_gym.leaderboard.symbols import exported, missing
 from mlcompiler_gym.leaderboard.tracks import Track
 from mlcompiler_gym.leaderboard.walk import Walker

@@ -22,7 +22,6 @@ from mlcompiler_gym.leaderboard.contents import (
     POLICY,
     read_files,
 )
-from mlcompiler_gym.leaderboard.decider import load
 from mlcompiler_gym.leaderboard.entries import TRAJECTORIES, Entry
 from mlcompiler_gym.leaderboard.errors import (
     Problem,
@@ -31,6 +30,7 @@ from mlcompiler_gym.leaderboard.errors import (
 )
 from mlcompiler_gym.leaderboard.tracks import Board
 from mlcompiler_gym.leaderboard.typed import STRICT, Reader, Sha256
+from mlcompiler_gym.policies import PortablePolicy
 
 T = TypeVar("T")
 
@@ -211,7 +211,7 @@ def _try(found: list[Problem], read: Callable[[], T]) -> T | None:
 
 def _check_policy(content: bytes) -> None:
     try:
-        load(content)
+        PortablePolicy.from_bytes(content)
     except PolicyError as error:
         raise refusal(
             POLICY, str(error), "save a whole one with PortablePolicy.save"

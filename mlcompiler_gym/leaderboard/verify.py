@@ -10,15 +10,15 @@ from pathlib import Path
 from mlcompiler_gym.envs.config import CompileConfig
 from mlcompiler_gym.evaluation import LocalPlayers, Players, Record, evaluate
 from mlcompiler_gym.evaluation.player import make_env
-from mlcompiler_gym.leaderboard.entries import Action, Entry
-from mlcompiler_gym.leaderboard.errors import LeaderboardError
-from mlcompiler_gym.leaderboard.recompute import Recomputation
-from mlcompiler_gym.leaderboard.statistics import (
+from mlcompiler_gym.evaluation.statistics import (
     DIGITS,
     geometric_mean,
     ratio_of,
     rounded,
 )
+from mlcompiler_gym.leaderboard.entries import Action, Entry
+from mlcompiler_gym.leaderboard.errors import LeaderboardError
+from mlcompiler_gym.leaderboard.recompute import Recomputation
 from mlcompiler_gym.leaderboard.submission import Submission, read
 from mlcompiler_gym.leaderboard.tracks import Board, Track
 from mlcompiler_gym.leaderboard.verdict import (

@@ -78,8 +78,16 @@ def heuristic_settings(env: gymnasium.Env[Any, Any]) -> dict[str, Any]:
 
 
 def missing_settings(setup: Setup, options: Iterable[pb.Option]) -> dict[str, Any]:
-    """Those of the options that an environment was not made with, as keywords."""
+    """Those of the options that an environment was not made with, as keywords.
+
+    Raises:
+        ValueError: The task has no such option.
+    """
     declared = {option.name: option for option in setup.spec.options}
+    options = list(options)
+    for option in options:
+        if option.name not in declared:
+            raise ValueError(f"{setup.config.task} has no option {option.name!r}")
     return {
         option.name: decode(declared[option.name], option.value)
         for option in options

@@ -7,6 +7,7 @@ from typing import Any
 
 import gymnasium
 
+from mlcompiler_gym.envs.setup import Setup
 from mlcompiler_gym.policies.baselines import (
     compiler_of,
     heuristic_settings,
@@ -25,15 +26,33 @@ def settings_for(
         policy: One that is data, or the name of one. Other names need nothing.
 
     Raises:
-        ValueError: The task has no such policy.
+        ValueError: The task has no such policy; or the policy is of another task, or
+            was made with an option that the task does not have.
     """
     setup = compiler_of(env).setup
+    task = setup.config.task
     options, name = [], policy
+    wanted: dict[str, Any] = {}
     if isinstance(policy, PortablePolicy):
+        if policy.task not in ("", task):
+            raise ValueError(
+                f"the policy decides {policy.task}, and the environment is of {task}"
+            )
         options, name = list(policy.message.options), policy.builtin
+        wanted = _observations(setup, policy)
     if name == "llvm":
-        return heuristic_settings(env) | missing_settings(setup, options)
+        return wanted | heuristic_settings(env) | missing_settings(setup, options)
     for rule in setup.spec.rules:
         if rule.name == name:
             options.extend(rule.options)
-    return missing_settings(setup, options)
+    return wanted | missing_settings(setup, options)
+
+
+def _observations(setup: Setup, policy: PortablePolicy) -> dict[str, Any]:
+    """What is to be observed of the program, beside the features of a decision."""
+    inputs = [each.feature for each in policy.message.model.inputs]
+    known = {each.name for each in setup.service.describe().observations}
+    named = [name for name in inputs if name in known]
+    if set(named) <= set(setup.config.observations):
+        return {}
+    return {"observations": named}

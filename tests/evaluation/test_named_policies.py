@@ -105,6 +105,40 @@ def test_a_policy_of_a_file_is_given_the_features_that_it_needs(tmp_path: Path) 
     assert record["objective"] == record["baseline"]
 
 
+@pytest.mark.parametrize(
+    ("task", "options", "message"),
+    [
+        ("loop_distribution", {}, "decides loop_distribution, and the environment"),
+        ("inlining", {"moon": "true"}, "inlining has no option 'moon'"),
+    ],
+)
+def test_a_policy_of_a_file_is_for_its_task(
+    tmp_path: Path, task: str, options: dict[str, str], message: str
+) -> None:
+    policy = policy_pb2.Policy(task=task, builtin="inactive")
+    for name, value in options.items():
+        policy.options.add(name=name, value=value)
+    path = tmp_path / "other.policy"
+    PortablePolicy(policy).save(path)
+    with pytest.raises(EvaluationError, match=message):
+        play("mlcompiler/Inlining-v0", str(path))
+
+
+def test_a_policy_of_a_file_that_observes_the_program_is_shown_it(
+    tmp_path: Path,
+) -> None:
+    message = policy_pb2.Policy(task="inlining")
+    message.model.inputs.add(feature="autophase", elements=56)
+    message.model.network.layers.add(outputs=1, weights=[0] * 56, biases=[-1])
+    message.model.bernoulli.SetInParent()
+    path = tmp_path / "sees.policy"
+    PortablePolicy(message).save(path)
+    seeing = play("mlcompiler/Inlining-v0", str(path), observation="dict")
+    never = play("mlcompiler/Inlining-v0", "never")
+    assert seeing["trajectory"]["config"]["observations"] == ["autophase"]
+    assert seeing["trajectory"]["actions"] == never["trajectory"]["actions"]
+
+
 def test_a_policy_file_that_is_broken_is_refused(tmp_path: Path) -> None:
     with pytest.raises(EvaluationError, match=r"cannot read.*none\.policy"):
         play("mlcompiler/Inlining-v0", str(tmp_path / "none.policy"))

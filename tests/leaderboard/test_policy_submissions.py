@@ -22,7 +22,8 @@ from mlcompiler_gym.leaderboard import (
     write_verdict,
 )
 from mlcompiler_gym.leaderboard.contents import MANIFEST, POLICY
-from mlcompiler_gym.policies import play
+from mlcompiler_gym.policies import play, settings_for
+from mlcompiler_gym.policies.baselines import compiler_of
 from mlcompiler_gym.programs.clang import compile_source
 from mlcompiler_gym.v1 import policy_pb2 as pb
 from mlcompiler_gym.v1.compiler_service_pb2 import Option
@@ -118,8 +119,7 @@ def test_every_change_of_a_policy_is_found(
     ("policy", "message"),
     [
         (inlines_what_is_cheap(service="grpc://127.0.0.1:1"), "no option 'service'"),
-        (pb.Policy(builtin="llvm"), "one by name, 'llvm', and no submission"),
-        (pb.Policy(task="regalloc_eviction", builtin="llvm"), "no submission"),
+        (pb.Policy(task="regalloc_eviction", builtin="llvm"), "and the environment"),
         (b"import os", "policy"),
     ],
 )
@@ -129,6 +129,30 @@ def test_what_is_no_policy_for_the_track_is_refused(
     content = policy if isinstance(policy, bytes) else PortablePolicy(policy).to_bytes()
     with pytest.raises(SubmissionError, match=message):
         submit_policy(board, f"bad-{abs(hash(message))}", content)
+
+
+@pytest.mark.parametrize("name", ["llvm", "last_use"])
+def test_a_policy_by_name_is_a_submission(
+    board: Board, name: str, tmp_path: Path
+) -> None:
+    """The features that it goes by are shown to it, and are no part of the track."""
+    folder = submit_policy(
+        board, name.replace("_", "-"), PortablePolicy.named(name).to_bytes()
+    )
+    verdict = verify(folder, board, tmp_path / "journal.jsonl")
+    assert verdict.status == "accepted", verdict.report()
+    plain = gymnasium.make("mlcompiler/Inlining-v0", programs=PROGRAM)
+    shown = gymnasium.make(
+        "mlcompiler/Inlining-v0", programs=PROGRAM, **settings_for(plain, name)
+    )
+    shown.reset()
+    info = compiler_of(shown).finish(name)[4]
+    plain.close()
+    shown.close()
+    [row] = verdict.rows
+    assert row.value == info["objective"]["text_size"]
+    if name == "llvm":
+        assert row.value == row.baseline
 
 
 def test_a_policy_of_another_task_is_refused(board: Board) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from support.leaderboard import make_board
 from support.strategies import examples
 
+from mlcompiler_gym.evaluation.statistics import geometric_mean, ratio_of
 from mlcompiler_gym.leaderboard import (
     Board,
     LeaderboardError,
@@ -23,7 +24,6 @@ from mlcompiler_gym.leaderboard import (
     write_verdict,
 )
 from mlcompiler_gym.leaderboard.card import Card
-from mlcompiler_gym.leaderboard.statistics import geometric_mean, ratio_of
 from mlcompiler_gym.leaderboard.verdict import Finding, Status, Times
 
 ratios = st.lists(st.floats(0.5, 2.0), min_size=2, max_size=30)

@@ -14,13 +14,13 @@ from typing import Any
 import jinja2
 
 from mlcompiler_gym.errors import MLCompilerGymError
+from mlcompiler_gym.evaluation.statistics import ratio_of
 from mlcompiler_gym.files import write_file
 from mlcompiler_gym.leaderboard.decider import Decider
 from mlcompiler_gym.leaderboard.entries import Action
 from mlcompiler_gym.leaderboard.errors import LeaderboardError
 from mlcompiler_gym.leaderboard.ranking import Ranking, Standing, rank
 from mlcompiler_gym.leaderboard.site import charts
-from mlcompiler_gym.leaderboard.statistics import ratio_of
 from mlcompiler_gym.leaderboard.submission import read
 from mlcompiler_gym.leaderboard.tracks import Board, Track
 from mlcompiler_gym.leaderboard.verdict import Row, Verdict, read_verdicts
