@@ -67,10 +67,19 @@ def write_manifest(folder: Path, programs: Iterable[Extracted]) -> None:
     write_file(folder / MANIFEST, (json.dumps(content, indent=1) + "\n").encode())
 
 
-def load_extracted(path: str) -> ProgramSet:
-    """The programs of a folder, each under the path of its file."""
+def load_folder(path: str) -> ProgramSet:
+    """The programs of a folder, each under the path of its file.
+
+    Those that its manifest names, or if it has none, all bitcode in it and below.
+
+    Raises:
+        ProgramError: There are none.
+    """
     folder = Path(path)
-    files = [folder / each.file for each in read_manifest(folder)]
+    if is_extracted(path):
+        files = [folder / each.file for each in read_manifest(folder)]
+    else:
+        files = sorted(folder.rglob("*.bc"))
     if not files:
-        raise ProgramError(f"there are no programs in {path}")
+        raise ProgramError(f"there is no bitcode (.bc) in the folder {path}")
     return ProgramSet([Program(str(file), file) for file in files])

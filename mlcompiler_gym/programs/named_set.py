@@ -13,6 +13,7 @@ from typing_extensions import override
 
 from mlcompiler_gym.errors import ProgramError
 from mlcompiler_gym.programs.catalogue import Entry, check_split, entries_of
+from mlcompiler_gym.programs.files import is_program_file
 from mlcompiler_gym.programs.program import Program, ProgramSet, ProgramSource
 from mlcompiler_gym.programs.variant import Variant
 
@@ -135,5 +136,7 @@ class CatalogueSet(NamedSet):
 
 
 def package_of(name: str) -> str:
-    """``"pypi/lz4"`` of ``"pypi/lz4/lz4hc"``; of a kernel, itself."""
+    """``"pypi/lz4"`` of ``"pypi/lz4/lz4hc"``, a kernel itself, and a file's folder."""
+    if is_program_file(name):
+        return str(Path(name).parent)
     return "/".join(name.split("/")[:2])

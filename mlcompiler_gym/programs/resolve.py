@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from mlcompiler_gym.errors import ProgramError
-from mlcompiler_gym.programs.extracted import is_extracted, load_extracted
+from mlcompiler_gym.programs.extracted import is_extracted, load_folder
 from mlcompiler_gym.programs.files import is_program_file, load_file
 from mlcompiler_gym.programs.generators import Csmith, LLVMStress
 from mlcompiler_gym.programs.named_set import NamedSet
@@ -51,9 +51,10 @@ def load_programs(
         programs: A set (``"kernels"``), one of its splits (``"pypi:train"``), one
             of its packages (``"pypi/lz4"``) or programs (``"pypi/lz4/lz4hc"``,
             ``"csmith/1234"``), the path of a ``.bc``, ``.ll``, ``.c``, ``.cc``,
-            ``.cpp`` or ``.cxx`` file or of a folder that ``mlcompiler-gym
-            programs extract`` wrote, with or without ``file:`` before it, a
-            :class:`Program`, a :class:`ProgramSource`, or several of these.
+            ``.cpp`` or ``.cxx`` file or of a folder of bitcode, such as
+            ``mlcompiler-gym programs extract`` writes, a :class:`Program`, a
+            :class:`ProgramSource`, or several of these. ``file:`` before a path
+            says that it is one.
         target: Target triple to compile sources for, and that selects the
             bitcode of sets that have it for several architectures.
         level: ``"Oz"`` (if None) or ``"O2"``: what functions are marked for.
@@ -85,8 +86,8 @@ def load_programs(
             return item
         name = os.fspath(item)
         path = name.removeprefix("file:")
-        if is_extracted(path):
-            return load_extracted(path)
+        if is_extracted(path) or (path != name and Path(path).is_dir()):
+            return load_folder(path)
         if path != name or is_program_file(name):
             file = load_file(path, flags=clang_flags, target=target, level=level)
             # Under the name that it was given by, so that it is found by it again.
@@ -106,12 +107,12 @@ def _load_named(
             return named_set.load(variant, split if colon else None, licences)
         if found := named_set.find(name, variant, licences):
             return ProgramSet(found)
+    if Path(name).is_dir():
+        return load_folder(name)
     known = [*NAMED_SETS, *named_set.names()] if named_set else [*NAMED_SETS]
     if named_set is None:
         known += NAMED_SETS["kernels"].names()
     hint = did_you_mean(name, known)
-    if Path(name).is_dir():
-        hint = "the folder was not written by `mlcompiler-gym programs extract`. "
     raise ProgramError(
         f"unknown program {name!r}; {hint}Name a set ({', '.join(NAMED_SETS)}), one "
         "of its splits as in 'pypi:train', one of its programs as in "

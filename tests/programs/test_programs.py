@@ -10,6 +10,7 @@ from support.toolchain import KERNEL_NAMES, always, play, run
 
 from mlcompiler_gym import Program, ProgramError, ProgramSet, load_programs
 from mlcompiler_gym.envs import CompilerEnv
+from mlcompiler_gym.programs.named_set import package_of
 
 Make = Callable[..., CompilerEnv]
 Write = Callable[[str, str], Path]
@@ -69,9 +70,23 @@ def test_names_of_nothing(wrong: str, message: str) -> None:
         load_programs(wrong)
 
 
-def test_a_folder_that_holds_no_set(tmp_path: Path) -> None:
-    with pytest.raises(ProgramError, match="not written by `mlcompiler-gym programs"):
+def test_a_folder_without_bitcode(tmp_path: Path) -> None:
+    with pytest.raises(ProgramError, match=r"no bitcode \(\.bc\) in the folder"):
         load_programs(tmp_path)
+
+
+@pytest.mark.parametrize("prefix", ["", "file:"])
+def test_a_folder_of_bitcode(tmp_path: Path, prefix: str) -> None:
+    names = ["lz", "deeper/basic"]
+    for name in names:
+        file = tmp_path / f"{name}.bc"
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(load_programs(f"kernels/{Path(name).name}")[0].bitcode)
+    found = load_programs(f"{prefix}{tmp_path}")
+    assert found.names == sorted(str(tmp_path / f"{name}.bc") for name in names)
+    assert [package_of(name) for name in found.names] == [
+        str(Path(name).parent) for name in found.names
+    ]
 
 
 def test_a_program_set_is_a_sequence() -> None:
