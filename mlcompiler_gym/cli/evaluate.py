@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import sys
 from pathlib import Path
@@ -12,9 +11,15 @@ from typing import Annotated, Any
 import typer
 from rich.box import SIMPLE
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 from rich.table import Table
 
+from mlcompiler_gym.cli.working import (
+    OnRay,
+    RayAddress,
+    Workers,
+    players,
+    progress_of,
+)
 from mlcompiler_gym.errors import EvaluationError
 
 #: Rows of a table that people read.
@@ -57,23 +62,9 @@ def evaluate(
         Path | None,
         typer.Option(help="Folder for observations, actions and rewards."),
     ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(min=1, help="Processes [1; on a cluster all processors]."),
-    ] = None,
-    ray: Annotated[
-        bool,
-        typer.Option(
-            "--ray",
-            help="On the cluster of Ray that runs here or that RAY_ADDRESS names.",
-        ),
-    ] = False,
-    ray_address: Annotated[
-        str | None,
-        typer.Option(
-            help="On this cluster: host:port of its head; or local, to start one."
-        ),
-    ] = None,
+    workers: Workers = None,
+    ray: OnRay = False,
+    ray_address: RayAddress = None,
 ) -> None:
     """Evaluate a policy on programs.
 
@@ -85,27 +76,10 @@ def evaluate(
     # As `python -m` has it: modules of the current folder are found.
     sys.path.insert(0, "")
     what = ev.Evaluation(
-        env_id, policy, _parse(settings or []), save_trajectories is not None
+        env_id, policy, parse_settings(settings or []), save_trajectories is not None
     )
     console = Console()
-    with contextlib.ExitStack() as stack:
-        if ray or ray_address is not None:
-            from mlcompiler_gym.evaluation.farm import RayPlayers
-
-            players: ev.Players = RayPlayers(what, workers, address=ray_address)
-        else:
-            players = ev.LocalPlayers(what, workers or 1)
-        bar = stack.enter_context(
-            Progress(
-                "{task.description}",
-                BarColumn(),
-                MofNCompleteColumn(),
-                TimeRemainingColumn(),
-                console=Console(stderr=True),
-                transient=True,
-            )
-        )
-        shown = bar.add_task("episodes", total=None)
+    with progress_of("episodes") as progress:
         records = ev.evaluate(
             what,
             programs or None,
@@ -114,14 +88,14 @@ def evaluate(
             seed=seed,
             limit=limit,
             steps_folder=save_trajectories,
-            players=players,
-            progress=lambda done, total: bar.update(shown, completed=done, total=total),
+            players=players(workers, ray, ray_address)(what),
+            progress=progress,
         )
     _show(console, what, records)
     console.print(f"{len(records)} episodes in {output}")
 
 
-def _parse(settings: list[str]) -> dict[str, Any]:
+def parse_settings(settings: list[str]) -> dict[str, Any]:
     """Values are JSON where they can be, and else text."""
     words: dict[str, Any] = {"True": True, "False": False, "None": None}
     parsed: dict[str, Any] = {}

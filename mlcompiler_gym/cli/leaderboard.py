@@ -3,22 +3,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import functools
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.box import SIMPLE
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 from rich.table import Table
 
+from mlcompiler_gym.cli.working import OnRay, RayAddress, Workers, progress_of
+from mlcompiler_gym.cli.working import players as make_players
 from mlcompiler_gym.errors import MLCompilerGymError
-
-if TYPE_CHECKING:
-    from mlcompiler_gym.leaderboard.verify import MakePlayers
 
 leaderboard = typer.Typer(
     no_args_is_help=True, help="Submissions that anyone can check."
@@ -26,22 +21,6 @@ leaderboard = typer.Typer(
 
 BoardFolder = Annotated[
     Path, typer.Option("--board", help="Folder with the tracks and the submissions.")
-]
-Workers = Annotated[
-    int | None,
-    typer.Option(min=1, help="Processes [1; on a cluster all processors]."),
-]
-OnRay = Annotated[
-    bool,
-    typer.Option(
-        "--ray", help="On the cluster of Ray that runs here or that RAY_ADDRESS names."
-    ),
-]
-RayAddress = Annotated[
-    str | None,
-    typer.Option(
-        help="On this cluster: host:port of its head; or local, to start one."
-    ),
 ]
 Submitted = Annotated[Path, typer.Argument(help="Folder of the submission.")]
 
@@ -125,13 +104,13 @@ def pack(
         library.seal(folder, loaded)
         typer.echo(f"sealed {folder}")
         return
-    with _progress("programs") as progress:
+    with progress_of("programs") as progress:
         count = library.pack(
             folder,
             loaded,
             journal,
             compiles=compiles,
-            players=_players(workers, ray, ray_address),
+            players=make_players(workers, ray, ray_address),
             progress=progress,
         )
     typer.echo(f"packed {count} into {folder}")
@@ -173,13 +152,13 @@ def verify(
     """
     library = _library()
     loaded = library.Board.load(board)
-    with _progress("programs") as progress:
+    with progress_of("programs") as progress:
         verdict = library.verify(
             folder,
             loaded,
             journal,
             private=private,
-            players=_players(workers, ray, ray_address),
+            players=make_players(workers, ray, ray_address),
             progress=progress,
         )
     written = library.write_verdict(loaded, verdict)
@@ -226,7 +205,7 @@ def site(
     loaded = _library().Board.load(board)
     from mlcompiler_gym.leaderboard.site import write_site
 
-    with _progress("pages") as progress:
+    with progress_of("pages") as progress:
         count = write_site(loaded, output, decisions=decisions, progress=progress)
     typer.echo(f"{count} pages; open {output}/index.html")
 
@@ -254,27 +233,3 @@ def _standings(title: str, standings: Any) -> Table:
 
 def _interval(bounds: tuple[float, float] | None) -> str:
     return "-" if bounds is None else f"{bounds[0]:.4f} to {bounds[1]:.4f}"
-
-
-def _players(workers: int | None, ray: bool, ray_address: str | None) -> MakePlayers:
-    if ray or ray_address is not None:
-        from mlcompiler_gym.evaluation.farm import RayPlayers
-
-        return functools.partial(RayPlayers, workers=workers, address=ray_address)
-    from mlcompiler_gym.evaluation import LocalPlayers
-
-    return functools.partial(LocalPlayers, workers=workers or 1)
-
-
-@contextlib.contextmanager
-def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    with Progress(
-        "{task.description}",
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    ) as bar:
-        shown = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(shown, completed=done, total=total)
