@@ -17,6 +17,7 @@ from mlcompiler_gym.errors import PolicyError
 from mlcompiler_gym.files import write_file
 from mlcompiler_gym.policies.baselines import NAMED
 from mlcompiler_gym.policies.evaluator import Decisions, Evaluator, Random
+from mlcompiler_gym.policies.seen import Histogram, read_seen, summarise
 from mlcompiler_gym.v1 import policy_pb2 as pb
 
 
@@ -147,6 +148,32 @@ class PortablePolicy:
         message = self.message
         message.card.CopyFrom(card)
         return PortablePolicy(message)
+
+    def with_seen(self, rows: NDArray[np.float32]) -> PortablePolicy:
+        """The same policy, with what its inputs were in training on its card.
+
+        ``mlcompiler-gym policy drift`` compares with it.
+
+        Args:
+            rows: Shape (decisions, elements): the features of decisions, as
+                ``rollout(policy, features=True).features`` has them.
+
+        Raises:
+            ValueError: The elements are not those of its inputs.
+        """
+        card = self.card
+        del card.seen[:]
+        card.seen.extend(summarise(rows, self._message.model.inputs))
+        return self.with_card(card)
+
+    @property
+    def seen(self) -> list[Histogram]:
+        """What its inputs were in training, element by element; [] if not known.
+
+        Raises:
+            PolicyError: The card's distributions are not of its inputs.
+        """
+        return read_seen(self._message)
 
     def __call__(self, observation: Any, info: dict[str, Any]) -> Any:
         """The likeliest legal action.

@@ -14,7 +14,7 @@ _sym_db = _symbol_database.Default()
 from mlcompiler_gym.v1 import compiler_service_pb2 as mlcompiler__gym_dot_v1_dot_compiler__service__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1emlcompiler_gym/v1/policy.proto\x12\x11mlcompiler_gym.v1\x1a(mlcompiler_gym/v1/compiler_service.proto\"\xc8\x01\n\x06Policy\x12\x0c\n\x04task\x18\x01 \x01(\t\x12*\n\x07options\x18\x02 \x03(\x0b\x32\x19.mlcompiler_gym.v1.Option\x12\x14\n\x0cllvm_version\x18\x03 \x01(\t\x12\x11\n\x07\x62uiltin\x18\x04 \x01(\tH\x00\x12)\n\x05model\x18\x05 \x01(\x0b\x32\x18.mlcompiler_gym.v1.ModelH\x00\x12%\n\x04\x63\x61rd\x18\x06 \x01(\x0b\x32\x17.mlcompiler_gym.v1.CardB\t\n\x07\x64\x65\x63ides\"\x93\x01\n\x04\x43\x61rd\x12\x0e\n\x06\x61uthor\x18\x01 \x01(\t\x12\x0e\n\x06method\x18\x02 \x01(\t\x12\x0f\n\x07\x63ommand\x18\x03 \x01(\t\x12\x10\n\x08programs\x18\x04 \x03(\t\x12\r\n\x05seeds\x18\x05 \x03(\x04\x12*\n\x07results\x18\x06 \x03(\x0b\x32\x19.mlcompiler_gym.v1.Result\x12\r\n\x05notes\x18\x07 \x01(\t\"%\n\x06Result\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01\"\xb6\x02\n\x05Model\x12(\n\x06inputs\x18\x01 \x03(\x0b\x32\x18.mlcompiler_gym.v1.Input\x12-\n\x07network\x18\x02 \x01(\x0b\x32\x1a.mlcompiler_gym.v1.NetworkH\x00\x12)\n\x05trees\x18\x03 \x01(\x0b\x32\x18.mlcompiler_gym.v1.TreesH\x00\x12\x31\n\tbernoulli\x18\x04 \x01(\x0b\x32\x1c.mlcompiler_gym.v1.BernoulliH\x01\x12\x35\n\x0b\x63\x61tegorical\x18\x05 \x01(\x0b\x32\x1e.mlcompiler_gym.v1.CategoricalH\x01\x12+\n\x06scalar\x18\x06 \x01(\x0b\x32\x19.mlcompiler_gym.v1.ScalarH\x01\x42\n\n\x08\x66unctionB\x06\n\x04head\"\\\n\x05Input\x12\x0f\n\x07\x66\x65\x61ture\x18\x01 \x01(\t\x12\x10\n\x08\x65lements\x18\x02 \x01(\r\x12\x30\n\ntransforms\x18\x03 \x03(\x0b\x32\x1c.mlcompiler_gym.v1.Transform\"\xa0\x01\n\tTransform\x12\x32\n\nsigned_log\x18\x01 \x01(\x0b\x32\x1c.mlcompiler_gym.v1.SignedLogH\x00\x12)\n\x05scale\x18\x02 \x01(\x0b\x32\x18.mlcompiler_gym.v1.ScaleH\x00\x12\'\n\x04\x63lip\x18\x03 \x01(\x0b\x32\x17.mlcompiler_gym.v1.ClipH\x00\x42\x0b\n\ttransform\"\x0b\n\tSignedLog\"&\n\x05Scale\x12\r\n\x05shift\x18\x01 \x03(\x01\x12\x0e\n\x06\x66\x61\x63tor\x18\x02 \x03(\x01\"!\n\x04\x43lip\x12\x0b\n\x03low\x18\x01 \x01(\x02\x12\x0c\n\x04high\x18\x02 \x01(\x02\"3\n\x07Network\x12(\n\x06layers\x18\x01 \x03(\x0b\x32\x18.mlcompiler_gym.v1.Dense\"\xa2\x01\n\x05\x44\x65nse\x12\x0f\n\x07outputs\x18\x01 \x01(\r\x12\x0f\n\x07weights\x18\x02 \x03(\x02\x12\x0e\n\x06\x62iases\x18\x03 \x03(\x02\x12\x37\n\nactivation\x18\x04 \x01(\x0e\x32#.mlcompiler_gym.v1.Dense.Activation\".\n\nActivation\x12\x0c\n\x08IDENTITY\x10\x00\x12\x08\n\x04RELU\x10\x01\x12\x08\n\x04TANH\x10\x02\"=\n\x05Trees\x12\x0c\n\x04\x62\x61se\x18\x01 \x03(\x01\x12&\n\x05trees\x18\x02 \x03(\x0b\x32\x17.mlcompiler_gym.v1.Tree\"d\n\x04Tree\x12\x0e\n\x06output\x18\x01 \x01(\r\x12\r\n\x05input\x18\x02 \x03(\r\x12\x11\n\tthreshold\x18\x03 \x03(\x01\x12\x0c\n\x04left\x18\x04 \x03(\r\x12\r\n\x05right\x18\x05 \x03(\r\x12\r\n\x05value\x18\x06 \x03(\x01\"\x0b\n\tBernoulli\"\r\n\x0b\x43\x61tegorical\"Q\n\x06Scalar\x12\x0b\n\x03low\x18\x01 \x01(\x02\x12\x0c\n\x04high\x18\x02 \x01(\x02\x12\x1a\n\rlog_deviation\x18\x03 \x01(\x02H\x00\x88\x01\x01\x42\x10\n\x0e_log_deviationB\x02H\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1emlcompiler_gym/v1/policy.proto\x12\x11mlcompiler_gym.v1\x1a(mlcompiler_gym/v1/compiler_service.proto\"\xc8\x01\n\x06Policy\x12\x0c\n\x04task\x18\x01 \x01(\t\x12*\n\x07options\x18\x02 \x03(\x0b\x32\x19.mlcompiler_gym.v1.Option\x12\x14\n\x0cllvm_version\x18\x03 \x01(\t\x12\x11\n\x07\x62uiltin\x18\x04 \x01(\tH\x00\x12)\n\x05model\x18\x05 \x01(\x0b\x32\x18.mlcompiler_gym.v1.ModelH\x00\x12%\n\x04\x63\x61rd\x18\x06 \x01(\x0b\x32\x17.mlcompiler_gym.v1.CardB\t\n\x07\x64\x65\x63ides\"\xc2\x01\n\x04\x43\x61rd\x12\x0e\n\x06\x61uthor\x18\x01 \x01(\t\x12\x0e\n\x06method\x18\x02 \x01(\t\x12\x0f\n\x07\x63ommand\x18\x03 \x01(\t\x12\x10\n\x08programs\x18\x04 \x03(\t\x12\r\n\x05seeds\x18\x05 \x03(\x04\x12*\n\x07results\x18\x06 \x03(\x0b\x32\x19.mlcompiler_gym.v1.Result\x12\r\n\x05notes\x18\x07 \x01(\t\x12-\n\x04seen\x18\x08 \x03(\x0b\x32\x1f.mlcompiler_gym.v1.Distribution\"N\n\x0c\x44istribution\x12\x0f\n\x07\x66\x65\x61ture\x18\x01 \x01(\t\x12\x0f\n\x07\x65lement\x18\x02 \x01(\r\x12\x0c\n\x04\x65nds\x18\x03 \x03(\x02\x12\x0e\n\x06\x63ounts\x18\x04 \x03(\x04\"%\n\x06Result\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01\"\xb6\x02\n\x05Model\x12(\n\x06inputs\x18\x01 \x03(\x0b\x32\x18.mlcompiler_gym.v1.Input\x12-\n\x07network\x18\x02 \x01(\x0b\x32\x1a.mlcompiler_gym.v1.NetworkH\x00\x12)\n\x05trees\x18\x03 \x01(\x0b\x32\x18.mlcompiler_gym.v1.TreesH\x00\x12\x31\n\tbernoulli\x18\x04 \x01(\x0b\x32\x1c.mlcompiler_gym.v1.BernoulliH\x01\x12\x35\n\x0b\x63\x61tegorical\x18\x05 \x01(\x0b\x32\x1e.mlcompiler_gym.v1.CategoricalH\x01\x12+\n\x06scalar\x18\x06 \x01(\x0b\x32\x19.mlcompiler_gym.v1.ScalarH\x01\x42\n\n\x08\x66unctionB\x06\n\x04head\"\\\n\x05Input\x12\x0f\n\x07\x66\x65\x61ture\x18\x01 \x01(\t\x12\x10\n\x08\x65lements\x18\x02 \x01(\r\x12\x30\n\ntransforms\x18\x03 \x03(\x0b\x32\x1c.mlcompiler_gym.v1.Transform\"\xa0\x01\n\tTransform\x12\x32\n\nsigned_log\x18\x01 \x01(\x0b\x32\x1c.mlcompiler_gym.v1.SignedLogH\x00\x12)\n\x05scale\x18\x02 \x01(\x0b\x32\x18.mlcompiler_gym.v1.ScaleH\x00\x12\'\n\x04\x63lip\x18\x03 \x01(\x0b\x32\x17.mlcompiler_gym.v1.ClipH\x00\x42\x0b\n\ttransform\"\x0b\n\tSignedLog\"&\n\x05Scale\x12\r\n\x05shift\x18\x01 \x03(\x01\x12\x0e\n\x06\x66\x61\x63tor\x18\x02 \x03(\x01\"!\n\x04\x43lip\x12\x0b\n\x03low\x18\x01 \x01(\x02\x12\x0c\n\x04high\x18\x02 \x01(\x02\"3\n\x07Network\x12(\n\x06layers\x18\x01 \x03(\x0b\x32\x18.mlcompiler_gym.v1.Dense\"\xa2\x01\n\x05\x44\x65nse\x12\x0f\n\x07outputs\x18\x01 \x01(\r\x12\x0f\n\x07weights\x18\x02 \x03(\x02\x12\x0e\n\x06\x62iases\x18\x03 \x03(\x02\x12\x37\n\nactivation\x18\x04 \x01(\x0e\x32#.mlcompiler_gym.v1.Dense.Activation\".\n\nActivation\x12\x0c\n\x08IDENTITY\x10\x00\x12\x08\n\x04RELU\x10\x01\x12\x08\n\x04TANH\x10\x02\"=\n\x05Trees\x12\x0c\n\x04\x62\x61se\x18\x01 \x03(\x01\x12&\n\x05trees\x18\x02 \x03(\x0b\x32\x17.mlcompiler_gym.v1.Tree\"d\n\x04Tree\x12\x0e\n\x06output\x18\x01 \x01(\r\x12\r\n\x05input\x18\x02 \x03(\r\x12\x11\n\tthreshold\x18\x03 \x03(\x01\x12\x0c\n\x04left\x18\x04 \x03(\r\x12\r\n\x05right\x18\x05 \x03(\r\x12\r\n\x05value\x18\x06 \x03(\x01\"\x0b\n\tBernoulli\"\r\n\x0b\x43\x61tegorical\"Q\n\x06Scalar\x12\x0b\n\x03low\x18\x01 \x01(\x02\x12\x0c\n\x04high\x18\x02 \x01(\x02\x12\x1a\n\rlog_deviation\x18\x03 \x01(\x02H\x00\x88\x01\x01\x42\x10\n\x0e_log_deviationB\x02H\x03\x62\x06proto3')
 
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, globals())
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'mlcompiler_gym.v1.policy_pb2', globals())
@@ -25,35 +25,37 @@ if _descriptor._USE_C_DESCRIPTORS == False:
   _POLICY._serialized_start=96
   _POLICY._serialized_end=296
   _CARD._serialized_start=299
-  _CARD._serialized_end=446
-  _RESULT._serialized_start=448
-  _RESULT._serialized_end=485
-  _MODEL._serialized_start=488
-  _MODEL._serialized_end=798
-  _INPUT._serialized_start=800
-  _INPUT._serialized_end=892
-  _TRANSFORM._serialized_start=895
-  _TRANSFORM._serialized_end=1055
-  _SIGNEDLOG._serialized_start=1057
-  _SIGNEDLOG._serialized_end=1068
-  _SCALE._serialized_start=1070
-  _SCALE._serialized_end=1108
-  _CLIP._serialized_start=1110
-  _CLIP._serialized_end=1143
-  _NETWORK._serialized_start=1145
-  _NETWORK._serialized_end=1196
-  _DENSE._serialized_start=1199
-  _DENSE._serialized_end=1361
-  _DENSE_ACTIVATION._serialized_start=1315
-  _DENSE_ACTIVATION._serialized_end=1361
-  _TREES._serialized_start=1363
-  _TREES._serialized_end=1424
-  _TREE._serialized_start=1426
-  _TREE._serialized_end=1526
-  _BERNOULLI._serialized_start=1528
-  _BERNOULLI._serialized_end=1539
-  _CATEGORICAL._serialized_start=1541
-  _CATEGORICAL._serialized_end=1554
-  _SCALAR._serialized_start=1556
-  _SCALAR._serialized_end=1637
+  _CARD._serialized_end=493
+  _DISTRIBUTION._serialized_start=495
+  _DISTRIBUTION._serialized_end=573
+  _RESULT._serialized_start=575
+  _RESULT._serialized_end=612
+  _MODEL._serialized_start=615
+  _MODEL._serialized_end=925
+  _INPUT._serialized_start=927
+  _INPUT._serialized_end=1019
+  _TRANSFORM._serialized_start=1022
+  _TRANSFORM._serialized_end=1182
+  _SIGNEDLOG._serialized_start=1184
+  _SIGNEDLOG._serialized_end=1195
+  _SCALE._serialized_start=1197
+  _SCALE._serialized_end=1235
+  _CLIP._serialized_start=1237
+  _CLIP._serialized_end=1270
+  _NETWORK._serialized_start=1272
+  _NETWORK._serialized_end=1323
+  _DENSE._serialized_start=1326
+  _DENSE._serialized_end=1488
+  _DENSE_ACTIVATION._serialized_start=1442
+  _DENSE_ACTIVATION._serialized_end=1488
+  _TREES._serialized_start=1490
+  _TREES._serialized_end=1551
+  _TREE._serialized_start=1553
+  _TREE._serialized_end=1653
+  _BERNOULLI._serialized_start=1655
+  _BERNOULLI._serialized_end=1666
+  _CATEGORICAL._serialized_start=1668
+  _CATEGORICAL._serialized_end=1681
+  _SCALAR._serialized_start=1683
+  _SCALAR._serialized_end=1764
 # @@protoc_insertion_point(module_scope)

@@ -12,7 +12,7 @@ class Bernoulli(_message.Message):
     def __init__(self) -> None: ...
 
 class Card(_message.Message):
-    __slots__ = ["author", "command", "method", "notes", "programs", "results", "seeds"]
+    __slots__ = ["author", "command", "method", "notes", "programs", "results", "seeds", "seen"]
     AUTHOR_FIELD_NUMBER: _ClassVar[int]
     COMMAND_FIELD_NUMBER: _ClassVar[int]
     METHOD_FIELD_NUMBER: _ClassVar[int]
@@ -20,6 +20,7 @@ class Card(_message.Message):
     PROGRAMS_FIELD_NUMBER: _ClassVar[int]
     RESULTS_FIELD_NUMBER: _ClassVar[int]
     SEEDS_FIELD_NUMBER: _ClassVar[int]
+    SEEN_FIELD_NUMBER: _ClassVar[int]
     author: str
     command: str
     method: str
@@ -27,7 +28,8 @@ class Card(_message.Message):
     programs: _containers.RepeatedScalarFieldContainer[str]
     results: _containers.RepeatedCompositeFieldContainer[Result]
     seeds: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, author: _Optional[str] = ..., method: _Optional[str] = ..., command: _Optional[str] = ..., programs: _Optional[_Iterable[str]] = ..., seeds: _Optional[_Iterable[int]] = ..., results: _Optional[_Iterable[_Union[Result, _Mapping]]] = ..., notes: _Optional[str] = ...) -> None: ...
+    seen: _containers.RepeatedCompositeFieldContainer[Distribution]
+    def __init__(self, author: _Optional[str] = ..., method: _Optional[str] = ..., command: _Optional[str] = ..., programs: _Optional[_Iterable[str]] = ..., seeds: _Optional[_Iterable[int]] = ..., results: _Optional[_Iterable[_Union[Result, _Mapping]]] = ..., notes: _Optional[str] = ..., seen: _Optional[_Iterable[_Union[Distribution, _Mapping]]] = ...) -> None: ...
 
 class Categorical(_message.Message):
     __slots__ = []
@@ -57,6 +59,18 @@ class Dense(_message.Message):
     outputs: int
     weights: _containers.RepeatedScalarFieldContainer[float]
     def __init__(self, outputs: _Optional[int] = ..., weights: _Optional[_Iterable[float]] = ..., biases: _Optional[_Iterable[float]] = ..., activation: _Optional[_Union[Dense.Activation, str]] = ...) -> None: ...
+
+class Distribution(_message.Message):
+    __slots__ = ["counts", "element", "ends", "feature"]
+    COUNTS_FIELD_NUMBER: _ClassVar[int]
+    ELEMENT_FIELD_NUMBER: _ClassVar[int]
+    ENDS_FIELD_NUMBER: _ClassVar[int]
+    FEATURE_FIELD_NUMBER: _ClassVar[int]
+    counts: _containers.RepeatedScalarFieldContainer[int]
+    element: int
+    ends: _containers.RepeatedScalarFieldContainer[float]
+    feature: str
+    def __init__(self, feature: _Optional[str] = ..., element: _Optional[int] = ..., ends: _Optional[_Iterable[float]] = ..., counts: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class Input(_message.Message):
     __slots__ = ["elements", "feature", "transforms"]

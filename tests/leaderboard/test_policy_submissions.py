@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.leaderboard import one_track, submit_policy
+from support.policies import inlines_what_is_cheap
 from support.strategies import examples
 
 from mlcompiler_gym import PortablePolicy
@@ -26,22 +27,8 @@ from mlcompiler_gym.policies import play, settings_for
 from mlcompiler_gym.policies.baselines import compiler_of
 from mlcompiler_gym.programs.clang import compile_source
 from mlcompiler_gym.v1 import policy_pb2 as pb
-from mlcompiler_gym.v1.compiler_service_pb2 import Option
 
 PROGRAM = "kernels/lz"
-
-
-def inlines_what_is_cheap(**options: str) -> pb.Policy:
-    """Inlines where LLVM estimates a negative cost."""
-    policy = pb.Policy(
-        task="inlining",
-        options=[Option(name=name, value=value) for name, value in options.items()],
-    )
-    policy.model.inputs.add(feature="cost_estimate", elements=1)
-    policy.model.network.layers.add(outputs=1, weights=[-1], biases=[0.5])
-    policy.model.bernoulli.SetInParent()
-    policy.card.author = "the tests"
-    return policy
 
 
 @pytest.fixture(scope="module")

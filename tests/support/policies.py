@@ -89,3 +89,16 @@ def two_trees() -> pb.Policy:
     policy.model.scalar.low = -1
     policy.model.scalar.high = 2
     return policy
+
+
+def inlines_what_is_cheap(**options: str) -> pb.Policy:
+    """Inlines where LLVM estimates a negative cost."""
+    policy = pb.Policy(
+        task="inlining",
+        options=[Option(name=name, value=value) for name, value in options.items()],
+    )
+    policy.model.inputs.add(feature="cost_estimate", elements=1)
+    policy.model.network.layers.add(outputs=1, weights=[-1], biases=[0.5])
+    policy.model.bernoulli.SetInParent()
+    policy.card.author = "the tests"
+    return policy

@@ -87,12 +87,25 @@ class Layers:
 
 
 def finish(
-    inputs: Inputs, model: pb.Model, outputs: int, log_deviation: float | None = None
+    inputs: Inputs,
+    model: pb.Model,
+    outputs: int,
+    log_deviation: float | None = None,
+    seen: NDArray[np.float32] | None = None,
 ) -> PortablePolicy:
     """The policy, with the head that the outputs and the actions call for.
 
+    Args:
+        inputs: What the model takes.
+        model: What is computed of it.
+        outputs: How many the model has.
+        log_deviation: Of a continuous action.
+        seen: Features of decisions, for the card; see
+            :meth:`~mlcompiler_gym.PortablePolicy.with_seen`.
+
     Raises:
         ExportError: There is none.
+        ValueError: ``seen`` has other elements.
     """
     model.inputs.extend(inputs.messages())
     space = inputs.action_space
@@ -117,4 +130,5 @@ def finish(
     )
     for name in sorted(config.options):
         policy.options.add(name=name, value=config.options[name])
-    return PortablePolicy(policy)
+    made = PortablePolicy(policy)
+    return made if seen is None else made.with_seen(seen)

@@ -22,7 +22,13 @@ _NOTHING = ("Identity", "Flatten", "Dropout", "Cast")
 _HEADS = ("Softmax", "LogSoftmax")
 
 
-def from_onnx(model: Any, env: Any, *, output: str | None = None) -> PortablePolicy:
+def from_onnx(
+    model: Any,
+    env: Any,
+    *,
+    output: str | None = None,
+    seen: NDArray[np.float32] | None = None,
+) -> PortablePolicy:
     """A policy from a network in ONNX.
 
     Args:
@@ -33,9 +39,12 @@ def from_onnx(model: Any, env: Any, *, output: str | None = None) -> PortablePol
             elements) to logits or a continuous action.
         env: The environment whose observations it takes, in its wrappers.
         output: Which of the outputs. None: the only one.
+        seen: What decisions were made from in training, for the card: shape
+            (decisions, elements), ``rollout(policy, features=True).features``.
 
     Raises:
         ExportError: A node cannot be exported; it is named.
+        ValueError: ``seen`` has other elements than the policy.
     """
     import onnx
 
@@ -68,7 +77,8 @@ def from_onnx(model: Any, env: Any, *, output: str | None = None) -> PortablePol
         _OPERATORS[node.op_type](
             _Node(node, name, attributes, constants), inputs, layers
         )
-    return finish(inputs, pb.Model(network=layers.network(inputs)), layers.width)
+    made = pb.Model(network=layers.network(inputs))
+    return finish(inputs, made, layers.width, seen=seen)
 
 
 def _chain(

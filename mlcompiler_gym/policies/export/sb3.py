@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from gymnasium.vector import VectorEnv
+from numpy.typing import NDArray
 
 from mlcompiler_gym.errors import ExportError
 from mlcompiler_gym.policies.export.build import Layers, finish
@@ -19,7 +20,12 @@ if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
 
 
-def from_sb3(model: BaseAlgorithm, env: Any = None) -> PortablePolicy:
+def from_sb3(
+    model: BaseAlgorithm,
+    env: Any = None,
+    *,
+    seen: NDArray[np.float32] | None = None,
+) -> PortablePolicy:
     """A policy from what SB3 has learned.
 
     Args:
@@ -29,9 +35,12 @@ def from_sb3(model: BaseAlgorithm, env: Any = None) -> PortablePolicy:
             ``Tanh``.
         env: Where it was learned, with its ``VecNormalize`` and other wrappers as
             they are to stay. None: the model's own.
+        seen: What decisions were made from in training, for the card: shape
+            (decisions, elements), ``rollout(policy, features=True).features``.
 
     Raises:
         ExportError: A layer or a wrapper cannot be exported; it is named.
+        ValueError: ``seen`` has other elements than the policy.
     """
     env = model.get_env() if env is None else env
     if env is None:
@@ -54,7 +63,7 @@ def from_sb3(model: BaseAlgorithm, env: Any = None) -> PortablePolicy:
     else:
         raise ExportError(f"the actor of {type(model).__name__} is not known")
     found = pb.Model(network=layers.network(inputs))
-    return finish(inputs, found, layers.width, deviation)
+    return finish(inputs, found, layers.width, deviation, seen)
 
 
 def _inputs(env: Any) -> Inputs:

@@ -19,7 +19,9 @@ from mlcompiler_gym.v1 import policy_pb2 as pb
 _NEVER = -1e4
 
 
-def from_sklearn(estimator: Any, env: Any) -> PortablePolicy:
+def from_sklearn(
+    estimator: Any, env: Any, *, seen: NDArray[np.float32] | None = None
+) -> PortablePolicy:
     """A policy from a fitted classifier or regressor.
 
     A classifier's classes are actions. A regressor with an output for each action
@@ -33,9 +35,12 @@ def from_sklearn(estimator: Any, env: Any) -> PortablePolicy:
             ``Pipeline`` with one of them at its end, behind ``StandardScaler``,
             ``MinMaxScaler`` and ``FunctionTransformer(signed_log)``.
         env: The environment whose observations it was fitted to, in its wrappers.
+        seen: What decisions were made from in training, for the card: shape
+            (decisions, elements), ``rollout(policy, features=True).features``.
 
     Raises:
         ExportError: It cannot be exported; what cannot is named.
+        ValueError: ``seen`` has other elements than the policy.
     """
     from sklearn.pipeline import Pipeline
 
@@ -48,7 +53,7 @@ def from_sklearn(estimator: Any, env: Any) -> PortablePolicy:
         model, outputs = _trees(inputs, estimator)
     else:
         model, outputs = _network(inputs, estimator)
-    return finish(inputs, model, outputs)
+    return finish(inputs, model, outputs, seen=seen)
 
 
 def _add_step(inputs: Inputs, step: Any, name: str) -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mlcompiler_gym.errors import ExportError
 from mlcompiler_gym.policies.export.build import Layers, finish
 from mlcompiler_gym.policies.export.inputs import Inputs
@@ -15,7 +18,9 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-def from_torch(network: nn.Module, env: Any) -> PortablePolicy:
+def from_torch(
+    network: nn.Module, env: Any, *, seen: NDArray[np.float32] | None = None
+) -> PortablePolicy:
     """A policy from a network that makes logits, or a continuous action.
 
     Args:
@@ -24,14 +29,18 @@ def from_torch(network: nn.Module, env: Any) -> PortablePolicy:
             any more). It has one output for each action; or one, the log-odds of
             action 1 of two, or the value of a continuous action.
         env: The environment whose observations it takes, in its wrappers.
+        seen: What decisions were made from in training, for the card: shape
+            (decisions, elements), ``rollout(policy, features=True).features``.
 
     Raises:
         ExportError: A layer or a wrapper cannot be exported; it is named.
+        ValueError: ``seen`` has other elements than the policy.
     """
     inputs = Inputs(env)
     layers = Layers(inputs.size)
     add_module(layers, network, "")
-    return finish(inputs, pb.Model(network=layers.network(inputs)), layers.width)
+    model = pb.Model(network=layers.network(inputs))
+    return finish(inputs, model, layers.width, seen=seen)
 
 
 def add_module(layers: Layers, module: nn.Module, name: str) -> None:
