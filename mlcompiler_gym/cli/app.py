@@ -13,6 +13,7 @@ import mlcompiler_gym
 from mlcompiler_gym.cli.evaluate import evaluate
 from mlcompiler_gym.cli.leaderboard import leaderboard
 from mlcompiler_gym.cli.plugin import print_plugin_path
+from mlcompiler_gym.cli.policy import policy
 from mlcompiler_gym.cli.programs import programs
 from mlcompiler_gym.cli.serve import serve, serve_credentials
 from mlcompiler_gym.cli.vocabulary import vocabulary
@@ -40,6 +41,7 @@ app = typer.Typer(
     help="LLVM's decisions as Gymnasium environments.",
 )
 app.add_typer(programs, name="programs")
+app.add_typer(policy, name="policy")
 app.add_typer(leaderboard, name="leaderboard")
 app.add_typer(vocabulary, name="vocabulary")
 app.command("eval")(evaluate)

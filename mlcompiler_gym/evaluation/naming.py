@@ -9,6 +9,7 @@ from typing import Any
 
 from mlcompiler_gym.errors import EvaluationError, PolicyError
 from mlcompiler_gym.policies import NAMED, PolicyMaker, PortablePolicy
+from mlcompiler_gym.registration import TASKS
 
 
 def find_policy_file(name: str) -> PortablePolicy | None:
@@ -45,7 +46,7 @@ def find_policy(name: str) -> PolicyMaker:
     if name in NAMED:
         return NAMED[name]
     if policy := find_policy_file(name):
-        return NAMED[policy.builtin] if policy.builtin else lambda env, seed: policy
+        return policy_maker(policy)
     module_name, colon, path = name.partition(":")
     if not colon or not path:
         raise EvaluationError(
@@ -59,6 +60,44 @@ def find_policy(name: str) -> PolicyMaker:
     except (ImportError, AttributeError) as error:
         raise EvaluationError(f"policy {name!r}: {error}") from error
     return _as_maker(name, found)
+
+
+def policy_maker(policy: PortablePolicy) -> PolicyMaker:
+    """What makes a policy that is data, which may be one by name."""
+    return NAMED[policy.builtin] if policy.builtin else lambda env, seed: policy
+
+
+def portable_policy(name: str) -> PortablePolicy:
+    """A policy that is data: in a file, or one that sessions know by name.
+
+    Raises:
+        EvaluationError: There is no such policy, or its file is broken.
+    """
+    if policy := find_policy_file(name):
+        return policy
+    if name not in NAMED:
+        raise EvaluationError(
+            f"no policy {name!r}; there are {', '.join(NAMED)}, and files, "
+            "'mine.policy'"
+        )
+    return PortablePolicy.named(name)
+
+
+def env_of(policy: PortablePolicy) -> str:
+    """Id of the environment of a policy's task.
+
+    Raises:
+        EvaluationError: It is of no task, or of one that is not known.
+    """
+    for task in TASKS:
+        module = importlib.import_module(f"mlcompiler_gym.envs.{task.module}")
+        if getattr(module, task.class_name).task == policy.task:
+            return task.env_id
+    raise EvaluationError(
+        f"there is no environment of the policy's task, {policy.task!r}"
+        if policy.task
+        else "the policy is of no task; say which environment"
+    )
 
 
 def _as_maker(name: str, found: Any) -> PolicyMaker:

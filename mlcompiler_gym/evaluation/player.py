@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import io
 import json
 from typing import Any
@@ -15,17 +14,27 @@ import mlcompiler_gym
 from mlcompiler_gym.envs import CompilerEnv
 from mlcompiler_gym.envs.episode import OF_THE_COMPILE
 from mlcompiler_gym.errors import ErrorCode, EvaluationError, ServiceError
-from mlcompiler_gym.evaluation.naming import find_policy, find_policy_file
+from mlcompiler_gym.evaluation.naming import (
+    find_policy,
+    find_policy_file,
+    policy_maker,
+)
 from mlcompiler_gym.evaluation.plan import Evaluation, Record, Result
-from mlcompiler_gym.policies import play, settings_for
+from mlcompiler_gym.policies import Played, PortablePolicy, play, settings_for
 from mlcompiler_gym.programs import Program
 
 #: How often an episode is begun if its session is killed from outside.
 _TRIES = 3
 
 
-def make_env(evaluation: Evaluation) -> tuple[gymnasium.Env[Any, Any], CompilerEnv]:
+def make_env(
+    evaluation: Evaluation, policy: PortablePolicy | None = None
+) -> tuple[gymnasium.Env[Any, Any], CompilerEnv]:
     """The environment of an evaluation, and what is inside of its wrappers.
+
+    Args:
+        evaluation: What is evaluated.
+        policy: What plays, if it is not what the evaluation names.
 
     Raises:
         EvaluationError: There is none of that name, or not with such settings.
@@ -38,8 +47,8 @@ def make_env(evaluation: Evaluation) -> tuple[gymnasium.Env[Any, Any], CompilerE
         env.close()
         raise EvaluationError(f"{evaluation.env_id} is no environment of a compiler")
     try:
-        policy = find_policy_file(evaluation.policy)
-        wanted = settings_for(env, policy or evaluation.policy)
+        file = policy or find_policy_file(evaluation.policy)
+        wanted = settings_for(env, file or evaluation.policy)
     except ValueError as error:
         env.close()
         raise EvaluationError(str(error)) from error
@@ -48,7 +57,8 @@ def make_env(evaluation: Evaluation) -> tuple[gymnasium.Env[Any, Any], CompilerE
     missing = {name: wanted[name] for name in wanted if name not in settings}
     if missing:
         env.close()
-        return make_env(dataclasses.replace(evaluation, settings=settings | missing))
+        shown = Evaluation(evaluation.env_id, evaluation.policy, settings | missing)
+        return make_env(shown, policy)
     return env, compiler
 
 
@@ -62,14 +72,22 @@ def _make(env_id: str, settings: dict[str, Any]) -> gymnasium.Env[Any, Any]:
 class Player:
     """An environment and a policy, which play one episode after the other.
 
+    Args:
+        evaluation: What is evaluated.
+        policy: What plays, if it is not what the evaluation names.
+
     Raises:
         EvaluationError: There is no such environment or policy.
     """
 
-    def __init__(self, evaluation: Evaluation) -> None:
+    def __init__(
+        self, evaluation: Evaluation, policy: PortablePolicy | None = None
+    ) -> None:
         self.evaluation = evaluation
-        self._make_policy = find_policy(evaluation.policy)
-        self._env, self._compiler = make_env(evaluation)
+        self._make_policy = (
+            find_policy(evaluation.policy) if policy is None else policy_maker(policy)
+        )
+        self._env, self._compiler = make_env(evaluation, policy)
         self._recorder = None
         if evaluation.save_steps:
             self._recorder = self._env = _Recorder(self._env)
@@ -90,26 +108,9 @@ class Player:
         return result
 
     def _play_once(self, program: Program, seed: int) -> Result:
+        record = self._blank(program, seed)
         try:
-            policy = self._make_policy(self._env, seed)
-        except ValueError as error:
-            raise EvaluationError(str(error)) from error
-        record: Record = {
-            **self.evaluation.identity(),
-            "llvm": self.llvm,
-            "program": program.name,
-            "program_sha256": program.sha256.hex(),
-            "seed": seed,
-            "steps": 0,
-            "reward": 0.0,
-            "objective": None,
-            "baseline": None,
-            "error": None,
-            "error_code": None,
-            "trajectory": None,
-        }
-        try:
-            end = play(self._env, policy, seed=seed, options={"program": program})
+            end = self._episode(program, seed)
         except ServiceError as error:
             if error.code not in OF_THE_COMPILE:
                 raise
@@ -125,6 +126,31 @@ class Player:
         record["trajectory"] = json.loads(self._compiler.trajectory.to_json())
         recorded = None if self._recorder is None else self._recorder.as_file()
         return Result(record, recorded)
+
+    def _blank(self, program: Program, seed: int) -> Record:
+        """The record of an episode of which nothing is known yet."""
+        return {
+            **self.evaluation.identity(),
+            "llvm": self.llvm,
+            "program": program.name,
+            "program_sha256": program.sha256.hex(),
+            "seed": seed,
+            "steps": 0,
+            "reward": 0.0,
+            "objective": None,
+            "baseline": None,
+            "error": None,
+            "error_code": None,
+            "trajectory": None,
+        }
+
+    def _episode(self, program: Program, seed: int) -> Played:
+        """Let the policy decide, from a reset to the end."""
+        try:
+            policy = self._make_policy(self._env, seed)
+        except ValueError as error:
+            raise EvaluationError(str(error)) from error
+        return play(self._env, policy, seed=seed, options={"program": program})
 
     def close(self) -> None:
         """End the compile that is under way."""

@@ -8,12 +8,14 @@ check the figures with.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import bootstrap
+
+from mlcompiler_gym.programs.named_set import package_of
 
 #: Samples that an interval is made of.
 _RESAMPLES = 9999
@@ -93,6 +95,46 @@ def geometric_mean(ratios: Sequence[float], packages: Sequence[str]) -> Interval
         rng=np.random.default_rng(_SEED),
     ).confidence_interval
     return Interval(mean, (float(found.low), float(found.high)))
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What programs come to together, against what each is compared with.
+
+    Ratios are values against those that they are compared with; below 1 is better.
+
+    Attributes:
+        mean: Geometric mean of the ratios, with its interval.
+        total: Sum of the values against the sum of the others.
+        worse: Part of the programs that are worse by more than the tie.
+        worst_program: The one that is worst.
+        worst_ratio: How bad it is.
+    """
+
+    mean: Interval
+    total: float
+    worse: float
+    worst_program: str
+    worst_ratio: float
+
+
+def compare(rows: Iterable[tuple[str, float, float]], tie: float = 0.0) -> Comparison:
+    """What programs come to together.
+
+    Args:
+        rows: Of each program its name, its value, and what that is compared with.
+        tie: Ratios that lie no further above 1 are no worse.
+    """
+    names, values, others = zip(*rows, strict=True)
+    ratios = [ratio_of(*each) for each in zip(values, others, strict=True)]
+    worst_ratio, worst_program = max(zip(ratios, names, strict=True))
+    return Comparison(
+        geometric_mean(ratios, [package_of(name) for name in names]),
+        ratio_of(sum(values), sum(others)),
+        sum(ratio > 1 + tie for ratio in ratios) / len(ratios),
+        worst_program,
+        worst_ratio,
+    )
 
 
 def rounded(interval: Interval) -> tuple[float, tuple[float, float] | None]:

@@ -8,9 +8,10 @@ from typing import Any
 
 from mlcompiler_gym.errors import EvaluationError, PolicyError, ServiceError
 from mlcompiler_gym.evaluation import Evaluation
+from mlcompiler_gym.evaluation.naming import policy_maker
 from mlcompiler_gym.evaluation.player import make_env
 from mlcompiler_gym.leaderboard.tracks import Track
-from mlcompiler_gym.policies import NAMED, PortablePolicy, play, settings_for
+from mlcompiler_gym.policies import PortablePolicy, play, settings_for
 from mlcompiler_gym.programs import Program
 
 #: Of a policy by name that draws its actions.
@@ -32,7 +33,7 @@ class Decider:
         policy = PortablePolicy.from_bytes(content)
         try:
             self._env, self._compiler = make_env(_shown(track, policy))
-            self._make = NAMED[policy.builtin] if policy.builtin else lambda *_: policy
+            self._make = policy_maker(policy)
             self._make(self._env, _SEED)
         except (EvaluationError, ValueError) as error:
             raise PolicyError(str(error)) from error

@@ -8,15 +8,13 @@ from dataclasses import dataclass
 
 from mlcompiler_gym.evaluation.statistics import (
     DIGITS,
-    Interval,
-    geometric_mean,
-    ratio_of,
+    Comparison,
+    compare,
     rounded,
 )
 from mlcompiler_gym.leaderboard.tracks import Board, ClassName, Track
 from mlcompiler_gym.leaderboard.typed import STRICT, Reader
 from mlcompiler_gym.leaderboard.verdict import Private, Times, Verdict
-from mlcompiler_gym.programs.named_set import package_of
 
 
 @dataclass(frozen=True)
@@ -109,48 +107,36 @@ def rank(board: Board, verdicts: Iterable[Verdict]) -> Ranking:
 
 def _standings(track: Track, verdicts: Sequence[Verdict]) -> tuple[Standing, ...]:
     rows = sorted(
-        ((_interval(verdict), verdict) for verdict in verdicts),
-        key=lambda row: (round(row[0].mean, DIGITS), row[1].submission),
+        ((_comparison(verdict, track), verdict) for verdict in verdicts),
+        key=lambda row: (round(row[0].mean.mean, DIGITS), row[1].submission),
     )
     standings = []
     rank, leader = 0, None
-    for place, (interval, verdict) in enumerate(rows, start=1):
+    for place, (found, verdict) in enumerate(rows, start=1):
         # Compared with the first of the rank, not with the one before: else a long
         # chain of neighbours would share one.
-        if leader is None or not interval.overlaps(leader):
-            rank, leader = place, interval
-        standings.append(_standing(rank, interval, verdict, track))
+        if leader is None or not found.mean.overlaps(leader):
+            rank, leader = place, found.mean
+        standings.append(_standing(rank, found, verdict))
     return tuple(standings)
 
 
-def _interval(verdict: Verdict) -> Interval:
-    return geometric_mean(
-        [ratio_of(row.value, row.baseline) for row in verdict.rows],
-        [package_of(row.program) for row in verdict.rows],
-    )
+def _comparison(verdict: Verdict, track: Track) -> Comparison:
+    rows = ((row.program, row.value, row.baseline) for row in verdict.rows)
+    return compare(rows, track.tie)
 
 
-def _standing(
-    rank: int, interval: Interval, verdict: Verdict, track: Track
-) -> Standing:
-    ratios = [(ratio_of(row.value, row.baseline), row.program) for row in verdict.rows]
-    worst_ratio, worst_program = max(ratios)
+def _standing(rank: int, found: Comparison, verdict: Verdict) -> Standing:
     compiles = [row.compiles for row in verdict.rows if row.compiles is not None]
     return Standing(
         rank,
         verdict.submission,
         verdict.card.title,
-        *rounded(interval),
-        round(
-            ratio_of(
-                sum(row.value for row in verdict.rows),
-                sum(row.baseline for row in verdict.rows),
-            ),
-            DIGITS,
-        ),
-        round(sum(ratio > 1 + track.tie for ratio, _ in ratios) / len(ratios), DIGITS),
-        worst_program,
-        round(worst_ratio, DIGITS),
+        *rounded(found.mean),
+        round(found.total, DIGITS),
+        round(found.worse, DIGITS),
+        found.worst_program,
+        round(found.worst_ratio, DIGITS),
         round(sum(compiles) / len(compiles), DIGITS) if compiles else None,
         verdict.policy_bytes,
         verdict.times,

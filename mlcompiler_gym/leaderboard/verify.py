@@ -12,7 +12,7 @@ from mlcompiler_gym.evaluation import LocalPlayers, Players, Record, evaluate
 from mlcompiler_gym.evaluation.player import make_env
 from mlcompiler_gym.evaluation.statistics import (
     DIGITS,
-    geometric_mean,
+    compare,
     ratio_of,
     rounded,
 )
@@ -31,7 +31,6 @@ from mlcompiler_gym.leaderboard.verdict import (
 )
 from mlcompiler_gym.measuring import OBJECTIVES
 from mlcompiler_gym.programs import Program
-from mlcompiler_gym.programs.named_set import package_of
 
 #: Makes what compiles: processes of this machine, or of a cluster.
 MakePlayers = Callable[[Recomputation], Players]
@@ -280,7 +279,6 @@ def _summary(records: Sequence[Record], track: Track) -> Private | None:
     rows = [record for record in records if record["value"] is not None]
     if not rows:
         return None
-    ratios = [ratio_of(record["value"], record["baseline"]) for record in rows]
-    mean = geometric_mean(ratios, [package_of(record["program"]) for record in rows])
-    worse = sum(ratio > 1 + track.tie for ratio in ratios) / len(ratios)
-    return Private(len(rows), *rounded(mean), round(worse, DIGITS))
+    values = ((row["program"], row["value"], row["baseline"]) for row in rows)
+    found = compare(values, track.tie)
+    return Private(len(rows), *rounded(found.mean), round(found.worse, DIGITS))

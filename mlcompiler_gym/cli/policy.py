@@ -1,0 +1,348 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``mlcompiler-gym policy``: what a policy is, and whether it may be deployed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Table
+
+from mlcompiler_gym.cli.evaluate import parse_settings
+from mlcompiler_gym.cli.policy_tables import (
+    lines,
+    show_checks,
+    show_drift,
+    show_trial,
+    text,
+)
+from mlcompiler_gym.cli.working import Workers, players, progress_of
+from mlcompiler_gym.errors import EvaluationError, MissingLibraryError
+
+if TYPE_CHECKING:
+    from mlcompiler_gym.evaluation.deployment import Deployment
+    from mlcompiler_gym.evaluation.gate import Trial
+    from mlcompiler_gym.evaluation.plan import Record
+
+policy = typer.Typer(
+    no_args_is_help=True, help="Policies that are data, and putting them into builds."
+)
+
+Named = Annotated[
+    str, typer.Argument(help="A file, mine.policy; or a policy by name: llvm.")
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Argument(help="key=value as for gym.make: objective=text_size level=O2."),
+]
+Programs = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="A set, a split, a program or a folder of bitcode; may be repeated."
+    ),
+]
+Limit = Annotated[
+    int | None, typer.Option(min=1, help="Only the first so many programs.")
+]
+EnvId = Annotated[
+    str | None, typer.Option("--env", help="The environment [of the policy's task].")
+]
+Objective = Annotated[
+    str, typer.Option(help="Which objective, if the environment has several.")
+]
+Repeats = Annotated[
+    int,
+    typer.Option(min=1, help="How often each compile is timed; the shortest counts."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="For programs, as JSON.")]
+
+
+Journal = Annotated[
+    Path,
+    typer.Option(
+        "--output", "-o", help="File of results; what is in it is not compiled again."
+    ),
+]
+
+
+@policy.command()
+def show(name: Named, as_json: AsJson = False) -> None:
+    """Show what a policy is: its card, inputs, layers or trees."""
+    from mlcompiler_gym.evaluation.naming import portable_policy
+    from mlcompiler_gym.policies.describe import describe
+
+    found = describe(portable_policy(name))
+    if as_json:
+        typer.echo(json.dumps(found, indent=1))
+        return
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for key, value in lines(found):
+        table.add_row(key, value)
+    Console().print(table)
+
+
+@policy.command()
+def compare(
+    one: Named,
+    other: Named,
+    settings: Settings = None,
+    programs: Programs = None,
+    limit: Limit = None,
+    env_id: EnvId = None,
+    objective: Objective = "",
+    output: Journal = Path("compare.jsonl"),
+    workers: Workers = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what differs between two policies, and what the other makes of programs.
+
+    Without --programs, only what differs in the files. With them, both decide inside
+    the compiler; ratios are those of the second against the first.
+    """
+    _needs_scipy()
+    from mlcompiler_gym.evaluation.gate import summary_of
+    from mlcompiler_gym.evaluation.naming import portable_policy
+    from mlcompiler_gym.policies.describe import differences
+
+    different = differences(portable_policy(one), portable_policy(other))
+    trial = None
+    if programs:
+        trial = _try(
+            other, one, settings, programs, limit, env_id, objective, output, workers
+        )
+    if as_json:
+        found: dict[str, Any] = {"different": different}
+        if trial is not None:
+            found |= {"objective": trial.objective, **summary_of(trial)}
+            found["units"] = [
+                {"program": u.program, one: u.old, other: u.value, "llvm": u.llvm}
+                for u in trial.units
+            ]
+            found["failed"] = dict(trial.failed)
+        typer.echo(json.dumps(found, indent=1))
+        return
+    console = Console()
+    table = Table(box=SIMPLE, title_justify="left")
+    for column in ("what differs", one, other):
+        table.add_column(column, overflow="fold")
+    for what, both in different.items():
+        table.add_row(what, *(text(each) for each in both))
+    console.print(table if different else "the two say the same")
+    if trial is not None:
+        show_trial(console, trial, one, other)
+
+
+@policy.command()
+def gate(
+    new: Named,
+    settings: Settings = None,
+    old: Annotated[
+        str | None, typer.Option(help="What is deployed now; sizes are against it.")
+    ] = None,
+    programs: Programs = None,
+    limit: Limit = None,
+    env_id: EnvId = None,
+    objective: Objective = "",
+    max_worst: Annotated[
+        str | None, typer.Option(help="By how much a program may be worse: 1% or 1.01.")
+    ] = None,
+    max_package: Annotated[
+        str | None, typer.Option(help="The same of a package's programs together.")
+    ] = None,
+    max_total: Annotated[
+        str | None, typer.Option(help="The same of all together: 0%.")
+    ] = None,
+    max_compile_time: Annotated[
+        str | None, typer.Option(help="Time to compile all, against LLVM's: 1.05.")
+    ] = None,
+    repeats: Repeats = 3,
+    output: Journal = Path("gate.jsonl"),
+    workers: Workers = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write all of it here, as JSON.")
+    ] = None,
+    junit: Annotated[
+        Path | None, typer.Option(help="Write a JUnit report here, as CI reads it.")
+    ] = None,
+) -> None:
+    """Hold a policy to budgets before it goes into real builds.
+
+    It compiles programs with the new policy, the old one and LLVM. Sizes and the like
+    are held against the old policy, or LLVM if there is none; compile time against
+    LLVM. Ends with status 1 if a budget is broken. The same command again goes on where
+    it stopped.
+    """
+    _needs_scipy()
+    from mlcompiler_gym.evaluation import gate as gates
+    from mlcompiler_gym.files import write_file
+
+    budgets = gates.Budgets(
+        _ratio(max_worst),
+        _ratio(max_package),
+        _ratio(max_total),
+        _ratio(max_compile_time),
+    )
+    if budgets == gates.Budgets():
+        raise EvaluationError(
+            "there is no budget; say --max-worst, --max-package, --max-total or "
+            "--max-compile-time"
+        )
+    trial = _try(
+        new,
+        old,
+        settings,
+        programs,
+        limit,
+        env_id,
+        objective,
+        output,
+        workers,
+        repeats=repeats,
+    )
+    verdict = gates.judge(trial, budgets)
+    if json_file is not None:
+        content = json.dumps(gates.as_json(verdict), indent=1) + "\n"
+        write_file(json_file, content.encode())
+    if junit is not None:
+        write_file(junit, gates.as_junit(verdict, f"gate.{Path(new).stem}"))
+    console = Console()
+    show_trial(console, trial, old, new)
+    show_checks(console, verdict.checks)
+    broken = verdict.broken
+    typer.echo(
+        f"{len(broken)} of {len(verdict.checks)} checks failed"
+        if broken
+        else f"all {len(verdict.checks)} checks passed"
+    )
+    raise typer.Exit(1 if broken else 0)
+
+
+@policy.command()
+def drift(
+    name: Named,
+    settings: Settings = None,
+    programs: Programs = None,
+    limit: Limit = None,
+    env_id: EnvId = None,
+    threshold: Annotated[
+        float, typer.Option(min=0, help="Population stability index that is too much.")
+    ] = 0.25,
+    output: Journal = Path("drift.jsonl"),
+    workers: Workers = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare the features of programs with those that a policy was trained on.
+
+    Ends with status 1 if a feature has drifted by more than the threshold, and by more
+    than chance. The journal of a gate has the features of its programs, too.
+    """
+    _needs_scipy()
+    from mlcompiler_gym.evaluation import drift as drifts
+    from mlcompiler_gym.evaluation.naming import portable_policy
+
+    trained = portable_policy(name).seen
+    if not trained:
+        raise EvaluationError(
+            f"the card of {name} does not say what its inputs were in training; add "
+            "that with PortablePolicy.with_seen"
+        )
+    what = _deployment(name, settings, env_id)
+    records = _play(what, programs, limit, output, workers)
+    counts = drifts.counts_of(records)
+    found = drifts.drift(trained, counts)
+    beyond = [each for each in found if each.beyond(threshold)]
+    if as_json:
+        content = {
+            "decisions": int(counts[0].sum()),
+            "threshold": threshold,
+            "drifted": bool(beyond),
+            "elements": [
+                {**vars(each), "drifted": each.beyond(threshold)} for each in found
+            ],
+        }
+        typer.echo(json.dumps(content, indent=1))
+    else:
+        show_drift(Console(), found, threshold, int(counts[0].sum()))
+    raise typer.Exit(1 if beyond else 0)
+
+
+def _needs_scipy() -> None:
+    try:
+        import scipy  # noqa: F401
+    except ModuleNotFoundError as missing:
+        raise MissingLibraryError("scipy", "policies") from missing
+
+
+def _deployment(
+    name: str, settings: Sequence[str] | None, env_id: str | None, repeats: int = 1
+) -> Deployment:
+    from mlcompiler_gym.evaluation.deployment import Deployment
+
+    return Deployment.of(name, parse_settings(list(settings or [])), env_id, repeats)
+
+
+def _play(
+    what: Deployment,
+    programs: Sequence[str] | None,
+    limit: int | None,
+    output: Path,
+    workers: int | None,
+) -> list[Record]:
+    from mlcompiler_gym.evaluation import evaluate
+
+    with progress_of(what.policy.split()[0]) as progress:
+        return evaluate(
+            what,
+            programs or None,
+            output,
+            limit=limit,
+            players=players(workers)(what),
+            progress=progress,
+        )
+
+
+def _try(
+    new: str,
+    old: str | None,
+    settings: Sequence[str] | None,
+    programs: Sequence[str] | None,
+    limit: int | None,
+    env_id: str | None,
+    objective: str,
+    output: Path,
+    workers: int | None,
+    *,
+    repeats: int = 1,
+) -> Trial:
+    """Compile with both policies."""
+    from mlcompiler_gym.evaluation.gate import Trial
+
+    wanted = _deployment(new, settings, env_id, repeats)
+    records = _play(wanted, programs, limit, output, workers)
+    before: list[Record] = []
+    if old is not None:
+        # What is by name is of any task.
+        other = _deployment(old, settings, env_id or wanted.env_id)
+        before = _play(other, programs, limit, output, workers)
+    return Trial.of(records, before, objective)
+
+
+def _ratio(written: str | None) -> float | None:
+    """1.01 of ``"1%"`` and of ``"1.01"``."""
+    if written is None:
+        return None
+    number, percent, rest = written.partition("%")
+    try:
+        found = 1 + float(number) / 100 if percent else float(number)
+    except ValueError:
+        found = -1.0
+    if rest or not 0 < found < float("inf"):
+        raise EvaluationError(f"{written!r} is no budget; write 1% or 1.01")
+    return found
