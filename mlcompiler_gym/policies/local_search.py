@@ -22,9 +22,10 @@ _REMOVED = 4
 def local_search(
     env: PassOrderingEnv,
     *,
-    seconds: float,
+    seconds: float | None = None,
     seed: int | None = None,
     start: Sequence[int] = (),
+    compiles: int | None = None,
     options: dict[str, Any] | None = None,
 ) -> SearchResult:
     """Change a sequence at random, and keep what is not worse.
@@ -36,13 +37,18 @@ def local_search(
 
     Args:
         env: A pass-ordering environment. It is reset.
-        seconds: Wall-clock time to search for.
+        seconds: Wall-clock time to search for; None: as long as there are compiles.
         seed: Of the search and of ``reset``.
         start: What to begin with: the passes of ``-Oz``, say.
+        compiles: Sequences that are tried, the first included; None: as many as there
+            is time for.
         options: For ``reset``.
+
+    Raises:
+        ValueError: There is a limit neither to time nor to compiles.
     """
     _, info = env.reset(seed=seed, options=options)
-    search = Search(env, info, seconds, seed)
+    search = Search(env, info, seconds, seed, compiles)
     forks = _Forks(search, env.fork())
     try:
         value, count = search.value(info), len(env.action_names)
@@ -101,6 +107,7 @@ class _Forks:
 
         None if the compiler does not survive it.
         """
+        self._search.spend()
         place = self._place(same)
         with self._at[place].fork() as twin:
             info = self._search.take_all(twin, actions[place:])

@@ -38,14 +38,34 @@ class SearchResult:
 
 
 class Search:
-    """What is shared by searches: time, randomness, and the best so far."""
+    """What is shared by searches: a budget, randomness, and the best so far.
+
+    Args:
+        env: As the episode begins.
+        info: That came with it.
+        seconds: Wall-clock time to search for; None: as long as there are compiles.
+        seed: Of what is drawn.
+        compiles: Sequences that may be run, whole or in part; None: as long as there is
+            time.
+
+    Raises:
+        ValueError: There would be no end.
+    """
 
     def __init__(
-        self, env: CompilerEnv, info: dict[str, Any], seconds: float, seed: int | None
+        self,
+        env: CompilerEnv,
+        info: dict[str, Any],
+        seconds: float | None,
+        seed: int | None,
+        compiles: int | None = None,
     ) -> None:
+        if seconds is None and compiles is None:
+            raise ValueError("say for how many seconds, or compiles")
         self.env = env
         self.rng = np.random.default_rng(seed)
-        self._until = monotonic() + seconds
+        self._until = None if seconds is None else monotonic() + seconds
+        self._left = compiles
         self._initial: dict[str, float] = info["objective"]
         self._weights = env.setup.scoring.weights
         self.best = SearchResult()
@@ -53,8 +73,15 @@ class Search:
 
     @property
     def over(self) -> bool:
-        """Whether the time is up."""
-        return monotonic() >= self._until
+        """Whether the time is up, or all compiles are spent."""
+        return self._left == 0 or (
+            self._until is not None and monotonic() >= self._until
+        )
+
+    def spend(self) -> None:
+        """Count a sequence that is run."""
+        if self._left is not None:
+            self._left -= 1
 
     def value(self, info: dict[str, Any]) -> float:
         """What is minimised, where a step has led to."""

@@ -80,6 +80,22 @@ def test_local_search_changes_what_it_is_given() -> None:
     check_replays(env, found)
 
 
+def test_local_search_spends_a_number_of_compiles() -> None:
+    """And no time that depends on the machine: it finds the same each time."""
+    names = ["sroa", "dce", "instcombine<no-verify-fixpoint>", "mem2reg", "simplifycfg"]
+    env = make(actions=names)
+    first = local_search(env, compiles=1, seed=0, start=[0, 1])
+    assert first.actions == [0, 1]
+    # The start, and no change of it.
+    assert first.tried == 2
+    ten = [local_search(env, compiles=10, seed=3, start=[0, 1]) for _ in range(2)]
+    assert ten[0] == ten[1]
+    assert ten[0].value <= first.value
+    check_replays(env, ten[0])
+    with pytest.raises(ValueError, match="how many seconds, or compiles"):
+        local_search(env)
+
+
 def test_actions_that_crash_the_compiler_are_passed_over() -> None:
     env = make(actions=["trigger-crash-function", "sroa", "instcombine"])
     found = greedy_search(env, seconds=2, seed=0)
