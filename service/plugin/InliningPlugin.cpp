@@ -65,9 +65,10 @@ private:
 
 } // namespace
 
-/// As in the sessions that the policy is judged by, unless the command line
-/// says otherwise.
-static void setSizeIncreaseThreshold(const NamedFile &File) {
+/// Bounds the growth of a module as in the sessions that the policy is judged
+/// by, unless the command line says otherwise. Returns false, and complains, if
+/// the policy's option for it is none.
+static bool setSizeIncreaseThreshold(const NamedFile &File) {
   double Threshold = DefaultSizeIncreaseThreshold;
   for (const auto &[Name, Value] : File.Policy.Options)
     if (Name == SizeIncreaseThresholdName &&
@@ -76,12 +77,15 @@ static void setSizeIncreaseThreshold(const NamedFile &File) {
       Policies::get().complain(
           File.Name, "its option " + Name + " is no number from 0 to " +
                          Twine(uint64_t(LargestSizeIncreaseThreshold)));
-      return;
+      return false;
     }
+  static std::mutex Lock;
+  std::lock_guard<std::mutex> Guard(Lock);
   cl::Option *Option =
       cl::getRegisteredOptions().lookup("ml-advisor-size-increase-threshold");
   if (Option && !Option->getNumOccurrences())
     Option->addOccurrence(0, Option->ArgStr, std::to_string(Threshold));
+  return true;
 }
 
 static InlineAdvisor *createAdvisor(Module &M, FunctionAnalysisManager &FAM,
@@ -89,6 +93,8 @@ static InlineAdvisor *createAdvisor(Module &M, FunctionAnalysisManager &FAM,
   Policies &All = Policies::get();
   std::unique_ptr<FittedPolicy> Policy =
       All.fit(inliningKind(), knownFeatures());
+  if (Policy && !setSizeIncreaseThreshold(*All.find(inliningKind())))
+    Policy.reset();
   All.report(M.getContext());
   if (!Policy)
     return new DefaultInlineAdvisor(M, FAM, Params, IC);
@@ -97,13 +103,8 @@ static InlineAdvisor *createAdvisor(Module &M, FunctionAnalysisManager &FAM,
 
 void mlcompiler::installInlining(PassBuilder &PB) {
   Policies &All = Policies::get();
-  const NamedFile *File = All.find(inliningKind());
-  if (!File && !All.hasComplaints())
+  if (!All.find(inliningKind()) && !All.hasComplaints())
     return;
-  if (File) {
-    static std::once_flag Once;
-    std::call_once(Once, setSizeIncreaseThreshold, *File);
-  }
   PB.registerAnalysisRegistrationCallback([](ModuleAnalysisManager &MAM) {
     Modules = &MAM;
     MAM.registerPass([] { return PluginInlineAdvisorAnalysis(createAdvisor); });

@@ -178,12 +178,14 @@ std::unique_ptr<FittedPolicy> Policies::fit(const policy::Kind &K,
 }
 
 void Policies::complain(StringRef Name, const Twine &Why) {
+  std::string Complaint =
+      ("mlcompiler_gym: the policy '" + Name +
+       "' is not used, and LLVM decides by itself: " + Why +
+       ". Give another to -" + OptionName + " or " + Variable + ", or none")
+          .str();
   std::lock_guard<std::mutex> Guard(Lock);
-  Complaints.push_back(("mlcompiler_gym: the policy '" + Name +
-                        "' is not used, and LLVM decides by itself: " + Why +
-                        ". Give another to -" + OptionName + " or " + Variable +
-                        ", or none")
-                           .str());
+  if (Known.insert(Complaint).second)
+    Complaints.push_back(std::move(Complaint));
 }
 
 bool Policies::hasComplaints() {

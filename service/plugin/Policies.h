@@ -10,6 +10,7 @@
 #include "policy/Decider.h"
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/ADT/Twine.h"
 #include "llvm/Analysis/TensorSpec.h"
 #include <mutex>
@@ -76,7 +77,9 @@ private:
   std::vector<NamedFile> Files;
   uint64_t Seed = 0;
   std::mutex Lock;
+  /// Those to report, and all that there have been.
   std::vector<std::string> Complaints;
+  llvm::StringSet<> Known;
 };
 
 } // namespace mlcompiler
