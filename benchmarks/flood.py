@@ -51,7 +51,7 @@ def _floods() -> dict[str, tuple[int, Callable[[int], Iterator[bytes]]]]:
     def each(what: bytes) -> Callable[[int], Iterator[bytes]]:
         return lambda _: repeat(what)
 
-    def channels(_: int) -> Iterator[bytes]:
+    def sessions(_: int) -> Iterator[bytes]:
         for first in count(1, MOST):
             yield _frames(*[(first + n, attach) for n in range(MOST)])
 
@@ -81,7 +81,7 @@ def _floods() -> dict[str, tuple[int, Callable[[int], Iterator[bytes]]]]:
             )
 
     return {
-        "requests for copies that there are not": (1, channels),
+        "requests for copies that there are not": (1, sessions),
         "unfinished messages": (1, parts),
         "replies that are not taken": (1, each(_frames(*[(1, attach)] * MOST))),
         "descriptions that are not taken": (1, each(_frames(*[(1, describe)] * 100))),
@@ -93,7 +93,7 @@ def _floods() -> dict[str, tuple[int, Callable[[int], Iterator[bytes]]]]:
         "an option of 60 MiB": (1, lambda _: frames.pack([(1, poison)])),
         "all of these but the large ones on 64 streams": (
             64,
-            lambda n: (channels, parts, small_uploads, backlog)[n % 4](n),
+            lambda n: (sessions, parts, small_uploads, backlog)[n % 4](n),
         ),
     }
 

@@ -30,7 +30,7 @@ from mlcompiler_gym.envs.observer import View
 from mlcompiler_gym.envs.options import describe_options
 from mlcompiler_gym.envs.remake import Remade
 from mlcompiler_gym.envs.render import RENDER_MODES, RenderMode, check_mode, render
-from mlcompiler_gym.envs.rollout import PolicyData, Record, Rollout, play_request
+from mlcompiler_gym.envs.rollout import PolicyData, Rollout, RolloutParts, play_request
 from mlcompiler_gym.envs.scoring import baseline
 from mlcompiler_gym.envs.setup import Setup, make_setup
 from mlcompiler_gym.envs.trajectory import Trajectory
@@ -232,12 +232,12 @@ class CompilerEnv(Remade, gymnasium.Env[Any, Any]):
             raise ValueError(f"decisions is a number from 1 on, not {decisions}")
         self._engine.unfinished("rollout")
         began = perf_counter()
-        record = Record()
+        parts = RolloutParts()
         request = play_request(policy, seed, decisions or 0, features)
-        turn = block(self._engine.play(request, record))
+        turn = block(self._engine.play(request, parts))
         self._show_legal()
         self._engine.stats.step_seconds += perf_counter() - began
-        return record.rollout(features, *turn)
+        return parts.rollout(features, *turn)
 
     def action_values(
         self,

@@ -17,7 +17,7 @@ from mlcompiler_gym.envs.choice import choose
 from mlcompiler_gym.envs.config import CompileConfig
 from mlcompiler_gym.envs.episode import Episode, Turn, make_episode
 from mlcompiler_gym.envs.observer import View
-from mlcompiler_gym.envs.rollout import Record
+from mlcompiler_gym.envs.rollout import RolloutParts
 from mlcompiler_gym.envs.scoring import Baseline, find_baseline
 from mlcompiler_gym.envs.setup import Setup
 from mlcompiler_gym.errors import PolicyError, ResetNeededError, ServiceError
@@ -138,14 +138,14 @@ class Engine:
         self.stats.steps += len(actions)
         return result
 
-    def play(self, request: pb.Play, record: Record) -> Work[Turn]:
+    def play(self, request: pb.Play, parts: RolloutParts) -> Work[Turn]:
         """Let a policy answer decisions, inside the session.
 
         The episode must be :meth:`unfinished`.
 
         Args:
             request: Which policy, and how many decisions; 0: to the end.
-            record: Where to put what it answers.
+            parts: Where to put what it answers.
 
         Raises:
             PolicyError: It could not decide; what it had decided stands.
@@ -160,7 +160,7 @@ class Engine:
             while True:
                 message = pb.Request(play=request).SerializeToString()
                 reply = (yield episode.session, (message,)).play
-                taken = record.add(reply, self.setup.actions)
+                taken = parts.add(reply, self.setup.actions)
                 self.stats.steps += len(taken)
                 turn = episode.advance(taken, reply.state)
                 if turn is None:
@@ -203,7 +203,7 @@ class Engine:
         turn = yield from self.step(actions, request)
         if turn[1] or turn[2]:
             return turn
-        return (yield from self.play(rest, Record()))
+        return (yield from self.play(rest, RolloutParts()))
 
     def _baseline(self, config: CompileConfig, program: Program) -> Work[Baseline]:
         began = perf_counter()

@@ -57,7 +57,7 @@ class Rollout:
 
 
 @dataclass
-class Record:
+class RolloutParts:
     """What one or several replies to ``Play`` say, put together."""
 
     actions: list[NDArray[Any]] = field(default_factory=list)

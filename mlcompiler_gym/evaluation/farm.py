@@ -79,7 +79,7 @@ class RayPlayers:
         self._starting: dict[Any, Any] = {}
         #: Workers and what they play, by what says that it is done.
         self._playing: dict[Any, tuple[Any, EpisodePlan]] = {}
-        #: Tasks to be played again.
+        #: Episodes to be played again.
         self._again: deque[EpisodePlan] = deque()
         self._losses: Counter[int] = Counter()
         self._failed_starts = 0

@@ -15,10 +15,10 @@ from google.protobuf.message import DecodeError
 
 from mlcompiler_gym.client import frames
 from mlcompiler_gym.client.frames import Item, Unpacker
-from mlcompiler_gym.server.channel import Channel
 from mlcompiler_gym.server.hub import Hub
 from mlcompiler_gym.server.limits import Account, Share
 from mlcompiler_gym.server.process import CHUNK
+from mlcompiler_gym.server.relayed_session import RelayedSession
 
 #: Bytes of requests that are passed on at once, by a thread of all streams, and
 #: sessions that they are for.
@@ -112,10 +112,10 @@ class Relay:
     def __init__(self, hub: Hub, codec: Codec) -> None:
         self._hub = hub
         self._codec = codec
-        #: Guards all below: of a channel only one thread may have hold.
+        #: Guards all below: of a session only one thread may have hold.
         self._lock = threading.Lock()
         self._collected = threading.Condition(self._lock)
-        self._channels: dict[int, Channel] = {}
+        self._sessions: dict[int, RelayedSession] = {}
         self._by_descriptor: dict[int, int] = {}
         self._writing: set[int] = set()
         #: Sessions whose large replies wait for room.
@@ -154,8 +154,8 @@ class Relay:
                 items = self._gather()
                 if items:
                     yield from self._codec.pack(items)
-                    for channel, reply in self._on_their_way:
-                        channel.sent(reply)
+                    for session, reply in self._on_their_way:
+                        session.sent(reply)
                     self._on_their_way.clear()
                 if self._is_over():
                     return
@@ -168,7 +168,7 @@ class Relay:
         self._requests = Share(account.requests)
         self._codec.begin(self._requests)
         #: Large replies that have not been given to gRPC yet.
-        self._on_their_way: list[tuple[Channel, bytes]] = []
+        self._on_their_way: list[tuple[RelayedSession, bytes]] = []
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         try:
             self._epoll = select.epoll()
@@ -180,7 +180,7 @@ class Relay:
 
     def _is_over(self) -> bool:
         with self._lock:
-            if self._channels or self._ended:
+            if self._sessions or self._ended:
                 return False
             never = self._codec.single and not self._highest
             done = self._no_more or self._hub.draining
@@ -238,9 +238,9 @@ class Relay:
             return
         with self._lock:
             self._no_more = True
-            for number, channel in list(self._channels.items()):
-                channel.finish()
-                self._look_after(number, channel)
+            for number, session in list(self._sessions.items()):
+                session.finish()
+                self._look_after(number, session)
         self.wake()
 
     def _wait_for_room(self) -> None:
@@ -264,8 +264,8 @@ class Relay:
             return
         self._together = 0
         for number, message in items:
-            channel = self._channels.get(number)
-            if channel is None:
+            session = self._sessions.get(number)
+            if session is None:
                 if message is None:
                     continue
                 if number <= self._highest:
@@ -274,25 +274,27 @@ class Relay:
                     os.eventfd_write(self._wake, 1)
                     continue
                 self._highest = number
-                channel = self._channels[number] = Channel(self._hub, self._account)
+                session = self._sessions[number] = RelayedSession(
+                    self._hub, self._account
+                )
             if message is None:
-                channel.close()
-                channel.drop_replies()
+                session.close()
+                session.drop_replies()
                 self._forget(number)
             else:
                 self._together += 1
-                channel.take(message)
-                self._look_after(number, channel)
+                session.take(message)
+                self._look_after(number, session)
 
-    def _look_after(self, number: int, channel: Channel) -> None:
-        """See to it that :meth:`run` hears of all that the channel waits for."""
-        if channel.replies or channel.over:
+    def _look_after(self, number: int, session: RelayedSession) -> None:
+        """See to it that :meth:`run` hears of all that the session waits for."""
+        if session.replies or session.over:
             self._ready.add(number)
             os.eventfd_write(self._wake, 1)
-        if channel.over or channel.process is None:
+        if session.over or session.process is None:
             return
-        descriptor = channel.process.fileno()
-        if channel.process.blocked:
+        descriptor = session.process.fileno()
+        if session.process.blocked:
             if number not in self._blocked:
                 self._blocked.add(number)
                 self._epoll.unregister(descriptor)
@@ -302,14 +304,14 @@ class Relay:
             self._by_descriptor[descriptor] = number
             self._writing.discard(descriptor)
             self._epoll.register(descriptor, select.EPOLLIN)
-        unsent = channel.process.unsent
+        unsent = session.process.unsent
         if unsent != (descriptor in self._writing):
             self._writing ^= {descriptor}
             events = select.EPOLLIN | (select.EPOLLOUT if unsent else 0)
             self._epoll.modify(descriptor, events)
 
     def _forget(self, number: int) -> None:
-        del self._channels[number]
+        del self._sessions[number]
         self._ready.discard(number)
         self._blocked.discard(number)
 
@@ -328,32 +330,32 @@ class Relay:
         with self._account.turn, self._lock:
             for number in list(self._blocked):
                 self._blocked.discard(number)
-                self._channels[number].receive()
-                self._look_after(number, self._channels[number])
+                self._sessions[number].receive()
+                self._look_after(number, self._sessions[number])
             for descriptor, event in events:
                 if descriptor == self._wake:
                     os.eventfd_read(self._wake)
                     continue
                 number_ = self._by_descriptor.get(descriptor)
-                channel = None if number_ is None else self._channels.get(number_)
-                if number_ is None or channel is None:
+                session = None if number_ is None else self._sessions.get(number_)
+                if number_ is None or session is None:
                     continue
-                if event & select.EPOLLOUT and channel.process is not None:
-                    channel.process.flush()
+                if event & select.EPOLLOUT and session.process is not None:
+                    session.process.flush()
                 if event & ~select.EPOLLOUT:
-                    channel.receive()
-                self._look_after(number_, channel)
+                    session.receive()
+                self._look_after(number_, session)
             for number in self._ready:
-                channel = self._channels[number]
-                for reply in channel.replies:
+                session = self._sessions[number]
+                for reply in session.replies:
                     items.append((number, reply))
                     if len(reply) > CHUNK:
-                        self._on_their_way.append((channel, reply))
-                self._together -= len(channel.replies)
-                channel.replies.clear()
-                if channel.over:
+                        self._on_their_way.append((session, reply))
+                self._together -= len(session.replies)
+                session.replies.clear()
+                if session.over:
                     items.append((number, None))
-                    del self._channels[number]
+                    del self._sessions[number]
                     self._blocked.discard(number)
             self._ready.clear()
             self._collected.notify_all()
@@ -366,17 +368,17 @@ class Relay:
         with self._lock:
             if self._closed:
                 return
-            for number, channel in self._channels.items():
-                channel.expire()
-                self._look_after(number, channel)
+            for number, session in self._sessions.items():
+                session.expire()
+                self._look_after(number, session)
 
     def _abort(self) -> None:
         """The stream is gone: so are its sessions."""
         with self._lock:
-            for channel in self._channels.values():
-                channel.close()
-                channel.drop_replies()
-            self._channels.clear()
+            for session in self._sessions.values():
+                session.close()
+                session.drop_replies()
+            self._sessions.clear()
             self._ready.clear()
             self._blocked.clear()
             self._no_more = True
@@ -386,8 +388,8 @@ class Relay:
     def _close(self) -> None:
         self._abort()
         with self._lock:
-            for channel, reply in self._on_their_way:
-                channel.sent(reply)
+            for session, reply in self._on_their_way:
+                session.sent(reply)
             self._on_their_way.clear()
             if not self._closed:
                 self._closed = True

@@ -256,9 +256,9 @@ def test_replies_that_nobody_takes_stop_the_reading(server: Server, raw: Raw) ->
 
     def kept() -> int:
         return sum(
-            len(channel.replies)
+            len(session.replies)
             for relay_ in server.hub.relays
-            for channel in relay_._channels.values()
+            for session in relay_._sessions.values()
         )
 
     before = -1
@@ -429,7 +429,7 @@ def test_parked_processes_are_shared_out() -> None:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Server]]:
-    monkeypatch.setattr("mlcompiler_gym.server.channel.LATE", 0.2)
+    monkeypatch.setattr("mlcompiler_gym.server.relayed_session.LATE", 0.2)
     monkeypatch.setattr("mlcompiler_gym.server.nursery._BETWEEN", 0.1)
     monkeypatch.setattr("mlcompiler_gym.server.nursery._PATIENCE", 0.3)
     monkeypatch.setattr("mlcompiler_gym.server.endings.PATIENCE", 0.2)

@@ -16,8 +16,8 @@ import atheris
 
 from mlcompiler_gym.client import frames
 from mlcompiler_gym.server import Config, Server
-from mlcompiler_gym.server.channel import Channel
 from mlcompiler_gym.server.relay import Relay
+from mlcompiler_gym.server.relayed_session import RelayedSession
 from support.samples import wait_until
 from support.wire import VALID, Wire
 
@@ -35,7 +35,7 @@ def _watch(*classes: type) -> None:
 
 def main() -> None:
     """Runs until libFuzzer has had enough; it ends the process."""
-    _watch(frames.Unpacker, Relay, Channel)
+    _watch(frames.Unpacker, Relay, RelayedSession)
     for number, message in enumerate(VALID):
         (piece,) = frames.pack([(1, message)])
         Path(sys.argv[-1], f"valid-{number}").write_bytes(piece)

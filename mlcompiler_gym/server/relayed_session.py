@@ -48,7 +48,7 @@ def error_reply(code: pb.ErrorCode, message: str, *, ended: bool = False) -> byt
     return pb.Reply(error=error).SerializeToString()
 
 
-class Channel:
+class RelayedSession:
     """A session of a stream. Not for several threads at once.
 
     ``replies`` are for the client, and to be taken from there; ``over`` says
