@@ -16,3 +16,11 @@ void Failure::log(llvm::raw_ostream &OS) const { OS << Message; }
 std::error_code Failure::convertToErrorCode() const {
   return llvm::inconvertibleErrorCode();
 }
+
+char ReportedFailure::ID = 0;
+
+void ReportedFailure::log(llvm::raw_ostream &OS) const { OS << Report.message(); }
+
+std::error_code ReportedFailure::convertToErrorCode() const {
+  return llvm::inconvertibleErrorCode();
+}

@@ -34,6 +34,21 @@ inline llvm::Error fail(mlcompiler_gym::v1::ErrorCode Code,
   return llvm::make_error<Failure>(Code, Message);
 }
 
+/// What a process has reported as it died (CrashReport.h), told by another that
+/// goes on.
+class ReportedFailure : public llvm::ErrorInfo<ReportedFailure> {
+public:
+  static char ID;
+
+  explicit ReportedFailure(mlcompiler_gym::v1::Error Report)
+      : Report(std::move(Report)) {}
+
+  void log(llvm::raw_ostream &OS) const override;
+  std::error_code convertToErrorCode() const override;
+
+  const mlcompiler_gym::v1::Error Report;
+};
+
 } // namespace mlcompiler
 
 #endif // MLCOMPILER_GYM_SERVICE_FAILURE_H

@@ -15,14 +15,6 @@
 using namespace llvm;
 using namespace mlcompiler;
 
-char ReportedFailure::ID = 0;
-
-void ReportedFailure::log(raw_ostream &OS) const { OS << Report.message(); }
-
-std::error_code ReportedFailure::convertToErrorCode() const {
-  return inconvertibleErrorCode();
-}
-
 /// The length of a reply, which reports nothing.
 static constexpr char Survived[4] = {};
 

@@ -7,26 +7,10 @@
 #ifndef MLCOMPILER_GYM_SERVICE_REHEARSAL_H
 #define MLCOMPILER_GYM_SERVICE_REHEARSAL_H
 
-#include "mlcompiler_gym/v1/compiler_service.pb.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
 #include "llvm/Support/Error.h"
 
 namespace mlcompiler {
-
-/// What a process has reported as it died (CrashReport.h), told by another that
-/// goes on.
-class ReportedFailure : public llvm::ErrorInfo<ReportedFailure> {
-public:
-  static char ID;
-
-  explicit ReportedFailure(mlcompiler_gym::v1::Error Report)
-      : Report(std::move(Report)) {}
-
-  void log(llvm::raw_ostream &OS) const override;
-  std::error_code convertToErrorCode() const override;
-
-  const mlcompiler_gym::v1::Error Report;
-};
 
 /// Does \p Body in a fork of this process, and fails if that does not survive
 /// it: with what the fork has reported, were it a crash, too little memory, or

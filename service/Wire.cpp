@@ -6,7 +6,6 @@
 
 #include "Wire.h"
 #include "Failure.h"
-#include "Rehearsal.h"
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/Support/Endian.h"
 #include "llvm/Support/JSON.h"

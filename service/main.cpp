@@ -7,7 +7,7 @@
 #include "EmbeddedBitcode.h"
 #include "Nursery.h"
 #include "Sandbox.h"
-#include "observations/Vocabularies.h"
+#include "Vocabularies.h"
 #include "llvm/CodeGen/CommandFlags.h"
 #include "llvm/InitializePasses.h"
 #include "llvm/PassRegistry.h"

@@ -4,8 +4,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "LoopReport.h"
 #include "ObservationSource.h"
-#include "tasks/LoopDistributionReport.h"
 #include "llvm/Support/FormatVariadic.h"
 
 using namespace llvm;

@@ -14,22 +14,17 @@
 //===----------------------------------------------------------------------===//
 
 #include "DecisionPoint.h"
+#include "IR2VecCounts.h"
 #include "LoopDistributionFeatures.h"
 #include "LoopDistributionPass.h"
-#include "LoopDistributionReport.h"
+#include "LoopReport.h"
 #include "SymbolNames.h"
 #include "Task.h"
-#include "observations/IR2VecCounts.h"
 #include "llvm/Support/raw_ostream.h"
 #include <algorithm>
 
 using namespace llvm;
 using namespace mlcompiler;
-
-json::Array &mlcompiler::loopReport() {
-  static json::Array Report;
-  return Report;
-}
 
 namespace {
 

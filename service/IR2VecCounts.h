@@ -4,8 +4,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef MLCOMPILER_GYM_SERVICE_OBSERVATIONS_IR2VECCOUNTS_H
-#define MLCOMPILER_GYM_SERVICE_OBSERVATIONS_IR2VECCOUNTS_H
+#ifndef MLCOMPILER_GYM_SERVICE_IR2VECCOUNTS_H
+#define MLCOMPILER_GYM_SERVICE_IR2VECCOUNTS_H
 
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/Analysis/IR2Vec.h"
@@ -71,4 +71,4 @@ void countInstruction(const llvm::Instruction &I, Counts<unsigned> &To);
 
 } // namespace mlcompiler
 
-#endif // MLCOMPILER_GYM_SERVICE_OBSERVATIONS_IR2VECCOUNTS_H
+#endif // MLCOMPILER_GYM_SERVICE_IR2VECCOUNTS_H

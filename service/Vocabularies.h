@@ -4,8 +4,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef MLCOMPILER_GYM_SERVICE_OBSERVATIONS_VOCABULARIES_H
-#define MLCOMPILER_GYM_SERVICE_OBSERVATIONS_VOCABULARIES_H
+#ifndef MLCOMPILER_GYM_SERVICE_VOCABULARIES_H
+#define MLCOMPILER_GYM_SERVICE_VOCABULARIES_H
 
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringMap.h"
@@ -41,4 +41,4 @@ private:
 
 } // namespace mlcompiler
 
-#endif // MLCOMPILER_GYM_SERVICE_OBSERVATIONS_VOCABULARIES_H
+#endif // MLCOMPILER_GYM_SERVICE_VOCABULARIES_H

@@ -1,11 +1,11 @@
-//===- LoopDistributionReport.h - What became of each loop ------*- C++ -*-===//
+//===- LoopReport.h - What became of each loop ------------------*- C++ -*-===//
 //
 // SPDX-License-Identifier: Apache-2.0
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef MLCOMPILER_GYM_SERVICE_TASKS_LOOPDISTRIBUTIONREPORT_H
-#define MLCOMPILER_GYM_SERVICE_TASKS_LOOPDISTRIBUTIONREPORT_H
+#ifndef MLCOMPILER_GYM_SERVICE_LOOPREPORT_H
+#define MLCOMPILER_GYM_SERVICE_LOOPREPORT_H
 
 #include "llvm/Support/JSON.h"
 
@@ -17,4 +17,4 @@ llvm::json::Array &loopReport();
 
 } // namespace mlcompiler
 
-#endif // MLCOMPILER_GYM_SERVICE_TASKS_LOOPDISTRIBUTIONREPORT_H
+#endif // MLCOMPILER_GYM_SERVICE_LOOPREPORT_H
