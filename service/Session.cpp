@@ -168,7 +168,7 @@ StringRef Session::decide() {
 }
 
 StringRef Session::nextAction() {
-  if (NextAction == Actions.size() && !Resident)
+  if (Given.empty() && !Resident)
     // The reply of the Open or Step that brought the compiler here, unless
     // this is a first decision, and then what the client wants of it.
     replyState();
@@ -180,19 +180,14 @@ StringRef Session::nextAction() {
       replyState();
       continue;
     }
-    if (NextAction == Actions.size()) {
+    if (Given.empty()) {
       serve();
       continue;
     }
-    StringRef Action = StringRef(Actions).substr(NextAction, Checker.bytes());
-    Error Illegal = Checker.check(Action, Features);
-    if (!Illegal) {
-      NextAction += Action.size();
-      return Action;
-    }
-    Client.replyError(std::move(Illegal), /*SessionEnded=*/false);
-    Actions.clear();
-    NextAction = 0;
+    Expected<StringRef> Action = Given.take(Checker, Features);
+    if (Action)
+      return *Action;
+    Client.replyError(Action.takeError(), /*SessionEnded=*/false);
   }
 }
 
@@ -211,7 +206,7 @@ void Session::dispatch(const proto::Request &Request) {
     E = takeActions(Request.step().actions());
     // Actions are replied to when LLVM stops again; without any, it has not
     // moved.
-    if (!E && Actions.empty())
+    if (!E && Given.empty())
       replyState();
     if (!E)
       return;
@@ -274,16 +269,7 @@ Error Session::takeActions(const std::string &Bytes) {
   if (isFinished())
     return fail(proto::FAILED_PRECONDITION,
                 "the compile is finished; there is nothing left to decide");
-  if (Bytes.size() % Checker.bytes())
-    return fail(proto::INVALID_ACTION,
-                "an action has " + Twine(Checker.bytes()) + " bytes, and " +
-                    Twine(Bytes.size()) + " bytes are not a number of them");
-  for (size_t I = 0; I != Bytes.size(); I += Checker.bytes())
-    if (Error E = Checker.check(StringRef(Bytes).substr(I, Checker.bytes())))
-      return E;
-  Actions = Bytes;
-  NextAction = 0;
-  return Error::success();
+  return Given.give(Bytes, Checker);
 }
 
 Error Session::play(const proto::Play &Request) {
@@ -363,7 +349,6 @@ void Session::replyState() {
     Client.replyError(std::move(E), /*SessionEnded=*/false);
     return;
   }
-  Actions.clear();
-  NextAction = 0;
+  Given.clear();
   Client.reply();
 }

@@ -7,11 +7,11 @@
 #ifndef MLCOMPILER_GYM_SERVICE_SESSION_H
 #define MLCOMPILER_GYM_SERVICE_SESSION_H
 
-#include "ActionChecker.h"
 #include "Arrival.h"
 #include "Compilation.h"
 #include "Conversation.h"
 #include "DecisionPoint.h"
+#include "GivenActions.h"
 #include "ResidentPolicy.h"
 #include "Tensors.h"
 #include "objectives/Objective.h"
@@ -138,9 +138,7 @@ private:
   size_t Finishes = 0;
   /// Decides in the client's place while a Play is under way.
   std::unique_ptr<ResidentPolicy> Resident;
-  /// Actions received and not yet taken.
-  std::string Actions;
-  size_t NextAction = 0;
+  GivenActions Given;
 };
 
 } // namespace mlcompiler

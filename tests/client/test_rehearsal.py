@@ -111,3 +111,18 @@ def test_an_observation_with_each_state(service: LocalService) -> None:
     with pytest.raises(ServiceError) as caught:
         service.open(inlining(observations=["mir2vec"]), PROGRAM)
     assert caught.value.code == "CRASHED"
+
+
+def test_every_request_has_a_reply_behind_a_state_that_cannot_be_measured(
+    service: LocalService,
+) -> None:
+    opening = pb.Open(task="pass_ordering", objectives=["text_size"])
+    # Of these intrinsics, which count, no code can be generated.
+    opening.options.add(name="actions", value="pgo-instr-gen\ninstcombine")
+    with closing(service.open(opening, ir_program(calls_ir()))) as session:
+        for actions in (bytes(8), b"", (1).to_bytes(8, "little"), b""):
+            with pytest.raises(ServiceError) as caught:
+                session.step(actions)
+            assert caught.value.code == "CRASHED"
+            assert not caught.value.session_ended
+        assert session.observe("decisions")
