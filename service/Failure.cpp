@@ -19,7 +19,9 @@ std::error_code Failure::convertToErrorCode() const {
 
 char ReportedFailure::ID = 0;
 
-void ReportedFailure::log(llvm::raw_ostream &OS) const { OS << Report.message(); }
+void ReportedFailure::log(llvm::raw_ostream &OS) const {
+  OS << Report.message();
+}
 
 std::error_code ReportedFailure::convertToErrorCode() const {
   return llvm::inconvertibleErrorCode();
