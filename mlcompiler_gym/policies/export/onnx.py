@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Networks in the ONNX format."""
+"""Networks and trees in the ONNX format."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from numpy.typing import NDArray
 from mlcompiler_gym.errors import ExportError
 from mlcompiler_gym.policies.export.build import Layers, finish
 from mlcompiler_gym.policies.export.inputs import Inputs
+from mlcompiler_gym.policies.export.onnx_trees import add_ensemble
 from mlcompiler_gym.policies.policy import PortablePolicy
 from mlcompiler_gym.v1 import policy_pb2 as pb
 
 #: What hands on what it gets, as far as one decision is concerned.
-_NOTHING = ("Identity", "Flatten", "Dropout", "Cast")
+_NOTHING = ("Identity", "Flatten", "Dropout", "Cast", "ZipMap")
 #: What changes logits into (logarithms of) probabilities, which the head does.
 _HEADS = ("Softmax", "LogSoftmax")
+_ENSEMBLES = ("TreeEnsembleRegressor", "TreeEnsembleClassifier")
 
 
 def from_onnx(
@@ -29,16 +31,19 @@ def from_onnx(
     output: str | None = None,
     seen: NDArray[np.float32] | None = None,
 ) -> PortablePolicy:
-    """A policy from a network in ONNX.
+    """A policy from a network or trees in ONNX.
 
     Args:
         model: Path of the file, or an ``onnx.ModelProto``. One chain of ``Gemm``,
             ``MatMul``, ``Add``, ``Sub``, ``Mul``, ``Div``, ``Clip`` (of inputs),
             ``Relu``, ``Tanh``, ``Flatten``, ``Identity``, ``Dropout``, ``Cast``, and
             ``Softmax`` or ``LogSoftmax`` at the end, from one input of shape (batch,
-            elements) to logits or a continuous action.
+            elements) to logits or a continuous action. Or, behind operators on
+            inputs, a ``TreeEnsembleRegressor``, or a ``TreeEnsembleClassifier`` that
+            makes logits, as boosted trees do.
         env: The environment whose observations it takes, in its wrappers.
-        output: Which of the outputs. None: the only one.
+        output: Which of the outputs. None: the only one, or that of a classifier's
+            scores.
         seen: What decisions were made from in training, for the card: shape
             (decisions, elements), ``rollout(policy, features=True).features``.
 
@@ -52,6 +57,13 @@ def from_onnx(
         model = onnx.load(os.fspath(model))
     graph = model.graph
     outputs = [each.name for each in graph.output]
+    if output is None and len(outputs) == 2:
+        labels = {
+            each.output[0]
+            for each in graph.node
+            if each.op_type == "TreeEnsembleClassifier"
+        }
+        outputs = [each for each in outputs if each not in labels]
     if output is None and len(outputs) != 1:
         raise ExportError(f"the model has the outputs {outputs}; say which as output")
     constants = {
@@ -63,20 +75,30 @@ def from_onnx(
     chain = _chain(graph, constants, feeds[0], output or outputs[0])
     inputs = Inputs(env)
     layers = Layers(inputs.size)
+    ensemble: tuple[pb.Trees, int] | None = None
     for index, (node, name) in enumerate(chain):
         if node.op_type in _HEADS and index + 1 == len(chain):
             continue
-        if node.op_type not in _OPERATORS:
+        if node.op_type not in (*_OPERATORS, *_ENSEMBLES):
             raise ExportError(
                 f"{name} is a {node.op_type}, which policies do not know; they know "
-                f"{', '.join((*_OPERATORS, *_HEADS))}"
+                f"{', '.join((*_OPERATORS, *_HEADS, *_ENSEMBLES))}"
             )
         attributes = {
             each.name: onnx.helper.get_attribute_value(each) for each in node.attribute
         }
+        if node.op_type in _ENSEMBLES:
+            if not layers.empty or ensemble is not None:
+                raise ExportError(f"{name} is behind a layer or another ensemble")
+            ensemble = add_ensemble(node.op_type, name, attributes, inputs)
+            continue
+        if ensemble is not None and node.op_type not in _NOTHING:
+            raise ExportError(f"{name}, a {node.op_type}, is behind an ensemble")
         _OPERATORS[node.op_type](
             _Node(node, name, attributes, constants), inputs, layers
         )
+    if ensemble is not None:
+        return finish(inputs, pb.Model(trees=ensemble[0]), ensemble[1], seen=seen)
     made = pb.Model(network=layers.network(inputs))
     return finish(inputs, made, layers.width, seen=seen)
 
@@ -97,7 +119,9 @@ def _chain(
                 else np.asarray(value)
             )
         else:
-            makers[node.output[0]] = node
+            # The first output of a classifier is the class, not what it is worth.
+            at = 1 if node.op_type == "TreeEnsembleClassifier" else 0
+            makers[node.output[at]] = node
     chain: list[tuple[Any, str]] = []
     wanted = output
     while wanted != feed:

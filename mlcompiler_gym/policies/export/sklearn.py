@@ -15,6 +15,8 @@ from mlcompiler_gym.policies.export.inputs import Inputs
 from mlcompiler_gym.policies.policy import PortablePolicy
 from mlcompiler_gym.v1 import policy_pb2 as pb
 
+#: Their trees are averaged.
+_FORESTS = ("DecisionTreeRegressor", "ExtraTreesRegressor", "RandomForestRegressor")
 #: The log-odds of an action that a classifier has never seen.
 _NEVER = -1e4
 
@@ -30,10 +32,12 @@ def from_sklearn(
 
     Args:
         estimator: A ``HistGradientBoostingClassifier`` or ``-Regressor``,
-            ``LogisticRegression``, ``LinearRegression``, ``Ridge``,
-            ``RidgeClassifier``, ``MLPClassifier``, ``MLPRegressor``; or a
-            ``Pipeline`` with one of them at its end, behind ``StandardScaler``,
-            ``MinMaxScaler`` and ``FunctionTransformer(signed_log)``.
+            ``ExtraTreesRegressor``, ``RandomForestRegressor``,
+            ``DecisionTreeRegressor``, ``LogisticRegression``,
+            ``LinearRegression``, ``Ridge``, ``RidgeClassifier``, ``MLPClassifier``,
+            ``MLPRegressor``; or a ``Pipeline`` with one of them at its end, behind
+            ``StandardScaler``, ``MinMaxScaler`` and
+            ``FunctionTransformer(signed_log)``.
         env: The environment whose observations it was fitted to, in its wrappers.
         seen: What decisions were made from in training, for the card: shape
             (decisions, elements), ``rollout(policy, features=True).features``.
@@ -51,6 +55,8 @@ def from_sklearn(
         estimator = estimator.steps[-1][1]
     if type(estimator).__name__.startswith("HistGradientBoosting"):
         model, outputs = _trees(inputs, estimator)
+    elif type(estimator).__name__ in _FORESTS:
+        model, outputs = _forest(inputs, estimator)
     else:
         model, outputs = _network(inputs, estimator)
     return finish(inputs, model, outputs, seen=seen)
@@ -108,6 +114,11 @@ def _network(inputs: Inputs, estimator: Any) -> tuple[pb.Model, int]:
             )
             if activation is not None and index + 1 < len(estimator.coefs_):
                 layers.activate(activation)
+    elif hasattr(estimator, "estimators_") and hasattr(estimator, "classes_"):
+        raise ExportError(
+            f"{kind.__name__} averages probabilities, which policies do not know; fit "
+            "a regressor, or HistGradientBoostingClassifier"
+        )
     else:
         raise ExportError(f"{kind.__name__} is an estimator that policies do not know")
     columns = _columns(inputs, estimator, layers.width)
@@ -144,6 +155,26 @@ def _trees(inputs: Inputs, estimator: Any) -> tuple[pb.Model, int]:
         for output, predictor in enumerate(iteration):
             _add_tree(trees, predictor.nodes, int(at[output]), inputs.order)
     return pb.Model(trees=trees), len(base)
+
+
+def _forest(inputs: Inputs, estimator: Any) -> tuple[pb.Model, int]:
+    members = getattr(estimator, "estimators_", [estimator])
+    outputs = int(estimator.n_outputs_)
+    trees = pb.Trees(base=[0.0] * outputs)
+    for member in members:
+        tree = member.tree_
+        leaf = tree.children_left < 0
+        for output in range(outputs):
+            value = tree.value[:, output, 0] / len(members)
+            trees.trees.add(
+                output=output,
+                input=np.where(leaf, 0, inputs.order[tree.feature]).tolist(),
+                threshold=np.where(leaf, 0, tree.threshold).tolist(),
+                left=np.where(leaf, 0, tree.children_left).tolist(),
+                right=np.where(leaf, 0, tree.children_right).tolist(),
+                value=np.where(leaf, value, 0).tolist(),
+            )
+    return pb.Model(trees=trees), outputs
 
 
 def _add_tree(
