@@ -22,12 +22,13 @@ namespace proto = ::mlcompiler_gym::v1;
 
 /// Where the features are that a session sends: the tensors of the task's
 /// description, in its order, one behind the other, without those whose option
-/// is not set.
+/// is not set. For a policy, behind them what is observed of the program.
 class FeatureLayout {
 public:
   FeatureLayout() = default;
-  /// The features of a session that was opened so.
-  FeatureLayout(const proto::TaskSpec &Spec, const proto::Open &Options);
+  /// The features of a session that was opened so, and \p Observed.
+  FeatureLayout(const proto::TaskSpec &Spec, const proto::Open &Options,
+                llvm::ArrayRef<proto::TensorSpec> Observed = {});
 
   struct Place {
     proto::DType Type;
@@ -51,6 +52,14 @@ public:
   /// The feature that says which actions are legal, if the task names one.
   const std::optional<Place> &mask() const { return Mask; }
 
+  /// Whether a place is one of what is observed.
+  bool isObserved(size_t Offset) const { return Offset >= FeatureElements; }
+
+  /// Appends to \p Columns what \p Floats hold of the actions that are legal,
+  /// action by action, and to \p Rest what they hold besides.
+  void split(llvm::StringRef Floats, llvm::StringRef Legal,
+             std::string &Columns, std::string &Rest) const;
+
   /// By Place::Number.
   llvm::ArrayRef<std::string> names() const { return Names; }
   llvm::ArrayRef<Run> runs() const { return Runs; }
@@ -60,12 +69,27 @@ public:
   const std::string &task() const { return Task; }
 
 private:
+  Place add(const proto::TensorSpec &Tensor);
+
+  /// So many elements from an offset on.
+  struct Piece {
+    size_t Offset;
+    size_t Elements;
+  };
+
   llvm::SmallVector<Run, 8> Runs;
   size_t Elements = 0;
+  /// Of these, what is not observed.
+  size_t FeatureElements = 0;
   size_t Bytes = 0;
   std::vector<std::string> Names;
   llvm::StringMap<Place> Places;
   std::optional<Place> Mask;
+  /// Of features that have an element or a row of them for each action: that of
+  /// action 0.
+  llvm::SmallVector<Piece, 0> Columns;
+  /// Everything between them.
+  llvm::SmallVector<Piece, 0> Others;
   /// By feature that is not sent, the option that it takes.
   llvm::StringMap<std::string> Options;
   std::string Task;

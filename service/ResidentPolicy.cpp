@@ -9,6 +9,8 @@
 #include "Wire.h"
 #include "policy/PolicyFile.h"
 #include "tasks/Task.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/Endian.h"
 
 using namespace llvm;
 using namespace mlcompiler;
@@ -83,6 +85,7 @@ ResidentPolicy::create(const proto::Play &Request, const proto::TaskSpec &Spec,
                   Options.task());
   if (Error E = checkOptions(Read.Builtin, Spec, Options))
     return E;
+  bool ReadsObserved = false;
   auto Find = [&](const std::string &Name, policy::Place &Found,
                   std::string &Missing) {
     auto Place = Layout.find(Name);
@@ -91,35 +94,70 @@ ResidentPolicy::create(const proto::Play &Request, const proto::TaskSpec &Spec,
       return false;
     }
     Found = {Place->Offset, Place->Elements};
+    ReadsObserved |= Layout.isObserved(Place->Offset);
     return true;
   };
   std::unique_ptr<policy::Decider> Created = policy::Decider::create(
       std::move(Read), kindOf(Spec), Request.has_seed(), Find, Why);
   if (!Created)
     return refuse(Why);
-  return std::unique_ptr<ResidentPolicy>(
-      new ResidentPolicy(Request, std::move(Created), Checker));
+  return std::unique_ptr<ResidentPolicy>(new ResidentPolicy(
+      Request, std::move(Created), Layout, Checker, ReadsObserved));
 }
+
+/// What the lists of a record are given room for in advance, so that they do
+/// not move while they grow. Memory that is not filled is not touched.
+static constexpr size_t DecisionsAhead = 1 << 12;
+static constexpr size_t FeatureBytesAhead = 1 << 20;
 
 ResidentPolicy::ResidentPolicy(const proto::Play &Request,
                                std::unique_ptr<policy::Decider> Decider,
-                               const ActionChecker &Checker)
-    : Decider(std::move(Decider)), Checker(Checker),
-      RecordFeatures(Request.features()) {
+                               const FeatureLayout &Layout,
+                               const ActionChecker &Checker, bool ReadsObserved)
+    : Decider(std::move(Decider)), Layout(Layout), Checker(Checker),
+      RecordFeatures(Request.features()),
+      LegalColumns(Request.legal_columns() && Layout.mask()),
+      NeedsObserved(ReadsObserved || RecordFeatures) {
   if (Request.has_seed())
     Sample.emplace(Request.seed());
   if (Request.decisions())
     Left = Request.decisions();
   Action.resize(Checker.bytes());
+  Record.mutable_actions()->reserve(DecisionsAhead * Action.size());
+  Record.mutable_log_probabilities()->reserve(DecisionsAhead * sizeof(float));
+  if (RecordFeatures) {
+    Record.mutable_features()->reserve(FeatureBytesAhead);
+    Record.mutable_legal()->reserve(FeatureBytesAhead);
+  }
+  if (LegalColumns)
+    Record.mutable_columns()->reserve(FeatureBytesAhead);
 }
 
-StringRef ResidentPolicy::decide(const Tensors &Features) {
+void ResidentPolicy::appendObserved(const Observations &Observed) {
+  for (const proto::Observation &Each : Observed) {
+    const proto::Tensor &Tensor = Each.tensors(0);
+    const std::string &Data = Tensor.data();
+    if (Tensor.dtype() == proto::FLOAT32) {
+      Floats += Data;
+      continue;
+    }
+    for (size_t At = 0; At != Data.size(); At += sizeof(int64_t)) {
+      const auto Value = static_cast<float>(
+          static_cast<int64_t>(support::endian::read64le(Data.data() + At)));
+      Floats.append(reinterpret_cast<const char *>(&Value), sizeof(Value));
+    }
+  }
+}
+
+StringRef ResidentPolicy::decide(const Tensors &Features,
+                                 const Observations &Observed) {
   if (Left && (*Left)-- == 0)
     return "";
   // The client can go on from here. A message that is too large would be lost.
-  if (Record.features().size() >= MaxFrameBytes / 2)
+  if (Record.features().size() + Record.columns().size() >= MaxFrameBytes / 2)
     return "";
   Features.toFloats(Floats);
+  appendObserved(Observed);
   const uint8_t *Mask = nullptr;
   if (Features.hasMask()) {
     Checker.writeLegal(Features, Legal);
@@ -141,11 +179,23 @@ StringRef ResidentPolicy::decide(const Tensors &Features) {
   const float LogProbability = static_cast<float>(Decision.LogProbability);
   Record.mutable_log_probabilities()->append(
       reinterpret_cast<const char *>(&LogProbability), sizeof(LogProbability));
-  if (RecordFeatures) {
-    Record.mutable_features()->append(Floats);
-    Record.mutable_legal()->append(Legal);
-  }
+  if (RecordFeatures)
+    recordFeatures();
   return Action;
+}
+
+void ResidentPolicy::recordFeatures() {
+  if (LegalColumns)
+    Layout.split(Floats, Legal, *Record.mutable_columns(),
+                 *Record.mutable_features());
+  else
+    Record.mutable_features()->append(Floats);
+  Record.mutable_legal()->append(Legal);
+}
+
+void ResidentPolicy::keepMeasured(const Measurements &Values) {
+  for (const proto::Measurement &Each : Values)
+    Record.add_measured(Each.value());
 }
 
 void ResidentPolicy::takeRecord(proto::PlayReply &Reply) {

@@ -24,15 +24,30 @@ namespace mlcompiler {
 class ResidentPolicy {
 public:
   /// Reads the policy of \p Request, which may be anybody's, for a session that
-  /// was opened so. Keeps a reference to \p Checker.
+  /// was opened so. Keeps references to \p Layout and \p
+  /// Checker.
   static llvm::Expected<std::unique_ptr<ResidentPolicy>>
   create(const proto::Play &Request, const proto::TaskSpec &Spec,
          const proto::Open &Options, const FeatureLayout &Layout,
          const ActionChecker &Checker);
 
+  using Observations = google::protobuf::RepeatedPtrField<proto::Observation>;
+  using Measurements = google::protobuf::RepeatedPtrField<proto::Measurement>;
+
+  /// Whether it decides by, or records, what is observed of the program.
+  bool needsObserved() const { return NeedsObserved; }
+
   /// The action, laid out as the task has it, valid until the next call; empty
-  /// if the policy has answered all that it was to, or stops.
-  llvm::StringRef decide(const Tensors &Features);
+  /// if the policy has answered all that it was to, or stops. \p Observed are
+  /// those that the layout has, or none if they are not needed.
+  llvm::StringRef decide(const Tensors &Features, const Observations &Observed);
+
+  /// Stops where it is, with the record saying \p Why.
+  void stop(std::string Why) { Record.set_stopped(std::move(Why)); }
+
+  /// Whether it has answered, to which keepMeasured() adds what came of it.
+  bool hasActed() const { return !Record.actions().empty(); }
+  void keepMeasured(const Measurements &Values);
 
   /// Moves into \p Reply what has been recorded.
   void takeRecord(proto::PlayReply &Reply);
@@ -40,12 +55,19 @@ public:
 private:
   ResidentPolicy(const proto::Play &Request,
                  std::unique_ptr<policy::Decider> Decider,
-                 const ActionChecker &Checker);
+                 const FeatureLayout &Layout, const ActionChecker &Checker,
+                 bool ReadsObserved);
+
+  void appendObserved(const Observations &Observed);
+  void recordFeatures();
 
   const std::unique_ptr<policy::Decider> Decider;
+  const FeatureLayout &Layout;
   const ActionChecker &Checker;
   std::optional<policy::Random> Sample;
   const bool RecordFeatures;
+  const bool LegalColumns;
+  const bool NeedsObserved;
   /// Decisions to answer yet, if there is a limit.
   std::optional<uint64_t> Left;
   /// The features and mask of the decision at hand. They are members so that

@@ -74,7 +74,15 @@ Error Session::configure() {
     if (Options.pipeline().empty())
       Options.set_pipeline(Decider->spec().default_pipeline());
   }
-  return Observations.check(Options.observations());
+  if (Error E = Observations.check(Options.observations()))
+    return E;
+  if (Decider) {
+    const auto Fixed = Observations.tensors(Options.observations());
+    PolicyLayout = FeatureLayout(Decider->spec(), Options, Fixed);
+    for (const proto::TensorSpec &Each : Fixed)
+      *Watched.Add() = Each.name();
+  }
+  return Error::success();
 }
 
 Error Session::optimize(StringRef Program) {
@@ -158,6 +166,7 @@ StringRef Session::decide() {
   if (Taken.empty())
     Features.checkWritten();
   Features.makeFinite();
+  noteFinished();
   if (!isOpenEnded())
     Compile->changed();
   Stage = Phase::AtDecision;
@@ -174,9 +183,11 @@ StringRef Session::nextAction() {
     replyState();
   while (true) {
     if (Resident) {
-      StringRef Action = Resident->decide(Features);
-      if (!Action.empty())
-        return Action;
+      auto Action = askPolicy();
+      if (!Action)
+        Resident->stop(toString(Action.takeError()));
+      else if (!Action->empty())
+        return *Action;
       replyState();
       continue;
     }
@@ -281,12 +292,32 @@ Error Session::play(const proto::Play &Request) {
                 Options.task() + " has no end of its own; say how many "
                                  "decisions the policy is to answer");
   auto Created = ResidentPolicy::create(Request, Decider->spec(), Options,
-                                        Features.layout(), Checker);
+                                        PolicyLayout, Checker);
   if (!Created)
     return Created.takeError();
   Resident = std::move(*Created);
   Client.answer().mutable_play();
   return Error::success();
+}
+
+Expected<StringRef> Session::askPolicy() {
+  if (isOpenEnded() && Resident->hasActed()) {
+    ResidentPolicy::Measurements Values;
+    if (Error E = Measured.measure(*Compile, Options.objectives(), Values))
+      return E;
+    Resident->keepMeasured(Values);
+  }
+  ResidentPolicy::Observations Observed;
+  if (Resident->needsObserved())
+    if (Error E =
+            Observations.observe(seen(), Watched, /*Strict=*/true, Observed))
+      return E;
+  return Resident->decide(Features, Observed);
+}
+
+void Session::noteFinished() {
+  while (FinishedAt.size() < Compile->allocated().size())
+    FinishedAt.push_back(Taken.size());
 }
 
 Error Session::fillState(proto::State &State) {
@@ -299,9 +330,13 @@ Error Session::fillState(proto::State &State) {
     const MachineFunction *MF = InCodegen->machineFunction();
     if (MF && !isFinished())
       State.set_function(toText(MF->getName()));
-    for (; Finishes < Compile->allocated().size(); ++Finishes)
+    noteFinished();
+    for (; Finishes < Compile->allocated().size(); ++Finishes) {
+      proto::FunctionOutcome &Finished = *State.add_finished();
       measureFunction(Compile->allocated()[Finishes], Options.objectives(),
-                      *State.add_finished());
+                      Finished);
+      Finished.set_decisions(FinishedAt[Finishes]);
+    }
   }
   if (isOpenEnded()) {
     State.set_no_effect(Compile->version() == KnownVersion);

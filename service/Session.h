@@ -83,6 +83,10 @@ private:
   llvm::StringRef nextAction();
   llvm::Error takeActions(const std::string &Bytes);
   llvm::Error play(const proto::Play &Request);
+  /// What the resident policy answers; empty where it stops.
+  llvm::Expected<llvm::StringRef> askPolicy();
+  /// Remembers when functions were done.
+  void noteFinished();
   llvm::Error fork();
   llvm::Error fillState(proto::State &State);
   /// Fills in what the client decides from.
@@ -125,6 +129,10 @@ private:
   std::unique_ptr<Task> Decider;
   ActionChecker Checker;
   Tensors Features;
+  /// What a policy decides from: the features, and behind them what is observed
+  /// as one tensor of a fixed shape.
+  FeatureLayout PolicyLayout;
+  ObservationSet::Names Watched;
   ObservationSet Observations;
   Measurements Measured;
   /// What the module was when the client heard of it last.
@@ -136,6 +144,8 @@ private:
   size_t Repeated = 0;
   /// How many of the functions that code was generated for the client knows.
   size_t Finishes = 0;
+  /// For each of them, how many decisions had been answered when it was done.
+  std::vector<uint64_t> FinishedAt;
   /// Decides in the client's place while a Play is under way.
   std::unique_ptr<ResidentPolicy> Resident;
   GivenActions Given;

@@ -30,7 +30,7 @@ from mlcompiler_gym.envs.observer import View
 from mlcompiler_gym.envs.options import describe_options
 from mlcompiler_gym.envs.remake import Remade
 from mlcompiler_gym.envs.render import RENDER_MODES, RenderMode, check_mode, render
-from mlcompiler_gym.envs.rollout import PolicyData, Rollout, RolloutParts, play_request
+from mlcompiler_gym.envs.rollout import PolicyData, Recorded, Rollout, play_request
 from mlcompiler_gym.envs.scoring import baseline
 from mlcompiler_gym.envs.setup import Setup, make_setup
 from mlcompiler_gym.envs.trajectory import Trajectory
@@ -200,7 +200,7 @@ class CompilerEnv(Remade, gymnasium.Env[Any, Any]):
         """
         made = self.rollout(policy, seed=seed)
         return (
-            self._engine.view.observation,
+            made.observation,
             made.reward,
             made.terminated,
             made.truncated,
@@ -213,7 +213,7 @@ class CompilerEnv(Remade, gymnasium.Env[Any, Any]):
         *,
         seed: int | None = None,
         decisions: int | None = None,
-        features: bool = False,
+        features: Recorded = False,
     ) -> Rollout:
         """Let a policy decide from here, and return what it decided.
 
@@ -221,23 +221,22 @@ class CompilerEnv(Remade, gymnasium.Env[Any, Any]):
             policy: See :meth:`finish`.
             seed: See :meth:`finish`.
             decisions: How many; None: to the end, which pass ordering has none of.
-            features: Also return what each decision was made from.
+            features: Also return what each decision was made from; ``"legal"``: of
+                the features that have numbers for each action, those of legal
+                actions alone, which are a tenth of an eviction's.
 
         Raises:
             InvalidRequestError: See :meth:`finish`.
             PolicyError: See :meth:`finish`.
             ResetNeededError: There is no episode under way.
         """
-        if decisions is not None and decisions < 1:
-            raise ValueError(f"decisions is a number from 1 on, not {decisions}")
+        request = play_request(policy, seed, decisions, features)
         self._engine.unfinished("rollout")
         began = perf_counter()
-        parts = RolloutParts()
-        request = play_request(policy, seed, decisions or 0, features)
-        turn = block(self._engine.play(request, parts))
+        made = block(self._engine.rollout(request, features))
         self._show_legal()
         self._engine.stats.step_seconds += perf_counter() - began
-        return parts.rollout(features, *turn)
+        return made
 
     def action_values(
         self,
@@ -302,7 +301,7 @@ class CompilerEnv(Remade, gymnasium.Env[Any, Any]):
                 twin.finish(
                     (action,),
                     self.setup.actions.request(action),
-                    play_request(policy, seed, 0, features=False),
+                    play_request(policy, seed),
                 )
                 for twin, action in zip(twins, actions, strict=True)
             )

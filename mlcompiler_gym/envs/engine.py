@@ -17,10 +17,16 @@ from mlcompiler_gym.envs.choice import choose
 from mlcompiler_gym.envs.config import CompileConfig
 from mlcompiler_gym.envs.episode import Episode, Turn, make_episode
 from mlcompiler_gym.envs.observer import View
-from mlcompiler_gym.envs.rollout import RolloutParts
+from mlcompiler_gym.envs.rollout import Recorded, Rollout, RolloutParts
 from mlcompiler_gym.envs.scoring import Baseline, find_baseline
 from mlcompiler_gym.envs.setup import Setup
-from mlcompiler_gym.errors import PolicyError, ResetNeededError, ServiceError
+from mlcompiler_gym.errors import (
+    MLCompilerGymError,
+    PolicyError,
+    ProgramError,
+    ResetNeededError,
+    ServiceError,
+)
 from mlcompiler_gym.programs import Program
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 
@@ -155,20 +161,19 @@ class Engine:
         assert episode is not None
         if episode.over:
             return episode.end_without_decision()
-        paid = 0.0
+        first = len(episode.actions)
         try:
             while True:
                 message = pb.Request(play=request).SerializeToString()
                 reply = (yield episode.session, (message,)).play
                 taken = parts.add(reply, self.setup.actions)
                 self.stats.steps += len(taken)
-                turn = episode.advance(taken, reply.state)
+                turn = episode.advance(taken, reply.state, reply.measured)
                 if turn is None:
                     baseline = yield from self._baseline(
                         episode.config, episode.program
                     )
                     turn = yield from episode.end(baseline)
-                paid += turn[0]
                 if reply.stopped:
                     raise PolicyError(
                         f"after {len(episode.actions)} decisions: {reply.stopped}"
@@ -176,7 +181,7 @@ class Engine:
                 # A reply holds only so much; another goes on.
                 left = request.decisions - len(taken) if request.decisions else 0
                 if turn[1] or turn[2] or (request.decisions and left == 0):
-                    return paid, *turn[1:]
+                    return sum(episode.rewards[first:]), *turn[1:]
                 request.decisions = left
                 if request.HasField("seed"):
                     request.seed = reply.seed
@@ -189,6 +194,79 @@ class Engine:
         except BaseException:
             episode.session.close()
             raise
+
+    def rollout(self, request: pb.Play, recorded: Recorded) -> Work[Rollout]:
+        """:meth:`play`, and everything that came of it in arrays.
+
+        Args:
+            request: See :meth:`play`.
+            recorded: What of the features it asks for.
+        """
+        parts = RolloutParts(seed=request.seed if request.HasField("seed") else None)
+        begun = self.episode
+        assert begun is not None
+        first = len(begun.actions)
+        turn = yield from self.play(request, parts)
+        return self._rollout(parts, recorded, begun.rewards[first:], turn)
+
+    def whole(
+        self,
+        rng: np.random.Generator,
+        options: dict[str, Any],
+        request: pb.Play,
+        recorded: Recorded,
+    ) -> Work[Rollout]:
+        """An episode from its beginning to its end.
+
+        What goes wrong with its program is in the info of its rollout.
+
+        Args:
+            rng: See :meth:`reset`.
+            options: See :meth:`reset`.
+            request: See :meth:`play`.
+            recorded: See :meth:`rollout`.
+
+        Raises:
+            ServiceError: The policy does not fit the session.
+        """
+        parts = RolloutParts(seed=request.seed if request.HasField("seed") else None)
+        info: dict[str, Any] = {}
+        rewards: list[float] = []
+        try:
+            info = yield from self.reset(rng, options)
+        except (ServiceError, ProgramError) as error:
+            self.view.show_nothing()
+            name = getattr(options["program"], "name", options["program"])
+            turn = 0.0, False, True, _failed(name, error)
+        else:
+            assert self.episode is not None
+            rewards = self.episode.rewards
+            try:
+                turn = yield from self.play(request, parts)
+            except PolicyError as error:
+                turn = sum(rewards), False, True, _failed(info["program"], error)
+        return self._rollout(parts, recorded, rewards, turn)
+
+    def _rollout(
+        self, parts: RolloutParts, recorded: Recorded, rewards: list[float], turn: Turn
+    ) -> Rollout:
+        actions = self.setup.actions
+        reward, terminated, truncated, info = turn
+        return Rollout(
+            actions=np.concatenate([actions.decode(b""), *parts.actions]),
+            log_probabilities=np.frombuffer(
+                b"".join(parts.log_probabilities), np.float32
+            ),
+            rewards=np.array(rewards, np.float64),
+            masks=parts.masks(actions) if recorded else None,
+            recording=parts.recording(recorded, self.setup.features.columns),
+            reward=reward,
+            terminated=terminated,
+            truncated=truncated,
+            info=info,
+            observation=self.view.copy().observation,
+            seed=parts.seed,
+        )
 
     def finish(
         self, actions: Sequence[Action], request: bytes, rest: pb.Play
@@ -250,6 +328,7 @@ class Engine:
         twin.episode = copy.copy(episode)
         twin.episode.view = twin.view
         twin.episode.actions = list(episode.actions)
+        twin.episode.rewards = list(episode.rewards)
         twin.episode.mask = copy.deepcopy(episode.mask)
         twin.episode.session = episode.session.fork()
         return twin
@@ -259,3 +338,11 @@ class Engine:
         if self.episode is not None:
             self.episode.session.close()
             self.episode = None
+
+
+def _failed(program: str, error: MLCompilerGymError) -> dict[str, Any]:
+    """The info of an episode that an error has ended."""
+    info: dict[str, Any] = {"program": program, "error": str(error)}
+    if isinstance(error, ServiceError):
+        info["error_code"] = error.code
+    return info

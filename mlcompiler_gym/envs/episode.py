@@ -57,8 +57,8 @@ class Episode:
     #: Which actions are legal now (int8, shape (n,)); None if they always are.
     mask: NDArray[np.int8] | None = None
     actions: list[Action] = field(default_factory=list)
-    #: Rewards so far.
-    paid: float = 0.0
+    #: What each action has paid.
+    rewards: list[float] = field(default_factory=list)
     #: The pipeline has run to its end, or the session was lost.
     over: bool = False
     #: No call to ``step`` may follow.
@@ -88,19 +88,40 @@ class Episode:
         self.mask = self.setup.actions.mask(legal)
         return {} if self.mask is None else {"action_mask": self.mask}
 
-    def advance(self, actions: Sequence[Action], state: pb.State) -> Turn | None:
-        """Take the reply of a step; None if the pipeline has reached its end."""
+    @property
+    def paid(self) -> float:
+        """Sum of the rewards so far."""
+        return sum(self.rewards)
+
+    def advance(
+        self,
+        actions: Sequence[Action],
+        state: pb.State,
+        measured: Sequence[float] = (),
+    ) -> Turn | None:
+        """Take the reply of a step; None if the pipeline has reached its end.
+
+        Args:
+            actions: Those that were taken, not empty.
+            state: Where they have led.
+            measured: Of open-ended tasks, all objectives after each action; empty:
+                after the last one only, as ``state`` has them.
+        """
+        before = len(self.actions)
         self.actions.extend(actions)
-        if state.HasField("features"):
-            reward = 0.0
-            if self.baseline is not None and state.finished:
-                reward = sum(
-                    self.setup.scoring.part(values_of(f), self.baseline, f.function)
-                    for f in state.finished
-                )
-                self.paid += reward
-            info = self._observe(state)
-            return reward, False, False, info
+        goes_on = state.HasField("features")
+        rewards = [0.0] * len(actions)
+        if self.baseline is not None:
+            for finished in state.finished:
+                at = finished.decisions - 1 - before
+                # What the last decision brings is paid with the rest, at the end.
+                if at >= 0 and (goes_on or at + 1 < len(actions)):
+                    rewards[at] += self.setup.scoring.part(
+                        values_of(finished), self.baseline, finished.function
+                    )
+        self.rewards.extend(rewards)
+        if goes_on:
+            return sum(rewards), False, False, self._observe(state)
         self.over = True
         self.values = values_of(state.outcome)
         return None
@@ -133,7 +154,7 @@ class Episode:
         if self.config.function:
             info["function"] = self.config.function
         reward = self.setup.scoring.reward(values, baselines) - self.paid
-        self.paid += reward
+        self.rewards[-1] += reward
         self.view.show_nothing()
         return reward, True, False, info
 
@@ -185,22 +206,39 @@ class OpenEndedEpisode(Episode):
         return {**super().begin(), "objective": dict(self.initial)}
 
     @override
-    def advance(self, actions: Sequence[Action], state: pb.State) -> Turn:
+    def advance(
+        self,
+        actions: Sequence[Action],
+        state: pb.State,
+        measured: Sequence[float] = (),
+    ) -> Turn:
         assert self.values is not None
-        assert self.setup.step_reward is not None
+        names = self.config.objectives
+        after = [
+            dict(zip(names, measured[first : first + len(names)], strict=True))
+            for first in range(0, len(measured), len(names))
+        ] or [values_of(state)]
+        # Where several actions are measured as one, the last of them is paid.
+        rewards = [0.0] * (len(actions) - len(after))
+        rewards += [self._pay(values) for values in after]
         self.actions.extend(actions)
-        before, self.values = self.values, values_of(state)
-        reward = self.setup.step_reward(
-            before,
-            self.values,
-            self.initial,
-            None if self.baseline is None else self.baseline.values,
-        )
-        self.paid += reward
+        self.rewards.extend(rewards)
         info = self._observe(state)
         info["no_effect"] = state.no_effect
         info["objective"] = dict(self.values)
-        return reward, False, False, info
+        return sum(rewards), False, False, info
+
+    def _pay(self, values: dict[str, float]) -> float:
+        """The reward of coming from the values before to these."""
+        assert self.values is not None
+        assert self.setup.step_reward is not None
+        before, self.values = self.values, values
+        return self.setup.step_reward(
+            before,
+            values,
+            self.initial,
+            None if self.baseline is None else self.baseline.values,
+        )
 
 
 def make_episode(

@@ -6,6 +6,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,40 @@ Row = NDArray[np.float32]
 Graphs = dict[str, spaces.GraphInstance]
 
 
+@dataclass(frozen=True)
+class Columns:
+    """Which numbers of a row are about one of the actions.
+
+    Attributes:
+        size: Length of a row.
+        places: Shape (actions, k), intp: where each action's numbers are.
+        rest: Shape (r,), intp: where all others are.
+    """
+
+    size: int
+    places: NDArray[np.intp]
+    rest: NDArray[np.intp]
+
+    def expand(
+        self,
+        columns: NDArray[np.float32],
+        rest: NDArray[np.float32],
+        masks: NDArray[np.int8],
+    ) -> NDArray[np.float32]:
+        """Whole rows, shape (n, size), with 0 for what is not legal.
+
+        Args:
+            columns: Shape (m, k): the numbers of each legal action of each decision.
+            rest: Shape (n, r).
+            masks: Shape (n, actions): the m legal actions.
+        """
+        rows = np.zeros((len(masks), self.size), np.float32)
+        rows[:, self.rest] = rest
+        decisions, actions = np.nonzero(masks)
+        rows[decisions[:, np.newaxis], self.places[actions]] = columns
+        return rows
+
+
 class Observer:
     """Makes observations from what the service says of a state.
 
@@ -35,8 +70,11 @@ class Observer:
         observations: What is observed of the program besides.
         flat: One float32 array of everything in order, or a dict by name: one
             float32 array per tensor, of the tensor's shape without a leading 1.
+        actions: How many there are, where not all of them are always legal.
 
     Attributes:
+        columns: Which numbers are about one of these actions: those of features whose
+            first dimension is as long.
         space: Of the observations.
         names: Of everything that is observed, in order.
         size: Length of a row.
@@ -53,6 +91,7 @@ class Observer:
         observations: Sequence[pb.ObservationSpec] = (),
         *,
         flat: bool,
+        actions: int = 0,
     ) -> None:
         self._flat = flat
         if not features and not observations:
@@ -90,6 +129,19 @@ class Observer:
                 dtype=np.float32,
             )
         self.is_row = flat and len(self.space.shape or ()) == 1
+        self.columns = self._find_columns([spec.name for spec in features], actions)
+
+    def _find_columns(self, features: Sequence[str], actions: int) -> Columns:
+        numbers = np.arange(self.size)
+        found = [
+            numbers[where].reshape(actions, -1)
+            for where, shape in (self._places[name] for name in features)
+            if actions and shape[0] == actions
+        ]
+        places = np.concatenate(
+            [np.empty((actions, 0), np.intp), *found], axis=1, dtype=np.intp
+        )
+        return Columns(self.size, places, np.setdiff1d(numbers, places))
 
     def _place(self, name: str, spec: pb.TensorSpec) -> spaces.Box:
         shape = _shape(spec)

@@ -5,12 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias
+from functools import cached_property
+from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlcompiler_gym.envs.actions import Action, Actions
+from mlcompiler_gym.envs.observer import Columns
 from mlcompiler_gym.envs.policy_file import encode_policy
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 from mlcompiler_gym.v1 import policy_pb2
@@ -29,6 +31,28 @@ class PolicyFile(Protocol):
 PolicyData: TypeAlias = PolicyFile | str
 
 
+#: What of the features comes back: nothing, everything, or of the features that have
+#: some numbers for each action those of legal actions alone.
+Recorded: TypeAlias = Literal[False, True, "legal"]
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What decisions were made from, as it came from the session.
+
+    Attributes:
+        rest: Shape (n, r), float32: the numbers of each decision that are about no
+            action; everything, if columns were not asked for.
+        columns: Shape (m, k), float32: the numbers of each of the m legal actions of
+            all decisions, in order; None if they were not asked for.
+        layout: Where these numbers are among all.
+    """
+
+    rest: NDArray[np.float32]
+    columns: NDArray[np.float32] | None
+    layout: Columns
+
+
 @dataclass(frozen=True)
 class Rollout:
     """Decisions that a policy answered inside the session, and what they came to.
@@ -36,24 +60,44 @@ class Rollout:
     Attributes:
         actions: Shape (n,), int64; of a continuous action float32.
         log_probabilities: Shape (n,), float32: of each action, natural logarithm.
-        features: Shape (n, elements), float32: what each was decided from, as the
-            task's features come; None if not asked for.
-        masks: Shape (n, actions), int8: what was legal; None if not asked for, or if
-            everything always is.
+        rewards: Shape (n,), float64: what each step paid.
+        masks: Shape (n, actions), int8: what was legal; None if features were not
+            asked for, or if everything always is.
+        recording: What each was decided from, compact; None if not asked for.
         reward: Sum over all steps.
         terminated: Whether the compile came to its end.
         truncated: Whether the compiler did not survive it.
         info: As of the last step.
+        observation: As of the last step.
+        seed: With which the drawing of actions goes on; None if none were drawn.
     """
 
     actions: NDArray[Any]
     log_probabilities: NDArray[np.float32]
-    features: NDArray[np.float32] | None
+    rewards: NDArray[np.float64]
     masks: NDArray[np.int8] | None
+    recording: Recording | None = field(repr=False)
     reward: float
     terminated: bool
     truncated: bool
     info: dict[str, Any]
+    observation: Any = field(repr=False)
+    seed: int | None
+
+    @cached_property
+    def features(self) -> NDArray[np.float32] | None:
+        """What each was decided from; None if not asked for.
+
+        Shape (n, elements), float32: the numbers of the task's features in order, and
+        behind them those of ``observations`` of a fixed shape, as in a flat
+        observation. With ``features="legal"``, what is about actions that were not
+        legal is 0; the array is made when it is first asked for.
+        """
+        recorded = self.recording
+        if recorded is None or recorded.columns is None:
+            return None if recorded is None else recorded.rest
+        assert self.masks is not None
+        return recorded.layout.expand(recorded.columns, recorded.rest, self.masks)
 
 
 @dataclass
@@ -61,58 +105,76 @@ class RolloutParts:
     """What one or several replies to ``Play`` say, put together."""
 
     actions: list[NDArray[Any]] = field(default_factory=list)
-    log_probabilities: list[NDArray[np.float32]] = field(default_factory=list)
+    log_probabilities: list[bytes] = field(default_factory=list)
     features: list[bytes] = field(default_factory=list)
+    columns: list[bytes] = field(default_factory=list)
     legal: list[bytes] = field(default_factory=list)
+    #: With which the drawing of actions goes on.
+    seed: int | None = None
 
     def add(self, reply: pb.PlayReply, actions: Actions) -> Sequence[Action]:
         """Take a reply; the actions that it says were taken."""
         taken = actions.decode(reply.actions)
         self.actions.append(taken)
-        self.log_probabilities.append(np.frombuffer(reply.log_probabilities, _FLOAT))
+        self.log_probabilities.append(reply.log_probabilities)
         self.features.append(reply.features)
+        self.columns.append(reply.columns)
         self.legal.append(reply.legal)
+        if self.seed is not None:
+            self.seed = reply.seed
         numbers: list[Action] = taken.tolist()
         return numbers
 
-    def rollout(
-        self,
-        wanted: bool,
-        reward: float,
-        terminated: bool,
-        truncated: bool,
-        info: dict[str, Any],
-    ) -> Rollout:
-        """Everything in arrays."""
-        actions = np.concatenate(self.actions) if self.actions else np.zeros(0)
-        count = len(actions)
-        masks = np.frombuffer(b"".join(self.legal), np.int8)
-        return Rollout(
-            actions=actions,
-            log_probabilities=np.concatenate([*self.log_probabilities, []]).astype(
-                np.float32
-            ),
-            features=np.frombuffer(b"".join(self.features), _FLOAT).reshape(count, -1)
-            if wanted and count
-            else None,
-            masks=masks.reshape(count, -1) if len(masks) else None,
-            reward=reward,
-            terminated=terminated,
-            truncated=truncated,
-            info=info,
+    def masks(self, actions: Actions) -> NDArray[np.int8] | None:
+        """What was legal, if it was asked for and not everything always is."""
+        if not actions.masked:
+            return None
+        legal = np.frombuffer(b"".join(self.legal), np.int8)
+        return legal.reshape(-1, len(actions.meanings))
+
+    def recording(self, wanted: Recorded, layout: Columns) -> Recording | None:
+        """What decisions were made from."""
+        if not wanted:
+            return None
+        rest = np.frombuffer(b"".join(self.features), _FLOAT)
+        count, width = layout.places.shape
+        if wanted != "legal" or not count:
+            return Recording(rest.reshape(-1, layout.size), None, layout)
+        columns = np.frombuffer(b"".join(self.columns), _FLOAT)
+        decisions = sum(map(len, self.actions))
+        return Recording(
+            rest.reshape(decisions, len(layout.rest)),
+            columns.reshape(-1, width),
+            layout,
         )
 
 
 def play_request(
-    policy: PolicyData, seed: int | None, decisions: int, features: bool
+    policy: PolicyData,
+    seed: int | None,
+    decisions: int | None = None,
+    features: Recorded = False,
 ) -> pb.Play:
-    """The ``Play`` of a policy."""
+    """The ``Play`` of a policy.
+
+    Raises:
+        ValueError: An argument is not what it may be.
+    """
+    if decisions is not None and decisions < 1:
+        raise ValueError(f"decisions is a number from 1 on, not {decisions}")
+    if features not in (False, True, "legal"):
+        raise ValueError(f"features is False, True or 'legal', not {features!r}")
     content = (
         encode_policy(policy_pb2.Policy(builtin=policy))
         if isinstance(policy, str)
         else policy.to_bytes()
     )
-    request = pb.Play(policy=content, decisions=decisions, features=features)
+    request = pb.Play(
+        policy=content,
+        decisions=decisions or 0,
+        features=bool(features),
+        legal_columns=features == "legal",
+    )
     if seed is not None:
         request.seed = seed
     return request

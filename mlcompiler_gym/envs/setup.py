@@ -180,6 +180,7 @@ def _make_setup(
             [f for f in spec.features if not f.option or options[f.option] == "true"],
             find_observations(config.observations, description.observations),
             flat=observation == "flat",
+            actions=len(spec.action.meanings) if spec.action.mask else 0,
         ),
         actions=make_actions(spec),
         dense=reward == "dense",

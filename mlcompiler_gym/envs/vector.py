@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import select
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from time import monotonic, perf_counter
 from typing import Any
 
@@ -17,16 +18,18 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 from typing_extensions import override
 
-from mlcompiler_gym.client import Session, Wait, Work
+from mlcompiler_gym.client import Session, Work
 from mlcompiler_gym.envs.actions import Action
 from mlcompiler_gym.envs.core import CompilerEnv
-from mlcompiler_gym.envs.engine import Engine, Stats
+from mlcompiler_gym.envs.engine import Stats
 from mlcompiler_gym.envs.episode import Episode, Turn
-from mlcompiler_gym.envs.observer import Row, View
 from mlcompiler_gym.envs.remake import Remade
 from mlcompiler_gym.envs.render import RENDER_MODES, RenderMode, check_mode, render
+from mlcompiler_gym.envs.rollout import PolicyData, Recorded, Rollout, play_request
 from mlcompiler_gym.envs.setup import Setup
-from mlcompiler_gym.errors import InvalidActionError, ResetNeededError
+from mlcompiler_gym.envs.slot import Slot
+from mlcompiler_gym.errors import InvalidActionError, ProgramError, ResetNeededError
+from mlcompiler_gym.programs import Program, ProgramSet
 from mlcompiler_gym.registration import TASKS
 
 Info = dict[str, Any]
@@ -46,6 +49,10 @@ _OWN_ARGUMENTS = (
 )
 
 
+#: Episodes without a decision, one after the other, after which something is wrong.
+_BARREN = 100
+
+
 class _InfoBatch(VectorEnv[Any, Any, Any]):
     """Gymnasium's own way to merge infos, for a batch of any size."""
 
@@ -58,93 +65,6 @@ class _InfoBatch(VectorEnv[Any, Any, Any]):
             if info:
                 merged = self._add_info(merged, info, index)
         return merged
-
-
-class _Slot:
-    """One environment: its engine, the work under way, and what came of it.
-
-    Work that is under way waits for a reply on the descriptor ``waiting``. When
-    ``waiting`` is None, the turn is there to be taken.
-    """
-
-    def __init__(self, setup: Setup, stats: Stats, row: Row) -> None:
-        self.engine = Engine(setup, stats, View(setup.features, row))
-        self.rng, _ = seeding.np_random(None)
-        self.turn: Turn | None = None
-        self.waiting: int | None = None
-        #: When to wait no longer, in seconds of the monotonic clock.
-        self.until = math.inf
-        self._work: Work[Turn] | None = None
-        self._session: Session | None = None
-
-    @property
-    def over(self) -> bool:
-        """Whether the episode has ended and the next has not begun."""
-        return self.engine.episode is None or self.engine.episode.done
-
-    def start(self, work: Work[Turn]) -> None:
-        """Do some work, up to where it waits first."""
-        self._work = work
-        self._go_on(work.send, None)
-
-    def advance(self) -> None:
-        """Take the reply that has arrived, and go on to where the work waits next."""
-        assert self._session is not None
-        assert self._work is not None
-        try:
-            reply = self._session.receive()
-        except Exception as error:
-            self._go_on(self._work.throw, error)
-        else:
-            self._go_on(self._work.send, reply)
-
-    def give_up(self) -> None:
-        """Wait no longer: ``until`` has passed."""
-        assert self._session is not None
-        assert self._work is not None
-        self._go_on(self._work.throw, self._session.overdue())
-
-    def _go_on(self, go_on: Callable[[Any], Wait], what: Any) -> None:
-        try:
-            while True:
-                session, requests = go_on(what)
-                try:
-                    self._wait_on(session)
-                    for request in requests:
-                        session.send(request)
-                    return
-                except Exception as error:
-                    assert self._work is not None
-                    go_on, what = self._work.throw, error
-        except StopIteration as end:
-            self._work = self._session = self.waiting = None
-            self.turn = end.value
-        except BaseException:
-            self._end()
-            raise
-
-    def _wait_on(self, session: Session) -> None:
-        self._session = session
-        self.waiting = session.fileno()
-        patience = session.patience
-        self.until = math.inf if patience is None else monotonic() + patience
-
-    def _end(self) -> None:
-        if self._work is not None:
-            self._work.close()
-        self._work = self._session = self.waiting = None
-
-    def take_turn(self) -> Turn:
-        """What came of the work, once."""
-        assert self.turn is not None
-        turn, self.turn = self.turn, None
-        return turn
-
-    def close(self) -> None:
-        """End whatever is under way."""
-        self._end()
-        self.engine.close()
-        self.turn = None
 
 
 class CompilerVectorEnv(Remade, VectorEnv[Any, Any, Any]):
@@ -180,7 +100,7 @@ class CompilerVectorEnv(Remade, VectorEnv[Any, Any, Any]):
         render_mode: RenderMode | None = None,
     ) -> None:
         # Gymnasium closes what goes, also one that is refused here.
-        self._slots: list[_Slot] = []
+        self._slots: list[Slot] = []
         #: Environments that an action has been sent to and no result taken from.
         self._busy: set[int] = set()
         check_mode(render_mode)
@@ -210,7 +130,7 @@ class CompilerVectorEnv(Remade, VectorEnv[Any, Any, Any]):
         self._max_episode_steps = max_episode_steps
         #: The latest observations, one row for each environment.
         self._rows = np.zeros((num_envs, setup.features.size), np.float32)
-        self._slots = [_Slot(setup, self.stats, row) for row in self._rows]
+        self._slots = [Slot(setup, self.stats, row) for row in self._rows]
         #: In which turn each environment was last heard of.
         self._heard = [0] * num_envs
         self._turn = 0
@@ -251,7 +171,7 @@ class CompilerVectorEnv(Remade, VectorEnv[Any, Any, Any]):
         self._finish(chosen, len(chosen))
         infos: list[Info] = [{}] * self.num_envs
         for index in chosen:
-            infos[index] = self._slots[index].take_turn()[3]
+            infos[index] = self._slots[index].take_result()[3]
         everyone = list(range(self.num_envs))
         result = self._batch(everyone), _InfoBatch(self.num_envs).merge(infos)
         self.stats.reset_seconds += perf_counter() - began
@@ -259,11 +179,7 @@ class CompilerVectorEnv(Remade, VectorEnv[Any, Any, Any]):
 
     def step(self, actions: Any) -> VectorResult:
         """Answer one decision in every environment, and wait for all."""
-        if self._busy:
-            raise ResetNeededError(
-                f"environments {sorted(self._busy)} have been sent actions; call "
-                "recv() until all are back before step()"
-            )
+        self._check_idle("step")
         self.send(actions)
         return self._collect(list(range(self.num_envs)), self.num_envs)
 
@@ -316,12 +232,12 @@ class CompilerVectorEnv(Remade, VectorEnv[Any, Any, Any]):
                 slot.start(self._step(slot, action))
         self.stats.step_seconds += perf_counter() - began
 
-    def _reset(self, slot: _Slot, options: dict[str, Any] | None = None) -> Work[Turn]:
+    def _reset(self, slot: Slot, options: dict[str, Any] | None = None) -> Work[Turn]:
         """Begin an episode, as a turn that pays nothing."""
         info = yield from slot.engine.reset(slot.rng, options)
         return 0.0, False, False, info
 
-    def _step(self, slot: _Slot, action: Action) -> Work[Turn]:
+    def _step(self, slot: Slot, action: Action) -> Work[Turn]:
         """Answer a decision and, if that ends the episode, begin the next."""
         engine = slot.engine
         request = self.setup.actions.request(action)
@@ -360,7 +276,7 @@ class CompilerVectorEnv(Remade, VectorEnv[Any, Any, Any]):
             self._heard[index] = self._turn
         self.stats.step_seconds += perf_counter() - began
         self._busy.difference_update(ready)
-        turns = [self._slots[index].take_turn() for index in ready]
+        turns = [self._slots[index].take_result() for index in ready]
         infos = _InfoBatch(len(ready)).merge([info for _, _, _, info in turns])
         infos["env_id"] = np.array(ready, np.int64)
         return (
@@ -416,6 +332,216 @@ class CompilerVectorEnv(Remade, VectorEnv[Any, Any, Any]):
         # To index with a list copies.
         graphs = [self._slots[index].engine.view.graphs for index in indices]
         return self.setup.features.batch(self._rows[indices], graphs)
+
+    def rollouts(
+        self,
+        policy: PolicyData,
+        programs: Iterable[str | Program] | None = None,
+        n: int = 1,
+        *,
+        seed: int | None = None,
+        decisions: int | None = None,
+        features: Recorded = False,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> list[Rollout]:
+        """Whole episodes by a policy, without a crossing for each decision.
+
+        Every environment takes the next episode as soon as it is done with one. What
+        comes back does not depend on which is done first. Episodes that were under way
+        are given up, and ``reset`` is needed to step again.
+
+        Args:
+            policy: See :meth:`CompilerEnv.finish`.
+            programs: Programs or their names; None: all of the environment's own.
+            n: Episodes of each.
+            seed: Episode ``i`` draws its actions, and with ``function="each"`` its
+                function, with the seed ``seed + i``. None: the likeliest actions are
+                taken, and functions are drawn as by 0.
+            decisions: After how many an episode is left; None: as
+                ``max_episode_steps`` says, or else to the end.
+            features: See :meth:`CompilerEnv.rollout`.
+            progress: Called with the number of episodes that are done, and of all.
+
+        Returns:
+            ``n`` rollouts of the first program, then ``n`` of the next one, and so
+            on. Where an episode failed, it is truncated, and its info has ``error``
+            and, from the compiler, ``error_code``.
+
+        Raises:
+            InvalidRequestError: The policy is not for this task, or for features that
+                the environments were not made with.
+            ProgramError: There is no program of that name.
+            ResetNeededError: Environments have been sent actions.
+            ValueError: There is no end of the programs.
+        """
+        self._check_idle("rollouts")
+        if n < 1:
+            raise ValueError(f"n is a number from 1 on, not {n}")
+        request = play_request(
+            policy, seed, decisions or self._max_episode_steps, features
+        )
+        chosen = self._choose(programs)
+        episodes = [program for program in chosen for _ in range(n)]
+
+        def job(number: int, program: Program) -> Callable[[Slot], Work[Rollout]]:
+            own = (number if seed is None else seed + number) % (1 << 64)
+
+            def work(slot: Slot) -> Work[Rollout]:
+                play = type(request)()
+                play.CopyFrom(request)
+                if seed is not None:
+                    play.seed = own
+                rng, _ = seeding.np_random(own)
+                made = yield from slot.engine.whole(
+                    rng, {"program": program}, play, features
+                )
+                return self._limit(made, len(made.actions))
+
+            return work
+
+        try:
+            return self._do_all(
+                [job(number, each) for number, each in enumerate(episodes)], progress
+            )
+        finally:
+            self.close_extras()
+
+    def collect(
+        self,
+        policy: PolicyData,
+        decisions: int,
+        *,
+        seeds: Sequence[int] | None = None,
+        features: Recorded = False,
+    ) -> list[list[Rollout]]:
+        """As many decisions by a policy in every environment, as a learner needs them.
+
+        Episodes go on from where they are, and the next one begins where one ends, as
+        in ``autoreset_mode="SameStep"``; the last one may be left in its middle, where
+        it goes on with the next call. Programs without decisions are passed over.
+
+        Args:
+            policy: See :meth:`CompilerEnv.finish`.
+            decisions: How many in each environment.
+            seeds: With which each environment draws its actions; None: the likeliest
+                are taken. To draw on, give each the ``seed`` of its last rollout.
+            features: See :meth:`CompilerEnv.rollout`.
+
+        Returns:
+            For each environment, episodes or parts of them, in order.
+
+        Raises:
+            InvalidRequestError: See :meth:`rollouts`.
+            PolicyError: The policy could not decide.
+            ProgramError: Nothing but programs without decisions came up.
+            ResetNeededError: An environment has not begun an episode, or has been sent
+                an action.
+            ServiceError: A program cannot be compiled.
+        """
+        self._check_idle("collect")
+        if seeds is not None and len(seeds) != self.num_envs:
+            raise ValueError(f"{len(seeds)} seeds for {self.num_envs} environments")
+        play_request(policy, None, decisions, features)  # before anything begins
+        for slot in self._slots:
+            slot.engine.running("collect")
+
+        def job(index: int) -> Callable[[Slot], Work[list[Rollout]]]:
+            seed = None if seeds is None else seeds[index]
+            return lambda slot: self._collect_in(
+                slot, policy, decisions, seed, features
+            )
+
+        return self._do_all([job(index) for index in range(self.num_envs)])
+
+    def _collect_in(
+        self,
+        slot: Slot,
+        policy: PolicyData,
+        left: int,
+        seed: int | None,
+        features: Recorded,
+    ) -> Work[list[Rollout]]:
+        """What one environment collects."""
+        made: list[Rollout] = []
+        barren = 0
+        while left:
+            if slot.over:
+                yield from slot.engine.reset(slot.rng)
+            episode = slot.engine.running("collect")
+            before = len(episode.actions)
+            if episode.over:
+                episode.done = True
+            else:
+                room = left
+                if self._max_episode_steps is not None:
+                    room = min(left, self._max_episode_steps - before)
+                request = play_request(policy, seed, room, features)
+                one = yield from slot.engine.rollout(request, features)
+                one = self._limit(one, before + len(one.actions))
+                episode.done = episode.done or one.truncated
+                seed, left = one.seed, left - len(one.actions)
+                made.append(one)
+            barren = 0 if len(episode.actions) > before else barren + 1
+            if barren == _BARREN:
+                raise ProgramError(
+                    f"no decision came up in {_BARREN} episodes one after the other, "
+                    f"the last of them of {episode.program.name}"
+                )
+        return made
+
+    def _limit(self, made: Rollout, steps: int) -> Rollout:
+        """The rollout, truncated if its episode has as many steps as it may have."""
+        if steps != self._max_episode_steps or made.terminated:
+            return made
+        return dataclasses.replace(made, truncated=True)
+
+    def _choose(self, programs: Iterable[str | Program] | None) -> list[Program]:
+        own = self.setup.programs
+        if programs is None:
+            if not isinstance(own, ProgramSet):
+                raise ValueError(f"there is no end of {own}; say which programs")
+            return list(own)
+        if isinstance(programs, str | Program):
+            raise TypeError(f"programs is a list of them, not {programs!r}")
+        return [
+            each if isinstance(each, Program) else own.named(each) for each in programs
+        ]
+
+    def _do_all(
+        self,
+        jobs: Sequence[Callable[[Slot], Work[Any]]],
+        progress: Callable[[int, int], None] | None = None,
+    ) -> list[Any]:
+        """The results of jobs, each done by the next environment that is free."""
+        began = perf_counter()
+        results: list[Any] = [None] * len(jobs)
+        running: dict[int, int] = {}
+        free = list(range(self.num_envs))
+        begun = done = 0
+        try:
+            while done < len(jobs):
+                for index in free[: len(jobs) - begun]:
+                    self._slots[index].start(jobs[begun](self._slots[index]))
+                    running[index] = begun
+                    begun += 1
+                free = sorted(self._finish(list(running), 1))
+                for index in free:
+                    results[running.pop(index)] = self._slots[index].take_result()
+                    done += 1
+                    if progress is not None:
+                        progress(done, len(jobs))
+        except BaseException:
+            self.close_extras()
+            raise
+        self.stats.step_seconds += perf_counter() - began
+        return results
+
+    def _check_idle(self, what: str) -> None:
+        if self._busy:
+            raise ResetNeededError(
+                f"environments {sorted(self._busy)} have been sent actions; call "
+                f"recv() until all are back before {what}()"
+            )
 
     def action_masks(self) -> NDArray[np.bool_]:
         """Which actions are legal now, bool array of shape ``(num_envs, n)``."""

@@ -123,12 +123,14 @@ class ForkReply(_message.Message):
     def __init__(self, pid: _Optional[int] = ..., token: _Optional[bytes] = ...) -> None: ...
 
 class FunctionOutcome(_message.Message):
-    __slots__ = ["function", "measurements"]
+    __slots__ = ["decisions", "function", "measurements"]
+    DECISIONS_FIELD_NUMBER: _ClassVar[int]
     FUNCTION_FIELD_NUMBER: _ClassVar[int]
     MEASUREMENTS_FIELD_NUMBER: _ClassVar[int]
+    decisions: int
     function: str
     measurements: _containers.RepeatedCompositeFieldContainer[Measurement]
-    def __init__(self, function: _Optional[str] = ..., measurements: _Optional[_Iterable[_Union[Measurement, _Mapping]]] = ...) -> None: ...
+    def __init__(self, function: _Optional[str] = ..., measurements: _Optional[_Iterable[_Union[Measurement, _Mapping]]] = ..., decisions: _Optional[int] = ...) -> None: ...
 
 class Heuristic(_message.Message):
     __slots__ = ["action", "decisions", "feature", "options"]
@@ -305,34 +307,40 @@ class Outcome(_message.Message):
     def __init__(self, measurements: _Optional[_Iterable[_Union[Measurement, _Mapping]]] = ..., functions: _Optional[_Iterable[_Union[FunctionOutcome, _Mapping]]] = ...) -> None: ...
 
 class Play(_message.Message):
-    __slots__ = ["decisions", "features", "policy", "seed"]
+    __slots__ = ["decisions", "features", "legal_columns", "policy", "seed"]
     DECISIONS_FIELD_NUMBER: _ClassVar[int]
     FEATURES_FIELD_NUMBER: _ClassVar[int]
+    LEGAL_COLUMNS_FIELD_NUMBER: _ClassVar[int]
     POLICY_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
     decisions: int
     features: bool
+    legal_columns: bool
     policy: bytes
     seed: int
-    def __init__(self, policy: _Optional[bytes] = ..., seed: _Optional[int] = ..., decisions: _Optional[int] = ..., features: bool = ...) -> None: ...
+    def __init__(self, policy: _Optional[bytes] = ..., seed: _Optional[int] = ..., decisions: _Optional[int] = ..., features: bool = ..., legal_columns: bool = ...) -> None: ...
 
 class PlayReply(_message.Message):
-    __slots__ = ["actions", "features", "legal", "log_probabilities", "seed", "state", "stopped"]
+    __slots__ = ["actions", "columns", "features", "legal", "log_probabilities", "measured", "seed", "state", "stopped"]
     ACTIONS_FIELD_NUMBER: _ClassVar[int]
+    COLUMNS_FIELD_NUMBER: _ClassVar[int]
     FEATURES_FIELD_NUMBER: _ClassVar[int]
     LEGAL_FIELD_NUMBER: _ClassVar[int]
     LOG_PROBABILITIES_FIELD_NUMBER: _ClassVar[int]
+    MEASURED_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     STOPPED_FIELD_NUMBER: _ClassVar[int]
     actions: bytes
+    columns: bytes
     features: bytes
     legal: bytes
     log_probabilities: bytes
+    measured: _containers.RepeatedScalarFieldContainer[float]
     seed: int
     state: State
     stopped: str
-    def __init__(self, state: _Optional[_Union[State, _Mapping]] = ..., actions: _Optional[bytes] = ..., log_probabilities: _Optional[bytes] = ..., features: _Optional[bytes] = ..., legal: _Optional[bytes] = ..., seed: _Optional[int] = ..., stopped: _Optional[str] = ...) -> None: ...
+    def __init__(self, state: _Optional[_Union[State, _Mapping]] = ..., actions: _Optional[bytes] = ..., log_probabilities: _Optional[bytes] = ..., features: _Optional[bytes] = ..., legal: _Optional[bytes] = ..., seed: _Optional[int] = ..., stopped: _Optional[str] = ..., columns: _Optional[bytes] = ..., measured: _Optional[_Iterable[float]] = ...) -> None: ...
 
 class Reply(_message.Message):
     __slots__ = ["attach", "close", "describe", "emit", "error", "fork", "measure", "observe", "open", "play", "step", "upload"]

@@ -66,6 +66,24 @@ Error ObservationSet::check(const Names &Names) {
   return Error::success();
 }
 
+SmallVector<proto::TensorSpec, 0> ObservationSet::tensors(const Names &Names) {
+  SmallVector<proto::TensorSpec, 0> Fixed;
+  for (const std::string &Name : Names) {
+    auto Found = find(Name);
+    if (!Found) {
+      consumeError(Found.takeError());
+      continue;
+    }
+    const proto::ObservationSpec &Spec = Found->Of->Spec;
+    if (Found->In != Scope::Module || Spec.tensors_size() != 1 ||
+        is_contained(Spec.tensors(0).shape(), -1))
+      continue;
+    Fixed.push_back(Spec.tensors(0));
+    Fixed.back().set_name(Name);
+  }
+  return Fixed;
+}
+
 Error ObservationSet::observe(
     ObservationContext Context, const Names &Names, bool Strict,
     google::protobuf::RepeatedPtrField<proto::Observation> &Out) {

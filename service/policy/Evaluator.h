@@ -59,7 +59,7 @@ private:
   const char *decideDiscrete(const uint8_t *Legal, Random *Sample, Decision &D);
   void decideScalar(Random *Sample, Decision &D);
 
-  const Model M;
+  Model M;
   std::vector<size_t> Offsets;
   std::vector<float> Inputs;
   std::vector<float> Layers[2];

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.policies import two_features
+from support.pass_ordering import FEW
+from support.policies import random_network, two_features
 from support.regalloc import EVICTION, PRIORITY, MakeEnv
 
 from mlcompiler_gym import PolicyError, PortablePolicy
@@ -31,35 +32,6 @@ PROGRAMS = {
 }
 
 
-def random_network(env: CompilerEnv) -> PortablePolicy:
-    """Decides by a random network of everything that is seen."""
-    rng = np.random.default_rng(7)
-    policy = pb.Policy(task=env.setup.config.task)
-    model = policy.model
-    zero = env.setup.features.zero()
-    size = 0
-    for name in env.setup.features.names:
-        elements = int(np.size(env.setup.features.pick(zero, name)))
-        one = model.inputs.add(feature=name, elements=elements)
-        one.transforms.add(signed_log=pb.SignedLog())
-        size += elements
-    count = int(getattr(env.action_space, "n", 1))
-    for inputs, outputs in ((size, 16), (16, count)):
-        model.network.layers.add(
-            outputs=outputs,
-            weights=(rng.normal(size=inputs * outputs) / np.sqrt(inputs)).tolist(),
-            biases=rng.normal(size=outputs).tolist(),
-            activation=pb.Dense.TANH if inputs == size else pb.Dense.IDENTITY,
-        )
-    if hasattr(env.action_space, "n"):
-        model.categorical.SetInParent()
-    else:
-        model.scalar.low = 0
-        model.scalar.high = 1000
-        model.scalar.log_deviation = -1
-    return PortablePolicy(policy)
-
-
 def step_to_end(
     env: CompilerEnv, policy: Callable[..., Any]
 ) -> tuple[list[Any], list[Any], list[Any], float, dict[str, Any]]:
@@ -80,7 +52,7 @@ def step_to_end(
 @pytest.mark.parametrize("env_id", list(PROGRAMS))
 def test_equals_stepping(make_env: MakeEnv, env_id: str, seed: int | None) -> None:
     env = make_env(env_id, programs=PROGRAMS[env_id])
-    policy = random_network(env)
+    policy = random_network(env.setup)
     step = policy if seed is None else policy.sampled(seed)
     actions, seen, masks, total, info = step_to_end(env, step)
     code = env.emit()
@@ -111,7 +83,7 @@ def test_equals_stepping(make_env: MakeEnv, env_id: str, seed: int | None) -> No
 
 def test_stops_after_some_decisions(make_env: MakeEnv) -> None:
     env = make_env(INLINING, programs="kernels/regex")
-    policy = random_network(env)
+    policy = random_network(env.setup)
     actions, seen, *_ = step_to_end(env, policy)
     code = env.emit()
     env.reset(seed=3)
@@ -130,7 +102,7 @@ def test_stops_after_some_decisions(make_env: MakeEnv) -> None:
 def test_works_over_grpc(grpc_service: Any, make_env: MakeEnv) -> None:
     local = make_env(INLINING, programs="kernels/regex")
     remote = make_env(INLINING, programs="kernels/regex", service=grpc_service)
-    policy = random_network(local)
+    policy = random_network(local.setup)
     made = []
     for env in (local, remote):
         env.reset(seed=0)
@@ -155,14 +127,14 @@ def test_refuses_policies_that_do_not_fit(make_env: MakeEnv) -> None:
             return self.content
 
     def changed(**fields: Any) -> PortablePolicy:
-        message = random_network(env).message
+        message = random_network(env.setup).message
         for name, value in fields.items():
             setattr(message, name, value)
         return PortablePolicy(message)
 
-    other = random_network(env).message
+    other = random_network(env.setup).message
     other.model.inputs[0].feature = "nonsense"
-    default = random_network(env).message
+    default = random_network(env.setup).message
     default.model.inputs[0].feature = "inlining_default"
     cases: list[tuple[Any, str]] = [
         (changed(task="regalloc_eviction"), "decides regalloc_eviction"),
@@ -170,32 +142,153 @@ def test_refuses_policies_that_do_not_fit(make_env: MakeEnv) -> None:
         (PortablePolicy(default), "with the option inlining_default=true"),
         (PortablePolicy(two_features()), "'a' is no feature"),
         (Bytes(b"garbage"), "not a policy file"),
-        (Bytes(random_network(env).to_bytes()[:-1]), "bytes follow its header"),
+        (Bytes(random_network(env.setup).to_bytes()[:-1]), "bytes follow its header"),
     ]
     for policy, says in cases:
         with pytest.raises(InvalidRequestError, match=says):
             env.rollout(policy)
     with pytest.raises(ValueError, match="from 1 on"):
-        env.rollout(random_network(env), decisions=0)
+        env.rollout(random_network(env.setup), decisions=0)
     # The session is where it was.
-    assert env.rollout(random_network(env)).terminated
+    assert env.rollout(random_network(env.setup)).terminated
     assert observation.shape == (38,)
 
 
 def test_what_was_decided_stands_if_a_policy_stops(make_env: MakeEnv) -> None:
     env = make_env(INLINING, programs="kernels/regex")
     _, info = env.reset(seed=0)
-    broken = random_network(env).message
+    broken = random_network(env.setup).message
     for layer in broken.model.network.layers:
         layer.activation = pb.Dense.IDENTITY
         layer.weights[:] = [3e38] * len(layer.weights)
     with pytest.raises(PolicyError, match=r"after \d+ decisions: .* finite"):
         env.finish(PortablePolicy(broken))
-    assert env.rollout(random_network(env)).terminated
+    assert env.rollout(random_network(env.setup)).terminated
     assert info["program"] == "kernels/regex"
 
 
 ORDERING = "mlcompiler/PassOrdering-v0"
+
+
+def step_some(
+    env: CompilerEnv, policy: Callable[..., Any], count: int
+) -> tuple[list[Any], list[float], list[Any]]:
+    """Actions, rewards and observations of at most so many steps."""
+    observation, info = env.reset(seed=3)
+    actions: list[Any] = []
+    rewards: list[float] = []
+    seen: list[Any] = []
+    over = False
+    while not over and len(actions) < count:
+        seen.append(observation)
+        actions.append(policy(observation, info))
+        observation, reward, over, _, info = env.step(actions[-1])
+        rewards.append(float(reward))
+    return actions, rewards, seen
+
+
+@pytest.mark.parametrize(
+    ("env_id", "settings"),
+    [
+        (INLINING, {}),
+        (EVICTION, {"reward": "dense"}),
+        (ORDERING, {"actions": FEW}),
+        (ORDERING, {"actions": FEW, "reward": "poset-rl", "repeats": False}),
+    ],
+    ids=["final", "dense", "gain", "clipped"],
+)
+def test_each_step_pays_what_it_does_from_python(
+    make_env: MakeEnv, env_id: str, settings: dict[str, Any]
+) -> None:
+    env = make_env(env_id, programs=PROGRAMS.get(env_id, "kernels/lz"), **settings)
+    policy = random_network(env.setup)
+    few = len(FEW) if env_id == ORDERING else 1 << 20
+    actions, rewards, _ = step_some(env, policy.sampled(5), few)
+    env.reset(seed=3)
+    parts = [env.rollout(policy, seed=5, decisions=2)]
+    parts.append(env.rollout(policy, seed=parts[0].seed, decisions=len(actions) - 2))
+    assert [a for each in parts for a in each.actions.tolist()] == actions
+    paid = np.concatenate([each.rewards for each in parts])
+    np.testing.assert_allclose(paid, rewards, atol=1e-12)
+    assert len(set(rewards)) > 1
+    assert sum(each.reward for each in parts) == pytest.approx(sum(rewards))
+
+
+@pytest.mark.parametrize(
+    ("env_id", "settings"),
+    [
+        (ORDERING, {"actions": FEW}),
+        (ORDERING, {"actions": FEW, "repeats": False, "observation": "dict"}),
+        (INLINING, {"observations": ("autophase", "ir2vec")}),
+        (EVICTION, {"observations": ("inst_count",)}),
+    ],
+    ids=["ordering", "ordering-by-name", "inlining", "eviction"],
+)
+def test_decides_from_what_is_observed_of_the_program(
+    make_env: MakeEnv, env_id: str, settings: dict[str, Any]
+) -> None:
+    env = make_env(env_id, programs=PROGRAMS.get(env_id, "kernels/lz"), **settings)
+    policy = random_network(env.setup)
+    few = len(FEW) if env_id == ORDERING else 30
+    actions, _, seen = step_some(env, policy.sampled(2), few)
+    env.reset(seed=3)
+    made = env.rollout(policy, seed=2, decisions=few, features=True)
+    assert made.actions.tolist() == actions
+    if settings.get("observation") == "dict":
+        flat = [np.concatenate([v.ravel() for v in each.values()]) for each in seen]
+    else:
+        flat = seen
+    assert made.features is not None
+    assert np.array_equal(made.features, np.stack(flat))
+    # A name needs none of it.
+    env.reset(seed=3)
+    assert len(env.rollout("random", seed=2, decisions=few).actions) == few
+
+
+@pytest.mark.parametrize("weights", [False, True])
+def test_columns_of_legal_actions_are_enough(make_env: MakeEnv, weights: bool) -> None:
+    env = make_env(
+        EVICTION,
+        programs="kernels/codecs",
+        eviction_default=True,
+        interference_weights=weights,
+    )
+    policy = random_network(env.setup)
+    made = []
+    for features in (True, "legal"):
+        env.reset(seed=3)
+        made.append(env.rollout(policy, seed=4, features=features))
+    whole, compact = made
+    assert whole.features is not None
+    assert compact.features is not None
+    assert compact.masks is not None
+    assert compact.recording is not None
+    assert compact.recording.columns is not None
+    assert compact.actions.tolist() == whole.actions.tolist()
+    assert np.array_equal(compact.masks, whole.masks)  # type: ignore[arg-type]
+    names = env.setup.features
+    for name in names.names:
+        full, some = (names.pick(each.features, name) for each in made)
+        if name in ("progress", "eviction_default"):
+            assert np.array_equal(some, full), name
+        else:
+            legal = compact.masks.astype(bool)
+            assert np.array_equal(some[legal], full[legal]), name
+            assert not some[~legal].any()
+    sent = compact.recording.columns.size + compact.recording.rest.size
+    assert sent < whole.features.size / 3
+    assert len(compact.recording.columns) == compact.masks.sum()
+
+
+def test_without_a_mask_every_column_is_sent(make_env: MakeEnv) -> None:
+    env = make_env(INLINING, programs="kernels/lz")
+    env.reset(seed=0)
+    made = env.rollout("inactive", features="legal")
+    assert made.features is not None
+    assert made.features.shape == (len(made.actions), 38)
+    assert made.masks is None
+    with pytest.raises(ValueError, match="features is False, True or 'legal'"):
+        env.rollout("inactive", features="some")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

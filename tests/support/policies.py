@@ -10,6 +10,8 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcompiler_gym import PortablePolicy
+from mlcompiler_gym.envs.setup import Setup
 from mlcompiler_gym.v1 import policy_pb2 as pb
 from mlcompiler_gym.v1.compiler_service_pb2 import Option
 
@@ -102,3 +104,32 @@ def inlines_what_is_cheap(**options: str) -> pb.Policy:
     policy.model.bernoulli.SetInParent()
     policy.card.author = "the tests"
     return policy
+
+
+def random_network(setup: Setup) -> PortablePolicy:
+    """Decides by a random network of everything that is seen."""
+    rng = np.random.default_rng(7)
+    policy = pb.Policy(task=setup.config.task)
+    model = policy.model
+    zero = setup.features.zero()
+    size = 0
+    for name in setup.features.names:
+        elements = int(np.size(setup.features.pick(zero, name)))
+        one = model.inputs.add(feature=name, elements=elements)
+        one.transforms.add(signed_log=pb.SignedLog())
+        size += elements
+    count = int(getattr(setup.actions.space, "n", 1))
+    for inputs, outputs in ((size, 16), (16, count)):
+        model.network.layers.add(
+            outputs=outputs,
+            weights=(rng.normal(size=inputs * outputs) / np.sqrt(inputs)).tolist(),
+            biases=rng.normal(size=outputs).tolist(),
+            activation=pb.Dense.TANH if inputs == size else pb.Dense.IDENTITY,
+        )
+    if hasattr(setup.actions.space, "n"):
+        model.categorical.SetInParent()
+    else:
+        model.scalar.low = 0
+        model.scalar.high = 1000
+        model.scalar.log_deviation = -1
+    return PortablePolicy(policy)
