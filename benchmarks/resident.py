@@ -3,8 +3,9 @@
 
 Both are one request of a session parked at its first decision: the same decisions,
 sent as actions or made by a network of two layers of 64 (with actions and
-log-probabilities recorded). Processor time of the session, in pairs, one after the
-other.
+log-probabilities recorded, with the features of legal actions, with all features).
+Processor time of the session, in turn, one after the other. Then episodes of single
+functions, from reset to the end, by that network: in Python, and in the session.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import itertools
 import statistics
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import gymnasium
@@ -20,10 +22,14 @@ import psutil
 
 import mlcompiler_gym
 from mlcompiler_gym import PortablePolicy
+from mlcompiler_gym.envs.choice import functions_with_decisions
+from mlcompiler_gym.policies import play
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 from mlcompiler_gym.v1 import policy_pb2
 
 PAIRS = 9
+#: Of a function, in a row.
+EPISODES = 20
 
 CASES = {
     "inlining, nlohmann/json": (
@@ -85,17 +91,56 @@ def run() -> None:
             actions = env.setup.actions.encode(made.actions.tolist())
             step = pb.Request(step=pb.Step(actions=actions))
             play = pb.Request(play=pb.Play(policy=policy.to_bytes()))
-            both = pb.Request(play=pb.Play(policy=policy.to_bytes(), features=True))
+            legal, both = (
+                pb.Request(
+                    play=pb.Play(
+                        policy=policy.to_bytes(), features=True, legal_columns=compact
+                    )
+                )
+                for compact in (True, False)
+            )
             times = [
-                [processor_time(env, request) for request in (step, play, both)]
+                [processor_time(env, request) for request in (step, play, legal, both)]
                 for _ in range(PAIRS)
             ]
             env.close()
         finally:
             path.unlink()
         bare = statistics.median(each[0] for each in times)
-        ratios = [statistics.median(t[i] / t[0] for t in times) for i in (1, 2)]
+        ratios = [statistics.median(t[i] / t[0] for t in times) for i in (1, 2, 3)]
         print(
             f"{name}: {len(made.actions)} decisions, {bare:.2f} s; resident "
-            f"{ratios[0]:.3f} of that, with features {ratios[1]:.3f}"
+            f"{ratios[0]:.3f} of that, with features of legal actions "
+            f"{ratios[1]:.3f}, with all {ratios[2]:.3f}"
         )
+    single_functions()
+
+
+def single_functions() -> None:
+    """Episodes a second of the functions of a kernel."""
+    env: Any = gymnasium.make(
+        "mlcompiler/RegAllocEviction-v0", programs="kernels"
+    ).unwrapped
+    policy = network(env)
+    program = env.setup.programs.named("kernels/codecs")
+    for function in functions_with_decisions(env.setup, program):
+        options = {"program": program, "function": function}
+        ratios, rates = [], []
+        for _ in range(PAIRS):
+            began = perf_counter()
+            for _ in range(EPISODES):
+                play(env, policy, options=options)
+            asked = perf_counter() - began
+            began = perf_counter()
+            for _ in range(EPISODES):
+                env.reset(options=options)
+                made = env.rollout(policy)
+            resident = perf_counter() - began
+            ratios.append(asked / resident)
+            rates.append(EPISODES / resident)
+        print(
+            f"eviction, {function}: {len(made.actions)} decisions, "
+            f"{statistics.median(rates):.0f} episodes a second, "
+            f"{statistics.median(ratios):.2f} times those asked from Python"
+        )
+    env.close()
