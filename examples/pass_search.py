@@ -7,6 +7,12 @@ Every program is searched for the given time on one processor. Results are writt
 to a file as they come, and a run that was cut off goes on where it stopped. What is
 found is replayed in a fresh compile, and where the program can be run, checked
 to compute the same as the unoptimised one.
+
+With --compiles, local search tries a number of sequences, among the passes of --actions
+alone, and what it writes can be submitted to the leaderboard:
+
+    python examples/pass_search.py --compiles 100 --output found.jsonl
+    mlcompiler-gym leaderboard pack FOLDER found.jsonl --compiles 100
 """
 
 import argparse
@@ -27,7 +33,12 @@ from rich.table import Table
 
 import mlcompiler_gym
 from mlcompiler_gym import PassOrderingEnv, ProgramError, load_programs, replay
-from mlcompiler_gym.policies import greedy_search, local_search, random_search
+from mlcompiler_gym.policies import (
+    SearchResult,
+    greedy_search,
+    local_search,
+    random_search,
+)
 
 mpl.use("Agg")  # it writes a file, and needs no display
 import matplotlib.pyplot as plt
@@ -89,10 +100,76 @@ def passes_of(level: str) -> list[str]:
     return found
 
 
+def finish(env: PassOrderingEnv, found: SearchResult, objective: str) -> Row:
+    """What a search has found, in a fresh compile."""
+    env.reset()
+    for action in found.actions:
+        env.step(action)
+    value = replay(env.trajectory, env.program).values[objective]
+    if value != found.values[objective]:
+        raise RuntimeError(f"{env.program} replays to {value}, not {found.values}")
+    try:
+        checked = "yes" if env.validate().ok else "NO"
+    except ProgramError:
+        checked = "-"
+    return {
+        "objective": objective,
+        "value": value,
+        "Oz": env.baseline[objective],
+        "tried": found.tried,
+        "same": checked,
+        "commandline": env.commandline(),
+    }
+
+
+def passes_among(names: list[str]) -> list[str]:
+    """The passes of -Oz that have a name among others, or all but their parameters."""
+    found = []
+    for each in passes_of(OZ):
+        # What is done bottom-up in the call graph, inlining included, is one pass.
+        if each.startswith("cgscc"):
+            each = "scc-oz-module-inliner"
+        inner = each.removeprefix("function(").removesuffix(")")
+        for alike in (inner, inner.partition("<")[0]):
+            if same := [name for name in names if name.partition("<")[0] == alike]:
+                found.append(same[0])
+                break
+    return found
+
+
+def search_among(
+    program: str, objective: str, actions: str, compiles: int, seed: int
+) -> Row:
+    """The same, of a local search among the actions alone, with so many compiles."""
+    env = make(program, objective, actions)
+    try:
+        names = env.action_names
+        start = [names.index(each) for each in passes_among(names)]
+        found = local_search(env, compiles=compiles, seed=seed, start=start)
+        return finish(env, found, objective) | {
+            "program": program,
+            "method": "local",
+            "seconds": None,
+            "compiles": compiles,
+            "trajectory": json.loads(env.trajectory.to_json()),
+        }
+    finally:
+        env.close()
+
+
 def search(
-    program: str, objective: str, method: str, actions: str, seconds: float, seed: int
+    program: str,
+    objective: str,
+    method: str,
+    actions: str,
+    seconds: float | None,
+    seed: int,
+    compiles: int | None,
 ) -> Row:
     """One program's row of the table."""
+    if compiles is not None:
+        return search_among(program, objective, actions, compiles, seed)
+    assert seconds is not None
     passes = passes_of(OZ)
     names = list(dict.fromkeys([OZ, *action_names(actions), *passes]))
     env = make(program, objective, names)
@@ -108,26 +185,10 @@ def search(
             behind = greedy_search(env, seconds=seconds / 2, seed=seed, first=[0])
             behind.tried += found.tried
             found = min(behind, found, key=lambda each: each.value)
-        env.reset(seed=seed)
-        for action in found.actions:
-            env.step(action)
-        value = replay(env.trajectory, env.program).values[objective]
-        if value != found.values[objective]:
-            raise RuntimeError(f"{program} replays to {value}, not {found.values}")
-        try:
-            checked = "yes" if env.validate().ok else "NO"
-        except ProgramError:
-            checked = "-"
-        return {
+        return finish(env, found, objective) | {
             "program": program,
-            "objective": objective,
             "method": method,
             "seconds": seconds,
-            "value": value,
-            "Oz": env.baseline[objective],
-            "tried": found.tried,
-            "same": checked,
-            "commandline": env.commandline(),
         }
     finally:
         env.close()
@@ -178,21 +239,30 @@ def main() -> None:
     )
     parser.add_argument("--actions", default="llvm22", help="a set of actions")
     parser.add_argument("--seconds", type=float, default=60.0, help="for each program")
+    parser.add_argument("--compiles", type=int, help="instead: so many sequences")
     parser.add_argument("--jobs", type=int, default=2, help="programs at a time")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", type=Path, default=Path("search.jsonl"))
     args = parser.parse_args()
 
     names = list(load_programs(args.programs).names)[:: args.every][: args.limit]
-    settings = (args.objective, args.method, args.actions, args.seconds, args.seed)
+    seconds = None if args.compiles else args.seconds
+    settings = (
+        args.objective,
+        args.method,
+        args.actions,
+        seconds,
+        args.seed,
+        args.compiles,
+    )
     rows: list[Row] = []
     if args.output.exists():
         rows = [json.loads(line) for line in args.output.read_text().splitlines()]
         rows = [
             row
             for row in rows
-            if (row["objective"], row["method"], row["seconds"])
-            == (args.objective, args.method, args.seconds)
+            if (row["objective"], row["method"], row["seconds"], row.get("compiles"))
+            == (args.objective, args.method, seconds, args.compiles)
         ]
     missing = [name for name in names if name not in {r["program"] for r in rows}]
     console = Console()

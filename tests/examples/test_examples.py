@@ -123,6 +123,20 @@ def test_pass_search_goes_on_where_it_stopped(tmp_path: Path) -> None:
     assert "2 programs: geometric mean" in output
 
 
+def test_pass_search_with_a_number_of_compiles(tmp_path: Path) -> None:
+    options = ("--programs", "kernels:test", "--limit", "1", "--compiles", "2")
+    run(EXAMPLES / "pass_search.py", *options, cwd=tmp_path)
+    [row] = [
+        json.loads(line)
+        for line in (tmp_path / "search.jsonl").read_text().splitlines()
+    ]
+    trajectory = Trajectory.from_json(json.dumps(row["trajectory"]))
+    assert replay(trajectory).values == {"ir_instructions": row["value"]}
+    # Among the actions of the leaderboard's tracks, beginning with most of -Oz.
+    assert trajectory.config.options["actions"] == "llvm22"
+    assert len(trajectory.actions) > 30
+
+
 def test_dqn_poset(tmp_path: Path) -> None:
     options = ("--steps", "40", "--train", "kernels/lz", "--test", "kernels/regex")
     output = run(EXAMPLES / "dqn_poset.py", *options, cwd=tmp_path)
