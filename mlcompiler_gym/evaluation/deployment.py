@@ -158,7 +158,7 @@ class DeployedPlayer(Player):
         config = self._compiler.trajectory.config
         play = pb.Request(
             play=play_request(
-                self._policy, self._seed(seed), self._decisions or 0, features=False
+                self._policy, self._seed(seed), self._decisions, features=False
             )
         )
 
