@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     )
     from mlcompiler_gym.envs.inlining import InliningEnv
     from mlcompiler_gym.envs.loop_distribution import LoopDistributionEnv
+    from mlcompiler_gym.envs.loop_factors import LoopFactorsEnv
     from mlcompiler_gym.envs.pass_ordering import PassOrderingEnv
     from mlcompiler_gym.envs.regalloc import RegAllocEvictionEnv, RegAllocPriorityEnv
     from mlcompiler_gym.errors import (
@@ -112,6 +113,7 @@ __all__ = [
     "InvalidRequestError",
     "LocalService",
     "LoopDistributionEnv",
+    "LoopFactorsEnv",
     "MLCompilerGymError",
     "MissingLibraryError",
     "PassOrderingEnv",

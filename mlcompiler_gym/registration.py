@@ -32,6 +32,7 @@ TASKS = (
     TaskEntry(
         "mlcompiler/LoopDistribution-v0", "LoopDistributionEnv", "loop_distribution"
     ),
+    TaskEntry("mlcompiler/LoopFactors-v0", "LoopFactorsEnv", "loop_factors"),
     TaskEntry(
         "mlcompiler/RegAllocEviction-v0",
         "RegAllocEvictionEnv",

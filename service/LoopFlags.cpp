@@ -12,13 +12,25 @@
 using namespace llvm;
 using namespace mlcompiler;
 
-/// The property of a loop if it is called \p Name; else null.
-static const MDNode *named(const MDOperand &Property, StringRef Name) {
+/// What a property of a loop is called; empty if it is malformed.
+static StringRef nameOf(const MDOperand &Property) {
   const auto *Node = dyn_cast_or_null<MDNode>(Property.get());
   if (!Node || Node->getNumOperands() == 0)
-    return nullptr;
+    return "";
   const auto *Text = dyn_cast_or_null<MDString>(Node->getOperand(0).get());
-  return Text && Text->getString() == Name ? Node : nullptr;
+  return Text ? Text->getString() : "";
+}
+
+/// The property of a loop if it is called \p Name; else null.
+static const MDNode *named(const MDOperand &Property, StringRef Name) {
+  return nameOf(Property) == Name ? cast<MDNode>(Property.get()) : nullptr;
+}
+
+/// Makes these, behind a place for itself, the loop's metadata.
+static void setProperties(Loop &L, ArrayRef<Metadata *> Properties) {
+  MDNode *New = MDNode::getDistinct(L.getHeader()->getContext(), Properties);
+  New->replaceOperandWith(0, New);
+  L.setLoopID(New);
 }
 
 /// Nothing if it is malformed.
@@ -54,8 +66,25 @@ bool mlcompiler::dropIfMalformed(Loop &L, StringRef Name) {
   }
   if (Kept.size() == ID->getNumOperands())
     return false;
-  MDNode *New = MDNode::getDistinct(ID->getContext(), Kept);
-  New->replaceOperandWith(0, New);
-  L.setLoopID(New);
+  setProperties(L, Kept);
   return true;
+}
+
+bool mlcompiler::hasProperty(const Loop &L, StringRef Prefix) {
+  const MDNode *ID = L.getLoopID();
+  return ID && any_of(drop_begin(ID->operands()), [&](const MDOperand &Each) {
+           return nameOf(Each).starts_with(Prefix);
+         });
+}
+
+void mlcompiler::addProperty(Loop &L, StringRef Name, unsigned Value) {
+  LLVMContext &Context = L.getHeader()->getContext();
+  SmallVector<Metadata *> All{nullptr};
+  if (const MDNode *ID = L.getLoopID())
+    for (const MDOperand &Property : drop_begin(ID->operands()))
+      All.push_back(Property);
+  auto *Number = ConstantInt::get(Type::getInt32Ty(Context), Value);
+  All.push_back(MDNode::get(Context, {MDString::get(Context, Name),
+                                      ConstantAsMetadata::get(Number)}));
+  setProperties(L, All);
 }

@@ -26,6 +26,12 @@ std::optional<bool> loopFlag(const llvm::Loop &L, llvm::StringRef Name);
 /// it was there.
 bool dropIfMalformed(llvm::Loop &L, llvm::StringRef Name);
 
+/// Whether a loop's metadata has a property whose name begins so.
+bool hasProperty(const llvm::Loop &L, llvm::StringRef Prefix);
+
+/// Adds a property that the loop's metadata does not have.
+void addProperty(llvm::Loop &L, llvm::StringRef Name, unsigned Value);
+
 } // namespace mlcompiler
 
 #endif // MLCOMPILER_GYM_SERVICE_LOOPFLAGS_H

@@ -18,6 +18,9 @@ using namespace mlcompiler;
 /// The length of a reply, which reports nothing.
 static constexpr char Survived[4] = {};
 
+/// Where a fork that looks ahead says what it has found.
+static int Conclusion = -1;
+
 static std::string readToEnd(int Pipe) {
   std::string Bytes;
   char Some[512];
@@ -31,17 +34,16 @@ static std::string readToEnd(int Pipe) {
   }
 }
 
-Error mlcompiler::rehearse(function_ref<void()> Body) {
+Expected<std::optional<std::string>> mlcompiler::lookAhead() {
   int Ends[2];
   if (pipe2(Ends, O_CLOEXEC))
     return noDescriptor("trying this out in another process");
   const pid_t Pid = fork();
   if (Pid == 0) {
     close(Ends[0]);
-    crash::beginRehearsal(Ends[1]);
-    Body();
-    const bool Told = write(Ends[1], Survived, sizeof(Survived)) > 0;
-    _exit(Told ? 0 : 1);
+    Conclusion = Ends[1];
+    crash::beginRehearsal(Conclusion);
+    return std::nullopt;
   }
   close(Ends[1]);
   if (Pid < 0) {
@@ -54,8 +56,9 @@ Error mlcompiler::rehearse(function_ref<void()> Body) {
     Report = readToEnd(Ends[0]);
   }
   close(Ends[0]);
-  if (Report == StringRef(Survived, sizeof(Survived)))
-    return Error::success();
+  StringRef Told(Report);
+  if (Told.consume_front(StringRef(Survived, sizeof(Survived))))
+    return Told.str();
   proto::Reply Reply;
   if (Report.size() > sizeof(Survived) &&
       Reply.ParseFromString(Report.substr(sizeof(Survived))))
@@ -64,4 +67,30 @@ Error mlcompiler::rehearse(function_ref<void()> Body) {
               "the process that tried this out was killed from "
               "outside, by `kill -9` or for want of memory; the "
               "session goes on");
+}
+
+void mlcompiler::conclude(StringRef What) {
+  const std::string Bytes =
+      std::string(Survived, sizeof(Survived)) + What.str();
+  for (size_t Written = 0; Written != Bytes.size();) {
+    const ssize_t Now =
+        write(Conclusion, Bytes.data() + Written, Bytes.size() - Written);
+    if (Now < 0 && errno == EINTR)
+      continue;
+    if (Now <= 0)
+      _exit(1);
+    Written += Now;
+  }
+  _exit(0);
+}
+
+Error mlcompiler::rehearse(function_ref<void()> Body) {
+  auto Told = lookAhead();
+  if (!Told)
+    return Told.takeError();
+  if (!*Told) {
+    Body();
+    conclude("");
+  }
+  return Error::success();
 }

@@ -10,6 +10,7 @@
 #include "SymbolNames.h"
 #include "objectives/Objective.h"
 #include "llvm/CodeGen/MachineFunction.h"
+#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/JSON.h"
 #include <cerrno>
 #include <cstring>
@@ -322,10 +323,12 @@ void Session::noteFinished() {
 
 Error Session::fillState(proto::State &State) {
   State.set_decisions(Taken.size());
-  if (isFinished())
+  if (isFinished()) {
     *State.mutable_outcome() = Outcome;
-  else
+    fillTaken(State);
+  } else {
     fillDecision(State);
+  }
   if (auto *InCodegen = dyn_cast_if_present<CodegenTask>(Decider.get())) {
     const MachineFunction *MF = InCodegen->machineFunction();
     if (MF && !isFinished())
@@ -352,6 +355,15 @@ void Session::fillDecision(proto::State &State) {
     State.set_features(Features.bytes().data(), Features.bytes().size());
   if (Features.hasMask())
     Checker.writeLegal(Features, *State.mutable_legal());
+}
+
+void Session::fillTaken(proto::State &State) {
+  json::Array Made = Decider ? Decider->taken() : json::Array();
+  if (Made.empty())
+    return;
+  proto::Observation &Taken = *State.add_observations();
+  Taken.set_name("taken");
+  Taken.set_text(formatv("{0}", json::Value(std::move(Made))));
 }
 
 Error Session::fillComputed(proto::State &State) {

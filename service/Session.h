@@ -91,6 +91,8 @@ private:
   llvm::Error fillState(proto::State &State);
   /// Fills in what the client decides from.
   void fillDecision(proto::State &State);
+  /// Fills in what became of the decisions, if the task says so.
+  void fillTaken(proto::State &State);
   /// Fills in what is computed of the module as it stands.
   llvm::Error fillComputed(proto::State &State);
   bool isOpenEnded() const {

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -64,6 +65,8 @@ class Episode:
     #: No call to ``step`` may follow.
     done: bool = False
     values: dict[str, float] | None = None
+    #: What the compiler made of each decision, if it says so.
+    taken: list[dict[str, Any]] | None = None
 
     def begin(self) -> dict[str, Any]:
         """The info of ``reset``, from the reply that opened the session."""
@@ -124,6 +127,9 @@ class Episode:
             return sum(rewards), False, False, self._observe(state)
         self.over = True
         self.values = values_of(state.outcome)
+        for observation in state.observations:
+            if observation.name == "taken":
+                self.taken = json.loads(observation.text)
         return None
 
     def end(self, baseline: Baseline) -> Work[Turn]:
@@ -151,6 +157,8 @@ class Episode:
             **spread,
             **self._legal(None),
         }
+        if self.taken is not None:
+            info["taken"] = self.taken
         if self.config.function:
             info["function"] = self.config.function
         reward = self.setup.scoring.reward(values, baselines) - self.paid

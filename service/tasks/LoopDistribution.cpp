@@ -83,13 +83,6 @@ static TaskRegistry::Add<LoopDistribution>
       "Whether the next node of an innermost loop's dependence graph joins the "
       "loop that is being put together or begins a new one.");
 
-static std::string list(ArrayRef<FeatureText> Texts) {
-  std::string All;
-  for (const FeatureText &Text : Texts)
-    All += std::string(All.empty() ? "" : "; ") + Text.Name + ": " + Text.Doc;
-  return All;
-}
-
 void LoopDistribution::declare(TaskOptions &Options) {
   Options.flag(
       "llvm_distribution", LLVMDistributes,
@@ -159,7 +152,8 @@ void LoopDistribution::describe(proto::TaskSpec &Spec) const {
   Spec.set_active_action(Distribute);
   describeAction(*Spec.mutable_action());
 
-  const std::string OfGroup = " Numbers per iteration: " + list(GroupFeatures);
+  const std::string OfGroup = " Numbers per iteration: " + list(BodyFeatures) +
+                              "; " + list(OwnGroupFeatures);
   const std::string IR2Vec = "IR2Vec's symbolic embedding, of 75 dimensions, "
                              "of the instructions that ";
   const std::string Docs[] = {

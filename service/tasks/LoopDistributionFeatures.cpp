@@ -5,10 +5,6 @@
 //===----------------------------------------------------------------------===//
 
 #include "LoopDistributionFeatures.h"
-#include "llvm/Analysis/IVDescriptors.h"
-#include "llvm/Analysis/ScalarEvolutionExpressions.h"
-#include "llvm/Analysis/ValueTracking.h"
-#include "llvm/IR/DataLayout.h"
 
 using namespace llvm;
 using namespace mlcompiler;
@@ -32,120 +28,42 @@ public:
   Measured measure(const LoopGroup &Group) {
     Measured M;
     M.Needed = Group.Needed;
+    BodyMeter Body(G.loop(), SE);
     for (unsigned I : Group.Needed.set_bits()) {
       if (auto It = Group.Reloads.find(I); It != Group.Reloads.end())
-        countAccess(M, *It->second->From, /*IsLoad=*/true);
+        Body.countAccess(*It->second->From, /*IsLoad=*/true);
       else if (Group.Taken.contains(I))
-        countTaken(M, I);
+        // From an array of one element for each iteration.
+        Body.countElementLoad(G.elementBytes(I));
       else
-        countInstruction(M, I);
+        Body.count(*G.body()[I]);
     }
-    countCarried(M);
-    of(M, "reloads") = Group.Reloads.size() + Group.Taken.size();
-    of(M, "vectorizes") =
-        !of(M, "recurrences") && !Prevented && Group.Needed.any();
+    M.Objects = Body.objects();
+    bool Prevented = Body.storesIrregularly();
+    float Carried = 0;
+    for (const MemoryEdge &E : G.memoryEdges()) {
+      if (!M.Needed.test(E.First) || !M.Needed.test(E.Second))
+        continue;
+      Carried += E.How.Backward || E.How.Distance > 0;
+      Prevented |= E.How.Backward && E.First != E.Second &&
+                   std::abs(E.How.Distance) < VectorIterations;
+    }
+    const bool Vectorizes =
+        !Body.recurrences() && !Prevented && Group.Needed.any();
+    const float Own[] = {
+        Carried, static_cast<float>(Vectorizes),
+        static_cast<float>(Group.Reloads.size() + Group.Taken.size())};
+    static_assert(std::size(Own) == std::size(OwnGroupFeatures));
+    copy(Own, copy(Body.numbers(), M.Numbers.begin()));
     return M;
   }
 
 private:
-  static float &of(Measured &M, StringRef Name) {
-    for (size_t I = 0; I != GroupFeatureCount; ++I)
-      if (Name == GroupFeatures[I].Name)
-        return M.Numbers[I];
-    llvm_unreachable("no such number of a group");
-  }
-
-  void countInstruction(Measured &M, unsigned I);
-  void countAccess(Measured &M, Instruction &Access, bool IsLoad);
-  void countTaken(Measured &M, unsigned Load);
-  void countCarried(Measured &M);
-  bool isRecurrence(PHINode &Phi);
-
   const LoopGraph &G;
   ScalarEvolution &SE;
-  bool Prevented = false;
 };
 
 } // namespace
-
-bool GroupMeter::isRecurrence(PHINode &Phi) {
-  if (Phi.getParent() != G.loop().getHeader())
-    return false;
-  if (SE.isSCEVable(Phi.getType()) && isa<SCEVAddRecExpr>(SE.getSCEV(&Phi)))
-    return false;
-  RecurrenceDescriptor Found;
-  return !RecurrenceDescriptor::isReductionPHI(&Phi, &G.loop(), Found);
-}
-
-void GroupMeter::countInstruction(Measured &M, unsigned I) {
-  Instruction &Inst = *G.body()[I];
-  ++of(M, "instructions");
-  if (isa<LoadInst, StoreInst>(Inst))
-    return countAccess(M, Inst, isa<LoadInst>(Inst));
-  if (auto *Phi = dyn_cast<PHINode>(&Inst))
-    of(M, "recurrences") += isRecurrence(*Phi);
-  if (Inst.isTerminator() && Inst.getParent() != G.loop().getLoopLatch())
-    of(M, "branches") += Inst.getNumSuccessors() > 1;
-  switch (Inst.getOpcode()) {
-  case Instruction::FDiv:
-  case Instruction::FRem:
-  case Instruction::UDiv:
-  case Instruction::SDiv:
-  case Instruction::URem:
-  case Instruction::SRem:
-  case Instruction::Call:
-    ++of(M, "slow");
-    break;
-  default:
-    of(M, "floating_point") +=
-        Inst.isBinaryOp() &&
-        Inst.getType()->getScalarType()->isFloatingPointTy();
-  }
-}
-
-void GroupMeter::countAccess(Measured &M, Instruction &Access, bool IsLoad) {
-  ++of(M, IsLoad ? "loads" : "stores");
-  const float Bytes = SE.getDataLayout()
-                          .getTypeStoreSize(getLoadStoreType(&Access))
-                          .getKnownMinValue();
-  of(M, "bytes") += Bytes;
-  const Value *Pointer = getLoadStorePointerOperand(&Access);
-  M.Objects.insert(getUnderlyingObject(Pointer));
-  const SCEV *Address = SE.getSCEV(const_cast<Value *>(Pointer));
-  if (SE.isLoopInvariant(Address, &G.loop())) {
-    ++of(M, "invariant");
-    return;
-  }
-  const auto *AR = dyn_cast<SCEVAddRecExpr>(Address);
-  const auto *Step = AR && AR->getLoop() == &G.loop()
-                         ? dyn_cast<SCEVConstant>(AR->getStepRecurrence(SE))
-                         : nullptr;
-  if (!Step) {
-    ++of(M, "irregular");
-    Prevented |= !IsLoad;
-  } else if (std::abs(Step->getAPInt().getSExtValue()) == Bytes) {
-    ++of(M, "unit_stride");
-  } else {
-    ++of(M, "strided");
-  }
-}
-
-/// From an array of one element for each iteration.
-void GroupMeter::countTaken(Measured &M, unsigned Load) {
-  ++of(M, "loads");
-  ++of(M, "unit_stride");
-  of(M, "bytes") += G.elementBytes(Load);
-}
-
-void GroupMeter::countCarried(Measured &M) {
-  for (const MemoryEdge &E : G.memoryEdges()) {
-    if (!M.Needed.test(E.First) || !M.Needed.test(E.Second))
-      continue;
-    of(M, "carried") += E.How.Backward || E.How.Distance > 0;
-    Prevented |= E.How.Backward && E.First != E.Second &&
-                 std::abs(E.How.Distance) < VectorIterations;
-  }
-}
 
 NodeFeatures mlcompiler::describeNode(const DistributionState &State,
                                       unsigned Node, ScalarEvolution &SE) {

@@ -7,32 +7,13 @@
 #ifndef MLCOMPILER_GYM_SERVICE_TASKS_LOOPDISTRIBUTIONFEATURES_H
 #define MLCOMPILER_GYM_SERVICE_TASKS_LOOPDISTRIBUTIONFEATURES_H
 
+#include "LoopBody.h"
 #include "LoopDistributionState.h"
-#include <array>
 
 namespace mlcompiler {
 
-struct FeatureText {
-  const char *Name;
-  const char *Doc;
-};
-
-/// Numbers of one group, by iteration.
-constexpr FeatureText GroupFeatures[] = {
-    {"instructions", "instructions"},
-    {"loads", "loads"},
-    {"stores", "stores"},
-    {"floating_point", "floating-point additions, multiplications and such"},
-    {"slow", "divisions, remainders and calls"},
-    {"branches", "conditional branches within the body"},
-    {"bytes", "bytes loaded and stored"},
-    {"unit_stride", "accesses of which the next lies right behind"},
-    {"strided", "accesses at another constant distance"},
-    {"invariant", "accesses that are of one address in all iterations"},
-    {"irregular", "accesses at addresses of no constant distance"},
-    {"arrays", "objects accessed, as far as they can be told apart"},
-    {"recurrences", "values handed from one iteration to the next, apart from "
-                    "counters and sums"},
+/// What a group has beside the numbers of its instructions.
+constexpr FeatureText OwnGroupFeatures[] = {
     {"carried", "pairs of accesses that conflict between iterations"},
     {"vectorizes", "1: nothing that is known here keeps the loop vectoriser "
                    "from taking this group by itself"},
@@ -40,7 +21,9 @@ constexpr FeatureText GroupFeatures[] = {
                 "from an array that it has put them into, instead of computed "
                 "again"},
 };
-constexpr size_t GroupFeatureCount = std::size(GroupFeatures);
+constexpr size_t GroupFeatureCount =
+    BodyFeatureCount + std::size(OwnGroupFeatures);
+/// BodyFeatures, and OwnGroupFeatures behind them.
 using GroupNumbers = std::array<float, GroupFeatureCount>;
 
 /// Numbers of the decision as a whole.

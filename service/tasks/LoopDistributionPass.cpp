@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "LoopDistributionPass.h"
+#include "LoopBody.h"
 #include "LoopDistributionTransform.h"
 #include "LoopFlags.h"
 #include "SymbolNames.h"
@@ -26,22 +27,6 @@ using namespace mlcompiler;
 
 /// What the arrays of a function's loops may take of the stack together.
 static constexpr uint64_t MaxArrayBytes = 16384;
-
-/// A loop's header and what it is called: the function, its number among the
-/// innermost loops, and the line if there is one.
-static std::vector<std::pair<BasicBlock *, std::string>>
-innermostLoops(Function &F, LoopInfo &LI) {
-  std::vector<std::pair<BasicBlock *, std::string>> Found;
-  for (Loop *L : LI.getLoopsInPreorder()) {
-    if (!L->isInnermost())
-      continue;
-    std::string Name = (F.getName() + " loop " + Twine(Found.size())).str();
-    if (DebugLoc Start = L->getStartLoc())
-      Name += " at line " + std::to_string(Start.getLine());
-    Found.push_back({L->getHeader(), std::move(Name)});
-  }
-  return Found;
-}
 
 /// Leaves the blocks that a group has in one row as one, for what follows to
 /// see straight-line code.

@@ -55,6 +55,10 @@ public:
   /// those that LLVM itself writes. LLVM has written its own by then.
   virtual void write(Tensors &To) const {}
 
+  /// What LLVM made of each decision, an object each in their order, if that is
+  /// not what was decided by itself. Called when the pipeline is done.
+  virtual llvm::json::Array taken() const { return {}; }
+
 protected:
   explicit Task(proto::TaskSpec::Kind Kind) { Spec.set_kind(Kind); }
 
