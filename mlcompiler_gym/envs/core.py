@@ -85,8 +85,8 @@ class CompilerEnv(Remade, gymnasium.Env[Any, Any]):
 
     Info: ``program`` at reset and at the end; at the end ``objective`` and
     ``baseline``, the values by name, and of those that are measured by running
-    ``spread``; ``taken``, a list of what the compiler made of each decision, in tasks
-    whose actions only ask; ``no_decision`` if the program raises none
+    ``spread`` and ``paired``; in tasks whose actions only ask, ``taken``, a list of
+    what the compiler made of each decision; ``no_decision`` if the program raises none
     (the only step then ends the episode); ``error`` and ``error_code`` if the
     compiler did not survive a step (the episode is truncated). Where not every
     action is always legal, ``action_mask`` (int8, 1: legal).

@@ -136,10 +136,11 @@ class Episode:
         """The last step, which pays the reward, or what is left of it."""
         assert self.values is not None
         self.done = True
-        values, baselines, spread = dict(self.values), dict(baseline.values), {}
+        values, baselines = dict(self.values), dict(baseline.values)
+        paid, spread = values, {}
         if self.config.measured:
             # Nothing is run by those who do not ask for it.
-            from mlcompiler_gym.envs.measured import compare
+            from mlcompiler_gym.envs.measured import compare, paid_values
 
             object_code = yield from self.session.emitting("object")
             try:
@@ -150,6 +151,7 @@ class Episode:
             baselines.update(measured[1])
             spread = measured[2]
             self.values = values
+            paid = paid_values(values, baselines, spread["paired"])
         info = {
             "program": self.program.name,
             "objective": values,
@@ -161,7 +163,7 @@ class Episode:
             info["taken"] = self.taken
         if self.config.function:
             info["function"] = self.config.function
-        reward = self.setup.scoring.reward(values, baselines) - self.paid
+        reward = self.setup.scoring.reward(paid, baselines) - self.paid
         self.rewards[-1] += reward
         self.view.show_nothing()
         return reward, True, False, info

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from mlcompiler_gym.client import Session
@@ -39,7 +40,8 @@ def compare(
     """Run what was compiled and what LLVM's own heuristics made of it, in turn.
 
     Returns:
-        Values, the baseline's values, and for ``info`` how far the runs lie apart.
+        Values, the baseline's values, and for ``info`` how far the runs lie apart and
+        what the pairs of them say.
 
     Raises:
         MeasureError: Runs crashed, took too long or printed different things.
@@ -55,4 +57,21 @@ def compare(
         label: {name: samples[label][name].spread for name in names}
         for label in ("objective", "baseline")
     }
-    return values, baselines, {"spread": spread}
+    paired = {}
+    for name in names:
+        ours, theirs = samples["objective"][name], samples["baseline"][name]
+        found = ours.against(theirs, setup.measuring)
+        paired[name] = {"differs": found.differs, **asdict(found)}
+    return values, baselines, {"spread": spread, "paired": paired}
+
+
+def paid_values(
+    values: Mapping[str, float],
+    baselines: Mapping[str, float],
+    paired: Mapping[str, Mapping[str, Any]],
+) -> dict[str, float]:
+    """What the reward goes by: no difference where runs do not show one."""
+    return {
+        name: value if paired.get(name, {}).get("differs", True) else baselines[name]
+        for name, value in values.items()
+    }

@@ -7,6 +7,7 @@ What runs a program is loaded when it is first used.
 from typing import TYPE_CHECKING, Any
 
 from mlcompiler_gym.measuring.errors import CountersError, MeasureError
+from mlcompiler_gym.measuring.paired import Paired
 from mlcompiler_gym.measuring.settings import (
     OBJECTIVES,
     Measuring,
@@ -22,6 +23,7 @@ __all__ = [
     "CountersError",
     "MeasureError",
     "Measuring",
+    "Paired",
     "Sample",
     "check_runnable",
     "measure",

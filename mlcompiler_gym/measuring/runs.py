@@ -14,6 +14,7 @@ import numpy as np
 from mlcompiler_gym.lru import Lru
 from mlcompiler_gym.measuring import harness, valgrind
 from mlcompiler_gym.measuring.errors import CountersError, MeasureError
+from mlcompiler_gym.measuring.paired import Paired
 from mlcompiler_gym.measuring.settings import OBJECTIVES, Measuring, check_runnable
 from mlcompiler_gym.programs import Program
 from mlcompiler_gym.validation.link import link
@@ -29,9 +30,11 @@ class Sample:
 
     Attributes:
         values: One for each run, each the sum over all inputs.
+        exact: Whether another run would give the same.
     """
 
     values: tuple[float, ...]
+    exact: bool = False
 
     @property
     def median(self) -> float:
@@ -44,6 +47,13 @@ class Sample:
         low, high = np.percentile(self.values, [25, 75])
         return float((high - low) / self.median) if self.median else 0.0
 
+    def against(self, base: Sample, how: Measuring) -> Paired:
+        """Compare with another build that was run in turn with this one."""
+        if not self.exact:
+            return how.compare(self.values, base.values)
+        ratio = self.median / base.median
+        return Paired(ratio, ratio, ratio, 1, 0)
+
 
 def measure(
     program: Program,
@@ -52,6 +62,9 @@ def measure(
     how: Measuring | None = None,
 ) -> dict[str, dict[str, Sample]]:
     """Run builds of a program on all of its inputs, in turn.
+
+    If there are several, they are run until each can be told from the first one by
+    every objective, or is known to be as good, or has been run often enough.
 
     Every run has to print what the first build does, so that what is fast because it
     is wrong has no value. Nothing else should run on the machine meanwhile, if times
@@ -89,12 +102,12 @@ def measure(
         os.chmod(folder, 0o755)  # valgrind opens the program as whoever runs it
         runs = _Runs(program, how, Path(folder))
         if timed:
-            for label, values in runs.timed(builds, "instructions" in timed).items():
+            for label, values in runs.timed(builds, timed).items():
                 found[label].update((name, Sample(values[name])) for name in timed)
             _check_clocks(found, timed)
         if by_valgrind:
             for label, count in runs.counted(builds).items():
-                found[label]["instructions"] = Sample((count,))
+                found[label]["instructions"] = Sample((count,), exact=True)
     return found
 
 
@@ -134,7 +147,7 @@ class _Runs:
     def __init__(self, program: Program, how: Measuring, folder: Path) -> None:
         self._program = program
         self._limits = how.limits or Limits()
-        self._repeats = how.repeats
+        self._how = how
         self._folder = folder
         self._name = program.name.rpartition("/")[2][:64]  # for messages
         self._expected: dict[tuple[str, ...], tuple[bytes, int]] = {}
@@ -151,24 +164,45 @@ class _Runs:
             )
 
     def timed(
-        self, builds: Mapping[str, bytes], counts: bool
+        self, builds: Mapping[str, bytes], names: Sequence[str]
     ) -> dict[str, dict[str, tuple[float, ...]]]:
+        counts = "instructions" in names
         paths = {}
         for number, (label, code) in enumerate(builds.items()):
             paths[label] = self._folder / f"{self._name}-{number}"
             harness.link_measured(code, paths[label], counts=counts)
+        for label, path in paths.items():
+            self._once(label, path)  # finds files in no cache
         totals: dict[str, list[tuple[float, float, float]]] = {
             label: [] for label in builds
         }
-        for turn in range(self._repeats + 1):
-            for label, path in paths.items():
-                total = self._once(label, path)
-                if turn:
-                    totals[label].append(total)
-        return {
-            label: dict(zip(OBJECTIVES, zip(*rows, strict=True), strict=True))
-            for label, rows in totals.items()
-        }
+        made = 0
+        for look in self._how.looks:
+            for _ in range(look - made):
+                for label, path in paths.items():
+                    totals[label].append(self._once(label, path))
+            made = look
+            by_name = {
+                label: dict(zip(OBJECTIVES, zip(*rows, strict=True), strict=True))
+                for label, rows in totals.items()
+            }
+            if self._are_told_apart(list(by_name.values()), names):
+                break
+        return by_name
+
+    def _are_told_apart(
+        self, runs: Sequence[Mapping[str, tuple[float, ...]]], names: Sequence[str]
+    ) -> bool:
+        """Whether nothing is left to find out of any build but the first."""
+        first, *others = runs
+        for name in names:
+            if min(first[name]) <= 0:
+                continue
+            for other in others:
+                found = self._how.compare(other[name], first[name])
+                if not found.differs and not found.is_within(self._how.precision):
+                    return False
+        return True
 
     def _once(self, label: str, path: Path) -> tuple[float, float, float]:
         wall = cpu = count = 0.0

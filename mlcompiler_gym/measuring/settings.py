@@ -3,11 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mlcompiler_gym.errors import ProgramError
+from mlcompiler_gym.measuring.paired import Paired, compare_pairs
 from mlcompiler_gym.programs import Program
 
 if TYPE_CHECKING:
@@ -26,8 +30,14 @@ class Measuring:
     """How runs are measured.
 
     Attributes:
-        repeats: How often each build is run, in turn with the others. The first
-            runs, which find files in no cache, are made besides.
+        repeats: How often each build is run at least, in turn with the others. The
+            first runs, which find files in no cache, are made besides.
+        most_repeats: How often each is run where that does not tell them apart.
+            Where they are compared is after ``repeats`` runs, twice as many, four
+            times as many, and so on.
+        confidence: Probability that a difference that is said to be one is one, all
+            comparisons together.
+        precision: A ratio that is known to this part of it is known well enough.
         counter: What counts instructions: ``"hardware"``, the processor's own
             counter, if the kernel has it; ``"valgrind"``, one by one, which takes
             fifty times as long and is the same each time; ``"auto"``, the first
@@ -35,17 +45,47 @@ class Measuring:
         limits: What each run may use. ``None``: as for validation.
     """
 
-    repeats: int = 5
+    repeats: int = 7
+    most_repeats: int = 28
+    confidence: float = 0.95
+    precision: float = 0.002
     counter: Literal["auto", "hardware", "valgrind"] = "auto"
     limits: Limits | None = None
 
     def __post_init__(self) -> None:
         if self.repeats < 1:
             raise ValueError(f"repeats must be at least 1, not {self.repeats}")
+        if not 0 < self.confidence < 1:
+            raise ValueError(
+                f"confidence is a probability below 1, not {self.confidence}"
+            )
+        if not self.precision >= 0:
+            raise ValueError(f"precision is a part of 1, not {self.precision}")
         if self.counter not in ("auto", "hardware", "valgrind"):
             raise ValueError(
                 f"counter is 'auto', 'hardware' or 'valgrind', not {self.counter!r}"
             )
+
+    @property
+    def looks(self) -> tuple[int, ...]:
+        """After how many runs of each build they are compared."""
+        found = [self.repeats]
+        while 2 * found[-1] <= self.most_repeats:
+            found.append(2 * found[-1])
+        return tuple(found)
+
+    def compare(
+        self,
+        values: Sequence[float] | NDArray[np.float64],
+        bases: Sequence[float] | NDArray[np.float64],
+    ) -> Paired:
+        """Compare runs of two builds, with the confidence that each look is left.
+
+        Args:
+            values: Of the one build, in the order in which they were made.
+            bases: Of the other, in turn with them.
+        """
+        return compare_pairs(values, bases, 1 - (1 - self.confidence) / len(self.looks))
 
 
 def split_objectives(

@@ -38,7 +38,7 @@ public:
       else
         Body.count(*G.body()[I]);
     }
-    M.Objects = Body.objects();
+    M.Objects.insert(Body.objects().begin(), Body.objects().end());
     bool Prevented = Body.storesIrregularly();
     float Carried = 0;
     for (const MemoryEdge &E : G.memoryEdges()) {

@@ -26,7 +26,6 @@
 #include "llvm/Transforms/Scalar/LoopPassManager.h"
 #include "llvm/Transforms/Scalar/LoopRotation.h"
 #include <algorithm>
-#include <cstring>
 
 using namespace llvm;
 using namespace mlcompiler;
@@ -86,6 +85,7 @@ class LoopFactors : public PipelineTask {
 public:
   void apply(LLVMOptions &Process) const override;
   void install(PassBuilder &PB, ModuleAnalysisManager &MAM) override;
+  void write(Tensors &To) const override;
   json::Object describeDecision() const override;
   std::string decisionLabel() const override;
   json::Array taken() const override;
@@ -106,8 +106,7 @@ private:
   void examine(LoopAnalyst &Analyst);
   bool isLegal(size_t Which, unsigned Value) const;
   bool decide(TakenFactors &Entry);
-  std::string encode() const;
-  void embed(std::string &To) const;
+  void embed(Tensors::Elements<float> To) const;
 
   bool IsAsked[FactorCount] = {true, true, true, false};
   bool ShowsCostModel = false;
@@ -125,7 +124,6 @@ private:
   /// function's loops from there on.
   bool LooksAhead = false;
   size_t FirstAhead = 0;
-  bool Announced = false;
 
   // Of the decision at hand.
   std::string Name;
@@ -381,18 +379,7 @@ bool LoopFactors::isLegal(size_t Which, unsigned Value) const {
 /// Asks, and puts the answer into the metadata of the loop. Whether a width
 /// above 1 was asked for.
 bool LoopFactors::decide(TakenFactors &Entry) {
-  if (!Announced) {
-    std::vector<TensorSpec> Sent;
-    for (const TensorSpec &Feature : features())
-      if ((Feature.name() != CostModelName || ShowsCostModel) &&
-          (Feature.name() != EmbeddingName || IsEmbedded))
-        Sent.push_back(Feature);
-    DecisionPoint::Current->announce(Sent);
-  }
-  Announced = true;
-  StringRef Action = DecisionPoint::Current->decide(encode());
-  int64_t Answer;
-  std::memcpy(&Answer, Action.data(), sizeof(Answer));
+  const int64_t Answer = DecisionPoint::Current->ask<int64_t>();
   Entry.Asked.emplace();
   bool IsWidened = false;
   for (auto [Which, Value] : zip_equal(Asked, decode(Answer, Asked))) {
@@ -408,12 +395,7 @@ bool LoopFactors::decide(TakenFactors &Entry) {
   return IsWidened;
 }
 
-std::string LoopFactors::encode() const {
-  std::string Bytes;
-  auto Append = [&](const auto &Values) {
-    Bytes.append(reinterpret_cast<const char *>(Values.data()),
-                 Values.size() * sizeof(Values[0]));
-  };
+void LoopFactors::write(Tensors &To) const {
   std::vector<int64_t> Mask(1, 1);
   for (ArrayRef<bool> Of : Legal) {
     std::vector<int64_t> Longer;
@@ -422,33 +404,26 @@ std::string LoopFactors::encode() const {
         Longer.push_back(Before && IsLegal);
     Mask = std::move(Longer);
   }
-  Append(Mask);
+  To.set<int64_t>(MaskName, Mask);
   LoopNumbers Loop = Facts.Loop;
   for (float &Value : Loop)
     Value = std::min(Value, Largest);
-  Append(Loop);
-  Append(Facts.Body);
-  if (ShowsCostModel) {
-    const std::vector<int64_t> &Own = ByItself[Number];
-    Append(std::vector<float>(Own.begin(), Own.end()));
-  }
+  To.set<float>("loop", Loop);
+  To.set<float>("body", Facts.Body);
+  if (ShowsCostModel)
+    copy(ByItself[Number], To.elements<float>(CostModelName).begin());
   if (IsEmbedded)
-    embed(Bytes);
-  return Bytes;
+    embed(To.elements<float>(EmbeddingName));
 }
 
-/// Appends the embedding of the loop.
-void LoopFactors::embed(std::string &To) const {
+void LoopFactors::embed(Tensors::Elements<float> To) const {
   Counts<unsigned> Found;
   for (const BasicBlock *B : L->blocks())
     for (const Instruction &I : *B)
       countInstruction(I, Found);
   double Sum[Dimension] = {};
   Found.multiply(Seed, Sum);
-  for (double Value : Sum) {
-    const float Element = Value;
-    To.append(reinterpret_cast<const char *>(&Element), sizeof(Element));
-  }
+  copy(Sum, To.begin());
 }
 
 json::Object LoopFactors::describeDecision() const {

@@ -2,6 +2,7 @@
 """The environment of loop distribution."""
 
 import json
+import re
 import warnings
 from pathlib import Path
 
@@ -74,6 +75,22 @@ def test_the_flat_observation_is_the_dict_in_a_row(make_env: MakeEnv) -> None:
     assert np.array_equal(flat, np.concatenate(list(named.values()), axis=None))
     assert named["mask"].tolist() == [1, 1]
     assert named["group"][0] > 0
+
+
+def test_arrays_are_counted(make_env: MakeEnv, tmp_path: Path) -> None:
+    source = tmp_path / "four.c"
+    source.write_text("""
+        void four(int *restrict a, int *restrict b, const int *c, long n) {
+          for (long i = 0; i < n; i++) { a[i] = c[i] + 1; b[i] = c[n + i] * c[i]; }
+        }
+    """)
+    env = make_env(ID, programs=str(source), observation="dict")
+    seen, _ = env.reset()
+    [doc] = [each.doc for each in env.setup.spec.features if each.name == "group"]
+    numbers = re.findall(r"[:;] ([a-z_]+): ", doc)
+    assert len(numbers) == len(seen["group"])
+    at = numbers.index("arrays")
+    assert [seen[name][at] for name in ("group", "node", "merged")] == [2, 2, 3]
 
 
 def test_the_exhaustive_search_finds_the_best(make_env: MakeEnv) -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,7 +26,11 @@ QUICK = ["loops/recur_split_tail", "loops/cond_clipping", "kernels/lz"]
 def uniform(env: CompilerEnv) -> Iterator[CompilerEnv]:
     """Each combination, at all loops where it is legal."""
     for action in range(len(env.setup.actions.meanings)):
-        play(env, lambda _, info, wanted=action: wanted * info["action_mask"][wanted])
+
+        def choose(_: Any, info: dict[str, Any], wanted: int = action) -> int:
+            return wanted if info["action_mask"][wanted] else 0
+
+        play(env, choose)
         yield env
 
 

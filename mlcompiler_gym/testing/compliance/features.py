@@ -54,6 +54,7 @@ def action_at(task: pb.TaskSpec, state: pb.State) -> bytes:
         ("inlining", CALLS, {}),
         ("inlining", CALLS, {"inlining_default": "true"}),
         ("loop_distribution", LOOPS, {}),
+        ("loop_factors", LOOPS, {"cost_model": "true", "ir2vec": "true"}),
         ("pass_ordering", CALLS, {"repeats": "false"}),
         ("regalloc_eviction", TWO, {}),
         (
