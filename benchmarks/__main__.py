@@ -21,6 +21,7 @@ NAMES = (
     "grpc",
     "load",
     "loops",
+    "loop_factors",
     "loops_found",
     "validate_episodes",
 )
