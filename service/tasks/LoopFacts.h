@@ -1,5 +1,4 @@
-//===- LoopFacts.h - What is known of a loop before it is vectorised C++
-//-*-===//
+//===- LoopFacts.h - What is known of a loop --------------------*- C++ -*-===//
 //
 // SPDX-License-Identifier: Apache-2.0
 //
