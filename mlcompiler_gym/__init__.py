@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mlcompiler_gym.envs.inlining import InliningEnv
     from mlcompiler_gym.envs.loop_distribution import LoopDistributionEnv
     from mlcompiler_gym.envs.loop_factors import LoopFactorsEnv
+    from mlcompiler_gym.envs.parameters import ParametersEnv
     from mlcompiler_gym.envs.pass_ordering import PassOrderingEnv
     from mlcompiler_gym.envs.regalloc import RegAllocEvictionEnv, RegAllocPriorityEnv
     from mlcompiler_gym.errors import (
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
         ServiceUnavailableError,
         SessionLostError,
         TrajectoryError,
+        TuningError,
     )
     from mlcompiler_gym.policies import PortablePolicy
     from mlcompiler_gym.programs import (
@@ -87,6 +89,7 @@ _MODULES = {
     "ServiceUnavailableError": "errors",
     "SessionLostError": "errors",
     "TrajectoryError": "errors",
+    "TuningError": "errors",
     "Program": "programs",
     "ProgramSet": "programs",
     "ProgramSource": "programs",
@@ -116,6 +119,7 @@ __all__ = [
     "LoopFactorsEnv",
     "MLCompilerGymError",
     "MissingLibraryError",
+    "ParametersEnv",
     "PassOrderingEnv",
     "PolicyError",
     "PortablePolicy",
@@ -135,6 +139,7 @@ __all__ = [
     "StepReward",
     "Trajectory",
     "TrajectoryError",
+    "TuningError",
     "__version__",
     "load_programs",
     "replay",

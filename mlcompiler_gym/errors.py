@@ -193,6 +193,10 @@ class EvaluationError(MLCompilerGymError):
     """An evaluation cannot be begun, or cannot go on; what is done is kept."""
 
 
+class TuningError(MLCompilerGymError):
+    """A study cannot be read, or is not of what is to be tuned."""
+
+
 class PolicyError(MLCompilerGymError):
     """A policy cannot be read, is broken, or cannot decide here."""
 

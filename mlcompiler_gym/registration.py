@@ -51,6 +51,7 @@ TASKS = (
         "pass_ordering",
         max_episode_steps=50,
     ),
+    TaskEntry("mlcompiler/Parameters-v0", "ParametersEnv", "parameters"),
 )
 
 

@@ -10,12 +10,18 @@
 #include "Failure.h"
 #include "Tensors.h"
 #include "mlcompiler_gym/v1/compiler_service.pb.h"
+#include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
+#include <string>
 
 namespace mlcompiler {
 
 namespace proto = ::mlcompiler_gym::v1;
+
+/// How many values each choice has that an action is made of; a discrete action
+/// is one choice, a continuous one none.
+llvm::SmallVector<size_t, 1> countValues(const proto::ActionSpec &Spec);
 
 /// Keeps from LLVM what it would not survive.
 class ActionChecker {
@@ -32,20 +38,27 @@ public:
   /// Whether it is legal at \p Decision, too.
   llvm::Error check(llvm::StringRef Action, const Tensors &Decision) const;
 
-  /// Whether an action is one of a fixed set; otherwise it is a number.
-  bool isDiscrete() const { return Count != 0; }
+  /// Whether an action is made of choices; otherwise it is a number.
+  bool isDiscrete() const { return !Choices.empty(); }
 
-  /// Writes a byte for each action, 1 if it is legal at \p Decision, which has
-  /// a mask.
+  /// How many values a choice has.
+  size_t valueCount(size_t Choice) const { return Choices[Choice].Count; }
+
+  /// Writes a byte for each value of each choice, 1 if it is legal at
+  /// \p Decision, which has a mask.
   void writeLegal(const Tensors &Decision, std::string &Legal) const;
 
 private:
-  llvm::Error checkDiscrete(int64_t Action) const;
+  struct Choice {
+    /// How a message about it begins; empty if there is no other.
+    std::string Name;
+    size_t Count;
+  };
+
   llvm::Error checkContinuous(float Action) const;
 
   size_t ActionBytes = 0;
-  /// Number of discrete actions; 0 for a continuous one.
-  int64_t Count = 0;
+  llvm::SmallVector<Choice, 1> Choices;
   double Low = 0, High = 0;
 };
 

@@ -19,11 +19,12 @@ static Error refuse(const Twine &Why) {
   return fail(proto::INVALID_ARGUMENT, Why);
 }
 
-/// The kind of decision that a task describes.
-static policy::Kind kindOf(const proto::TaskSpec &Spec) {
+/// The kind of decision that a task describes, of one choice that has so many
+/// values; of a number, 0.
+static policy::Kind kindOf(const proto::TaskSpec &Spec, size_t Values) {
   policy::Kind K;
   K.Task = Spec.name();
-  K.Actions = Spec.action().meanings_size();
+  K.Actions = Values;
   K.Low = Spec.action().tensor().low();
   K.High = Spec.action().tensor().high();
   if (Spec.has_heuristic()) {
@@ -97,12 +98,22 @@ ResidentPolicy::create(const proto::Play &Request, const proto::TaskSpec &Spec,
     ReadsObserved |= Layout.isObserved(Place->Offset);
     return true;
   };
-  std::unique_ptr<policy::Decider> Created = policy::Decider::create(
-      std::move(Read), kindOf(Spec), Request.has_seed(), Find, Why);
-  if (!Created)
-    return refuse(Why);
+  if (const int Choices = Spec.action().choices_size();
+      Choices && Read.Builtin.empty())
+    return refuse("the policy decides one thing, and " + Spec.name() +
+                  " asks for " + Twine(Choices) + " choices at once");
+  SmallVector<size_t, 1> Counts = countValues(Spec.action());
+  if (Counts.empty())
+    Counts.push_back(0);
+  Deciders Each;
+  for (size_t Values : Counts) {
+    Each.push_back(policy::Decider::create(Read, kindOf(Spec, Values),
+                                           Request.has_seed(), Find, Why));
+    if (!Each.back())
+      return refuse(Why);
+  }
   return std::unique_ptr<ResidentPolicy>(new ResidentPolicy(
-      Request, std::move(Created), Layout, Checker, ReadsObserved));
+      Request, std::move(Each), Layout, Checker, ReadsObserved));
 }
 
 /// What the lists of a record are given room for in advance, so that they do
@@ -110,11 +121,10 @@ ResidentPolicy::create(const proto::Play &Request, const proto::TaskSpec &Spec,
 static constexpr size_t DecisionsAhead = 1 << 12;
 static constexpr size_t FeatureBytesAhead = 1 << 20;
 
-ResidentPolicy::ResidentPolicy(const proto::Play &Request,
-                               std::unique_ptr<policy::Decider> Decider,
+ResidentPolicy::ResidentPolicy(const proto::Play &Request, Deciders Each,
                                const FeatureLayout &Layout,
                                const ActionChecker &Checker, bool ReadsObserved)
-    : Decider(std::move(Decider)), Layout(Layout), Checker(Checker),
+    : Each(std::move(Each)), Layout(Layout), Checker(Checker),
       RecordFeatures(Request.features()),
       LegalColumns(Request.legal_columns() && Layout.mask()),
       NeedsObserved(ReadsObserved || RecordFeatures) {
@@ -163,25 +173,40 @@ StringRef ResidentPolicy::decide(const Tensors &Features,
     Checker.writeLegal(Features, Legal);
     Mask = reinterpret_cast<const uint8_t *>(Legal.data());
   }
-  policy::Decision Decision;
-  const char *Why =
-      Decider->decide(reinterpret_cast<const float *>(Floats.data()), Mask,
-                      Sample ? &*Sample : nullptr, Decision);
-  if (Why) {
+  double LogProbability = 0;
+  if (const char *Why = choose(Mask, LogProbability)) {
     Record.set_stopped(Why);
     return "";
   }
-  if (Checker.isDiscrete())
-    std::memcpy(Action.data(), &Decision.Action, sizeof(Decision.Action));
-  else
-    std::memcpy(Action.data(), &Decision.Value, sizeof(Decision.Value));
   Record.mutable_actions()->append(Action);
-  const float LogProbability = static_cast<float>(Decision.LogProbability);
+  const float Rounded = static_cast<float>(LogProbability);
   Record.mutable_log_probabilities()->append(
-      reinterpret_cast<const char *>(&LogProbability), sizeof(LogProbability));
+      reinterpret_cast<const char *>(&Rounded), sizeof(Rounded));
   if (RecordFeatures)
     recordFeatures();
   return Action;
+}
+
+const char *ResidentPolicy::choose(const uint8_t *Mask,
+                                   double &LogProbability) {
+  char *To = Action.data();
+  for (size_t I = 0; I != Each.size(); ++I) {
+    policy::Decision Decision;
+    if (const char *Why =
+            Each[I]->decide(reinterpret_cast<const float *>(Floats.data()),
+                            Mask, Sample ? &*Sample : nullptr, Decision))
+      return Why;
+    LogProbability += Decision.LogProbability;
+    if (!Checker.isDiscrete()) {
+      std::memcpy(To, &Decision.Value, sizeof(Decision.Value));
+      return nullptr;
+    }
+    std::memcpy(To, &Decision.Action, sizeof(Decision.Action));
+    To += sizeof(Decision.Action);
+    if (Mask)
+      Mask += Checker.valueCount(I);
+  }
+  return nullptr;
 }
 
 void ResidentPolicy::recordFeatures() {

@@ -12,6 +12,7 @@
 #include "policy/Decider.h"
 #include <memory>
 #include <optional>
+#include <vector>
 
 namespace mlcompiler {
 
@@ -53,15 +54,20 @@ public:
   void takeRecord(proto::PlayReply &Reply);
 
 private:
-  ResidentPolicy(const proto::Play &Request,
-                 std::unique_ptr<policy::Decider> Decider,
+  using Deciders = std::vector<std::unique_ptr<policy::Decider>>;
+
+  ResidentPolicy(const proto::Play &Request, Deciders Each,
                  const FeatureLayout &Layout, const ActionChecker &Checker,
                  bool ReadsObserved);
 
   void appendObserved(const Observations &Observed);
   void recordFeatures();
+  /// Writes the action, \p Mask being what is legal, if that is said. Null, or
+  /// why it cannot.
+  const char *choose(const uint8_t *Mask, double &LogProbability);
 
-  const std::unique_ptr<policy::Decider> Decider;
+  /// One for each choice that an action is made of.
+  const Deciders Each;
   const FeatureLayout &Layout;
   const ActionChecker &Checker;
   std::optional<policy::Random> Sample;

@@ -104,6 +104,10 @@ Error Session::optimize(StringRef Program) {
   Compile = std::move(*Loaded);
   if (Error E = Compile->parsePipeline(Options.pipeline()))
     return E;
+  if (auto *T = dyn_cast_if_present<UpfrontTask>(Decider.get())) {
+    LLVMOptions Process;
+    T->decide(*Compile, Process);
+  }
   if (Error E =
           Compile->optimize([&](PassBuilder &PB, ModuleAnalysisManager &MAM) {
             if (auto *T = dyn_cast_if_present<PipelineTask>(Decider.get()))

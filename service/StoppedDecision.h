@@ -28,8 +28,8 @@ public:
   /// The same in a few words, for the list of decisions taken.
   virtual std::string decisionLabel() const = 0;
 
-  /// What has been run so far, in the syntax of `opt -passes=`; empty if that
-  /// is not all there is to it.
+  /// What has been run so far, or before the pipeline is going to be, in the
+  /// syntax of `opt -passes=`; empty if that is not all there is to it.
   virtual std::string pipeline() const { return ""; }
 
   /// The function whose code is being generated; null if none is.

@@ -16,6 +16,7 @@ ROW = re.compile(r"^\| (\d+) \| `(\w+)` \|(?: ([\d, ]+) \|)? (.*) \|$", re.MULTI
 #: By task: the page, and the heading that its table stands under.
 TABLES = {
     "inlining": ("inlining.md", "Features"),
+    "parameters": ("parameters.md", "Features"),
     "regalloc_eviction": ("regalloc.md", "Features of an eviction"),
     "regalloc_priority": ("regalloc.md", "Features of a priority"),
 }

@@ -16,6 +16,7 @@ from mlcompiler_gym.cli.plugin import print_plugin_path
 from mlcompiler_gym.cli.policy import policy
 from mlcompiler_gym.cli.programs import programs
 from mlcompiler_gym.cli.serve import serve, serve_credentials
+from mlcompiler_gym.cli.tune import tune
 from mlcompiler_gym.cli.vocabulary import vocabulary
 from mlcompiler_gym.errors import MLCompilerGymError
 
@@ -46,6 +47,7 @@ app.add_typer(leaderboard, name="leaderboard")
 app.add_typer(vocabulary, name="vocabulary")
 app.command("eval")(evaluate)
 app.command("plugin-path")(print_plugin_path)
+app.command()(tune)
 app.command()(serve)
 app.command()(serve_credentials)
 

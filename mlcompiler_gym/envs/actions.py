@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Sequence
-from typing import Any, TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 from gymnasium import spaces
@@ -18,8 +18,8 @@ from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 
 _INT8 = np.dtype(np.int8)
 
-#: A checked action.
-Action: TypeAlias = int | float
+#: A checked action; of several choices, a value for each.
+Action: TypeAlias = int | float | tuple[int, ...]
 
 
 class LegalDiscrete(spaces.Discrete):
@@ -51,29 +51,41 @@ class Actions(abc.ABC):
     meanings: Sequence[str] = ()
     #: Whether there are decisions at which not all of them are legal.
     masked = False
+    #: How many values each choice has that an action is made of: one choice if
+    #: they are discrete, none if they are numbers.
+    counts: Sequence[int] = ()
+
+    @property
+    def flags(self) -> int:
+        """How many flags a mask has, one for each value of each choice."""
+        return sum(self.counts)
 
     @abc.abstractmethod
     def check(self, action: Any) -> Action:
-        """The action as a plain number.
+        """The action as plain numbers.
 
         Raises:
             InvalidActionError: It is none, whatever the decision.
         """
 
     def check_legal(self, action: Any, mask: NDArray[np.int8] | None) -> Action:
-        """The action as a plain number, if the mask of the decision allows it.
+        """The action as plain numbers, if the mask of the decision allows it.
 
         Raises:
             InvalidActionError: It is none, or not legal here.
         """
         checked = self.check(action)
-        if mask is None or mask[int(checked)]:
-            return checked
-        legal = ", ".join(map(str, np.flatnonzero(mask)))
-        raise InvalidActionError(
-            f"action {checked} ({self.meaning(checked)}) is not legal here; legal "
-            f"are: {legal}"
-        )
+        if mask is not None:
+            self.check_mask(checked, mask)
+        return checked
+
+    def check_mask(self, action: Action, mask: NDArray[np.int8]) -> None:
+        """Whether a mask allows a checked action.
+
+        Raises:
+            InvalidActionError: It does not.
+        """
+        raise NotImplementedError
 
     @abc.abstractmethod
     def request(self, action: Action) -> bytes:
@@ -85,14 +97,26 @@ class Actions(abc.ABC):
 
     @abc.abstractmethod
     def decode(self, data: bytes) -> NDArray[Any]:
-        """What :meth:`encode` encodes: int64 or float32, shape (n,)."""
+        """What :meth:`encode` encodes, int64 or float32.
+
+        Shape (n,), or of several choices (n, choices).
+        """
 
     @abc.abstractmethod
     def meaning(self, action: Action) -> str:
         """For a person."""
 
+    @abc.abstractmethod
+    def compose(self, values: Sequence[int]) -> Any:
+        """The action, as the space has it, whose choices have these values."""
+
+    def split(self, mask: NDArray[np.int8] | None) -> list[NDArray[np.int8]]:
+        """The flags of each choice; without a mask, all values are legal."""
+        flags = np.ones(self.flags, np.int8) if mask is None else mask
+        return np.split(flags, np.cumsum(self.counts)[:-1])
+
     def mask(self, legal: bytes | None) -> NDArray[np.int8] | None:
-        """Which actions are legal at a decision (shape ``(n,)``, 1: legal).
+        """Which actions are legal at a decision (shape ``(flags,)``, 1: legal).
 
         Args:
             legal: What the service says; None where there is no decision, where
@@ -101,7 +125,11 @@ class Actions(abc.ABC):
         Returns:
             None if they always are.
         """
-        return None
+        if not self.masked:
+            return None
+        if legal is None:
+            return np.ones(self.flags, np.int8)
+        return np.frombuffer(legal, _INT8)
 
 
 class DiscreteActions(Actions):
@@ -113,6 +141,7 @@ class DiscreteActions(Actions):
     def __init__(self, spec: pb.ActionSpec) -> None:
         self.meanings = list(spec.meanings)
         count = len(self.meanings)
+        self.counts = (count,)
         self.space = LegalDiscrete(count) if spec.mask else spaces.Discrete(count)
         self._dtype = DTYPES[spec.tensor.dtype]
         self._bytes = [
@@ -136,12 +165,22 @@ class DiscreteActions(Actions):
         return value
 
     @override
+    def check_mask(self, action: Action, mask: NDArray[np.int8]) -> None:
+        index = cast(int, action)
+        if not mask[index]:
+            legal = ", ".join(map(str, np.flatnonzero(mask)))
+            raise InvalidActionError(
+                f"action {index} ({self.meanings[index]}) is not legal here; legal "
+                f"are: {legal}"
+            )
+
+    @override
     def request(self, action: Action) -> bytes:
-        return self._requests[int(action)]
+        return self._requests[cast(int, action)]
 
     @override
     def encode(self, actions: Sequence[Action]) -> bytes:
-        return b"".join(self._bytes[int(action)] for action in actions)
+        return b"".join(self._bytes[cast(int, action)] for action in actions)
 
     @override
     def decode(self, data: bytes) -> NDArray[Any]:
@@ -149,15 +188,11 @@ class DiscreteActions(Actions):
 
     @override
     def meaning(self, action: Action) -> str:
-        return self.meanings[int(action)]
+        return self.meanings[cast(int, action)]
 
     @override
-    def mask(self, legal: bytes | None) -> NDArray[np.int8] | None:
-        if not self.masked:
-            return None
-        if legal is None:
-            return np.ones(len(self._bytes), np.int8)
-        return np.frombuffer(legal, _INT8)
+    def compose(self, values: Sequence[int]) -> int:
+        return values[0]
 
 
 def _as_int(action: Any) -> int:
@@ -174,6 +209,105 @@ def _as_int(action: Any) -> int:
             + f" ({action!r})"
         )
     return int(action)
+
+
+class ChoiceActions(Actions):
+    """Several choices at once.
+
+    As Gymnasium has them: ``MultiDiscrete``, or with ``by_name`` a ``Dict`` of a
+    ``Discrete`` for each.
+    """
+
+    def __init__(self, spec: pb.ActionSpec, *, by_name: bool = False) -> None:
+        self.choices = list(spec.choices)
+        self.counts = [len(choice.meanings) for choice in self.choices]
+        self._names = [choice.name for choice in self.choices]
+        self.masked = bool(spec.mask)
+        self.space = (
+            spaces.Dict(
+                {
+                    name: spaces.Discrete(count)
+                    for name, count in zip(self._names, self.counts, strict=True)
+                }
+            )
+            if by_name
+            else spaces.MultiDiscrete(self.counts)
+        )
+        self._by_name = by_name
+        self._dtype = DTYPES[spec.tensor.dtype]
+
+    @override
+    def check(self, action: Any) -> tuple[int, ...]:
+        if self._by_name:
+            action = self._in_order(action)
+        elif isinstance(action, np.ndarray):
+            action = action.tolist()
+        if not isinstance(action, (list, tuple)) or len(action) != len(self.counts):
+            raise InvalidActionError(
+                f"an action is {len(self.counts)} integers, one for each of "
+                f"{', '.join(self._names)}; not {action!r}"
+            )
+        values = tuple(v if type(v) is int else _as_int(v) for v in action)
+        for index, value in enumerate(values):
+            if not 0 <= value < self.counts[index]:
+                choice = self.choices[index]
+                raise InvalidActionError(
+                    f"{choice.name}: action {value} is not in "
+                    f"0..{self.counts[index] - 1} ({', '.join(choice.meanings)})"
+                )
+        return values
+
+    def _in_order(self, action: Any) -> list[Any]:
+        if not isinstance(action, Mapping) or set(action) != set(self._names):
+            raise InvalidActionError(
+                f"an action is a dict with a value for each of "
+                f"{', '.join(self._names)}; not {action!r}"
+            )
+        return [action[name] for name in self._names]
+
+    @override
+    def check_mask(self, action: Action, mask: NDArray[np.int8]) -> None:
+        first = 0
+        for index, value in enumerate(cast("tuple[int, ...]", action)):
+            behind = first + self.counts[index]
+            if not mask[first + value]:
+                choice = self.choices[index]
+                legal = ", ".join(map(str, np.flatnonzero(mask[first:behind])))
+                raise InvalidActionError(
+                    f"{choice.name}: action {value} ({choice.meanings[value]}) is "
+                    f"not legal here; legal are: {legal}"
+                )
+            first = behind
+
+    @override
+    def request(self, action: Action) -> bytes:
+        step = pb.Step(actions=self.encode([action]))
+        return pb.Request(step=step).SerializeToString()
+
+    @override
+    def encode(self, actions: Sequence[Action]) -> bytes:
+        return np.array(actions, self._dtype).tobytes()
+
+    @override
+    def decode(self, data: bytes) -> NDArray[Any]:
+        return np.frombuffer(data, self._dtype).reshape(-1, len(self.counts))
+
+    @override
+    def meaning(self, action: Action) -> str:
+        values = cast("tuple[int, ...]", action)
+        chosen = [
+            f"{choice.name} {choice.meanings[value]}"
+            for choice, value in zip(self.choices, values, strict=True)
+            if value
+        ]
+        # 0 is LLVM's own wherever there are several.
+        return ", ".join(chosen) or self.choices[0].meanings[0]
+
+    @override
+    def compose(self, values: Sequence[int]) -> Any:
+        if self._by_name:
+            return dict(zip(self._names, values, strict=True))
+        return np.array(values, np.int64)
 
 
 class BoxActions(Actions):
@@ -229,9 +363,25 @@ class BoxActions(Actions):
     def meaning(self, action: Action) -> str:
         return f"{self._name} {action:g}"
 
+    @override
+    def compose(self, values: Sequence[int]) -> Any:
+        raise TypeError(f"{self._name} is a number, and no choice")
 
-def make_actions(spec: pb.TaskSpec) -> Actions:
-    """The actions of a task that the service describes."""
+
+def make_actions(spec: pb.TaskSpec, *, by_name: bool = False) -> Actions:
+    """The actions of a task that the service describes.
+
+    Args:
+        spec: What it says.
+        by_name: Several choices as a dict.
+
+    Raises:
+        ValueError: ``by_name``, and an action is one thing.
+    """
+    if spec.action.choices:
+        return ChoiceActions(spec.action, by_name=by_name)
+    if by_name:
+        raise ValueError(f"an action of {spec.name} is one thing, and has no names")
     if spec.action.meanings:
         return DiscreteActions(spec.action)
     return BoxActions(spec.action)

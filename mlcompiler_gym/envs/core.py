@@ -242,11 +242,11 @@ class CompilerEnv(Remade, gymnasium.Env[Any, Any]):
     def action_values(
         self,
         policy: PolicyData = "llvm",
-        actions: Sequence[int] | None = None,
+        actions: Sequence[Any] | None = None,
         *,
         seed: int | None = None,
         parallel: int | None = None,
-    ) -> dict[int, dict[str, float]]:
+    ) -> dict[Action, dict[str, float]]:
         """What each action is worth, if a policy decides everything that follows.
 
         Each is taken in a fork, which the policy then brings to its end. The
@@ -254,7 +254,7 @@ class CompilerEnv(Remade, gymnasium.Env[Any, Any]):
 
         Args:
             policy: See :meth:`finish`.
-            actions: Which; None: all that are legal.
+            actions: Which; None: all that are legal, of one choice.
             seed: See :meth:`finish`; the same for each action.
             parallel: How many forks compute at the same time; None: one for each
                 processor.
@@ -268,13 +268,17 @@ class CompilerEnv(Remade, gymnasium.Env[Any, Any]):
             InvalidRequestError: See :meth:`finish`.
             PolicyError: See :meth:`finish`.
             ResetNeededError: There is no episode under way.
-            TypeError: Actions are numbers, of which there are too many to try.
+            TypeError: There are too many to try all: they are numbers, or several
+                choices at once.
         """
         episode = self._engine.unfinished("action_values")
-        if actions is None:
-            actions = np.flatnonzero(self.action_masks()).tolist()
-        elif not isinstance(self.action_space, gymnasium.spaces.Discrete):
+        choices = len(self.setup.actions.counts)
+        if not choices:
             raise TypeError(f"the actions are a {self.action_space}; there is no list")
+        if actions is None:
+            if choices > 1:
+                raise TypeError(f"the actions are a {self.action_space}; say which")
+            actions = np.flatnonzero(self.action_masks()).tolist()
         checked = [
             self.setup.actions.check_legal(action, episode.mask) for action in actions
         ]
@@ -283,11 +287,11 @@ class CompilerEnv(Remade, gymnasium.Env[Any, Any]):
             raise ValueError(f"parallel is a number from 1 on, not {parallel}")
         # Once, and not by each of them.
         baseline(self.setup.service, episode.config, episode.program)
-        values: dict[int, dict[str, float]] = {}
+        values: dict[Action, dict[str, float]] = {}
         for first in range(0, len(checked), at_once):
             some = checked[first : first + at_once]
             for action, turn in zip(some, self._try(some, policy, seed), strict=True):
-                values[int(action)] = dict(turn[3].get("objective", {}))
+                values[action] = dict(turn[3].get("objective", {}))
         return values
 
     def _try(
@@ -339,14 +343,16 @@ class CompilerEnv(Remade, gymnasium.Env[Any, Any]):
     def action_masks(self) -> NDArray[np.bool_]:
         """Which actions are legal now, bool array of shape ``(n,)``.
 
-        As sb3-contrib's MaskablePPO asks for it.
+        As sb3-contrib's MaskablePPO asks for it: of several choices, the flags of
+        one behind those of the other.
         """
         mask = self._running("action_masks").mask
         if mask is not None:
             return mask.astype(np.bool_)
-        if not isinstance(self.action_space, gymnasium.spaces.Discrete):
+        flags = self.setup.actions.flags
+        if not flags:
             raise TypeError(f"the actions are a {self.action_space}, which has no mask")
-        return np.ones(int(self.action_space.n), np.bool_)
+        return np.ones(flags, np.bool_)
 
     @property
     @override

@@ -58,7 +58,8 @@ class Rollout:
     """Decisions that a policy answered inside the session, and what they came to.
 
     Attributes:
-        actions: Shape (n,), int64; of a continuous action float32.
+        actions: Shape (n,), int64; of a continuous action float32, of several
+            choices shape (n, choices).
         log_probabilities: Shape (n,), float32: of each action, natural logarithm.
         rewards: Shape (n,), float64: what each step paid.
         masks: Shape (n, actions), int8: what was legal; None if features were not
@@ -123,14 +124,14 @@ class RolloutParts:
         if self.seed is not None:
             self.seed = reply.seed
         numbers: list[Action] = taken.tolist()
-        return numbers
+        return [tuple(row) for row in taken.tolist()] if taken.ndim > 1 else numbers
 
     def masks(self, actions: Actions) -> NDArray[np.int8] | None:
         """What was legal, if it was asked for and not everything always is."""
         if not actions.masked:
             return None
         legal = np.frombuffer(b"".join(self.legal), np.int8)
-        return legal.reshape(-1, len(actions.meanings))
+        return legal.reshape(-1, actions.flags)
 
     def recording(self, wanted: Recorded, layout: Columns) -> Recording | None:
         """What decisions were made from."""

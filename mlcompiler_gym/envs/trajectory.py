@@ -168,11 +168,17 @@ def replay(
 
 
 def _check_actions(actions: Any) -> tuple[Action, ...]:
-    if not isinstance(actions, list) or any(
-        type(action) not in (int, float) for action in actions
-    ):
-        raise ValueError("its actions are not a list of numbers")
-    return tuple(actions)
+    if not isinstance(actions, list):
+        raise ValueError("its actions are not a list")
+    return tuple(map(_check_action, actions))
+
+
+def _check_action(action: Any) -> Action:
+    if isinstance(action, list) and all(type(value) is int for value in action):
+        return tuple(action)
+    if type(action) in (int, float):
+        return action  # type: ignore[no-any-return]
+    raise ValueError("its actions are not numbers, or lists of integers")
 
 
 def _take(

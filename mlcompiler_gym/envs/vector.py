@@ -11,10 +11,9 @@ from time import monotonic, perf_counter
 from typing import Any
 
 import numpy as np
-from gymnasium.spaces import Discrete
 from gymnasium.utils import seeding
 from gymnasium.vector import AutoresetMode, VectorEnv
-from gymnasium.vector.utils import batch_space
+from gymnasium.vector.utils import batch_space, iterate
 from numpy.typing import NDArray
 from typing_extensions import override
 
@@ -197,6 +196,8 @@ class CompilerVectorEnv(Remade, VectorEnv[Any, Any, Any]):
         ids = range(self.num_envs) if env_ids is None else [int(i) for i in env_ids]
         if len(set(ids)) < len(ids):
             raise ValueError(f"an environment is named twice in {list(ids)}")
+        if isinstance(actions, dict):
+            actions = list(iterate(self.action_space, actions))
         if len(actions) != len(ids):
             raise InvalidActionError(
                 f"{len(actions)} actions for {len(ids)} environments"
@@ -545,10 +546,12 @@ class CompilerVectorEnv(Remade, VectorEnv[Any, Any, Any]):
 
     def action_masks(self) -> NDArray[np.bool_]:
         """Which actions are legal now, bool array of shape ``(num_envs, n)``."""
-        space = self.single_action_space
-        if not isinstance(space, Discrete):
-            raise TypeError(f"the actions are a {space}, which has no mask")
-        masks = np.ones((self.num_envs, int(space.n)), np.bool_)
+        flags = self.setup.actions.flags
+        if not flags:
+            raise TypeError(
+                f"the actions are a {self.single_action_space}, which has no mask"
+            )
+        masks = np.ones((self.num_envs, flags), np.bool_)
         for index, episode in enumerate(self._episodes):
             if episode is not None and episode.mask is not None:
                 masks[index] = episode.mask

@@ -6,6 +6,7 @@ from __future__ import annotations
 from time import perf_counter
 from typing import Any
 
+from mlcompiler_gym.envs.actions import Action
 from mlcompiler_gym.errors import EvaluationError, PolicyError, ServiceError
 from mlcompiler_gym.evaluation import Evaluation
 from mlcompiler_gym.evaluation.naming import policy_maker
@@ -39,7 +40,7 @@ class Decider:
             raise PolicyError(str(error)) from error
         self._seconds = 0.0
 
-    def decide(self, program: Program) -> tuple[list[int | float], float]:
+    def decide(self, program: Program) -> tuple[list[Action], float]:
         """All decisions of a compile, and the seconds that deciding took.
 
         Raises:

@@ -12,6 +12,7 @@ from typing import Any
 
 from typing_extensions import override
 
+from mlcompiler_gym.envs.actions import Action
 from mlcompiler_gym.envs.config import CompileConfig
 from mlcompiler_gym.envs.scoring import values_of
 from mlcompiler_gym.envs.trajectory import Replay, Trajectory, replay
@@ -25,7 +26,6 @@ from mlcompiler_gym.evaluation import EpisodePlayer, Evaluation, Record, Result
 from mlcompiler_gym.evaluation.player import make_env
 from mlcompiler_gym.evaluation.statistics import ratio_of
 from mlcompiler_gym.leaderboard.decider import Decider
-from mlcompiler_gym.leaderboard.entries import Action
 from mlcompiler_gym.leaderboard.reduction import reduce
 from mlcompiler_gym.leaderboard.symbols import exported, missing
 from mlcompiler_gym.leaderboard.tracks import Track

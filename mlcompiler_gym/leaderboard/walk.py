@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from mlcompiler_gym.envs.actions import Action
 from mlcompiler_gym.errors import InvalidActionError
 from mlcompiler_gym.evaluation import Evaluation
 from mlcompiler_gym.evaluation.player import make_env
-from mlcompiler_gym.leaderboard.entries import Action
 from mlcompiler_gym.policies import Policy, heuristic, inactive
 from mlcompiler_gym.programs import Program
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import gymnasium
 import numpy as np
 from gymnasium import spaces
+from numpy.typing import NDArray
 
 from mlcompiler_gym.envs import CompilerEnv
 from mlcompiler_gym.envs.options import decode
@@ -167,12 +168,15 @@ def active(env: gymnasium.Env[Any, Any]) -> Policy:
 
 def _declared(env: CompilerEnv, action: int) -> Policy:
     """Takes one action, or where it is not legal the first that is."""
-    if not env.setup.actions.masked:
-        return lambda observation, info: action
+    actions = env.setup.actions
 
-    def decide(observation: Any, info: dict[str, Any]) -> int:
-        mask = info["action_mask"]
-        return action if mask[action] else int(np.flatnonzero(mask)[0])
+    def decide(observation: Any, info: dict[str, Any]) -> Any:
+        return actions.compose(
+            [
+                action if flags[action] else int(np.flatnonzero(flags)[0])
+                for flags in actions.split(info.get("action_mask"))
+            ]
+        )
 
     return decide
 
@@ -185,15 +189,18 @@ def random_legal(env: gymnasium.Env[Any, Any], seed: int | None = None) -> Polic
         seed: The same makes the same choices, and so does
             ``env.unwrapped.rollout("random", seed=seed)``. None: any.
     """
-    space = compiler_of(env).action_space
+    compiler = compiler_of(env)
+    space, actions = compiler.action_space, compiler.setup.actions
     rng = Random(secrets.randbits(64) if seed is None else seed)
 
+    def draw(flags: NDArray[np.int8]) -> int:
+        legal = np.flatnonzero(flags)
+        return int(legal[rng.below(len(legal))])
+
     def choose(observation: Any, info: dict[str, Any]) -> Any:
-        if isinstance(space, spaces.Discrete):
-            mask = info.get("action_mask", np.ones(int(space.n)))
-            legal = np.flatnonzero(mask)
-            return int(legal[rng.below(len(legal))])
-        assert isinstance(space, spaces.Box)
+        if not isinstance(space, spaces.Box):
+            masks = actions.split(info.get("action_mask"))
+            return actions.compose([draw(flags) for flags in masks])
         low, high = float(space.low[0]), float(space.high[0])
         return np.array([low + rng.uniform() * (high - low)], np.float32)
 
@@ -219,3 +226,15 @@ def compiler_of(env: gymnasium.Env[Any, Any]) -> CompilerEnv:
     if not isinstance(env.unwrapped, CompilerEnv):
         raise TypeError(f"env is to be an environment of a compiler, not {env}")
     return env.unwrapped
+
+
+def check_one_choice(env: CompilerEnv) -> None:
+    """Refuse what cannot be searched action by action.
+
+    Raises:
+        TypeError: Actions are numbers, or several choices at once.
+    """
+    if len(env.setup.actions.counts) != 1:
+        raise TypeError(
+            f"the actions are a {env.action_space}; this takes one choice at a time"
+        )

@@ -16,7 +16,12 @@ import gymnasium
 import numpy as np
 
 from mlcompiler_gym.envs import CompilerEnv
-from mlcompiler_gym.policies.baselines import Policy, heuristic, inactive
+from mlcompiler_gym.policies.baselines import (
+    Policy,
+    check_one_choice,
+    heuristic,
+    inactive,
+)
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,7 @@ class BudgetedSearch:
         compiler = env.unwrapped
         if not isinstance(compiler, CompilerEnv):
             raise TypeError(f"env is to be an environment of a compiler, not {env}")
+        check_one_choice(compiler)
         self.rng = np.random.default_rng(seed)
         self.spent = 0
         self._env = compiler

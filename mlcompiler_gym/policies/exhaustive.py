@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mlcompiler_gym.envs import CompilerEnv
+from mlcompiler_gym.policies.baselines import check_one_choice
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,10 @@ def exhaustive_search(env: CompilerEnv, limit: int = 4096) -> Found:
         The first of those with the largest reward.
 
     Raises:
+        TypeError: Actions are numbers, or several choices at once.
         ValueError: There are more episodes than ``limit``.
     """
+    check_one_choice(env)
     best: Found | None = None
     tried = 0
     # The last is tried next; a twin is stopped where its actions led to.

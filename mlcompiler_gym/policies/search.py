@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -97,7 +97,7 @@ class Search:
         if value >= self.best.value:
             return False
         self.best.value = value
-        self.best.actions = [int(action) for action in env.trajectory.actions]
+        self.best.actions = [cast(int, action) for action in env.trajectory.actions]
         self.best.values = dict(info["objective"])
         return True
 

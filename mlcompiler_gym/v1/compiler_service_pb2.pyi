@@ -24,14 +24,16 @@ PROTOCOL_UNSPECIFIED: Protocol
 RESOURCE_EXHAUSTED: ErrorCode
 
 class ActionSpec(_message.Message):
-    __slots__ = ["mask", "meanings", "tensor"]
+    __slots__ = ["choices", "mask", "meanings", "tensor"]
+    CHOICES_FIELD_NUMBER: _ClassVar[int]
     MASK_FIELD_NUMBER: _ClassVar[int]
     MEANINGS_FIELD_NUMBER: _ClassVar[int]
     TENSOR_FIELD_NUMBER: _ClassVar[int]
+    choices: _containers.RepeatedCompositeFieldContainer[Choice]
     mask: str
     meanings: _containers.RepeatedScalarFieldContainer[str]
     tensor: TensorSpec
-    def __init__(self, tensor: _Optional[_Union[TensorSpec, _Mapping]] = ..., meanings: _Optional[_Iterable[str]] = ..., mask: _Optional[str] = ...) -> None: ...
+    def __init__(self, tensor: _Optional[_Union[TensorSpec, _Mapping]] = ..., meanings: _Optional[_Iterable[str]] = ..., mask: _Optional[str] = ..., choices: _Optional[_Iterable[_Union[Choice, _Mapping]]] = ...) -> None: ...
 
 class Attach(_message.Message):
     __slots__ = ["token"]
@@ -42,6 +44,18 @@ class Attach(_message.Message):
 class AttachReply(_message.Message):
     __slots__ = []
     def __init__(self) -> None: ...
+
+class Choice(_message.Message):
+    __slots__ = ["default_value", "doc", "meanings", "name"]
+    DEFAULT_VALUE_FIELD_NUMBER: _ClassVar[int]
+    DOC_FIELD_NUMBER: _ClassVar[int]
+    MEANINGS_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    default_value: str
+    doc: str
+    meanings: _containers.RepeatedScalarFieldContainer[str]
+    name: str
+    def __init__(self, name: _Optional[str] = ..., doc: _Optional[str] = ..., meanings: _Optional[_Iterable[str]] = ..., default_value: _Optional[str] = ...) -> None: ...
 
 class Close(_message.Message):
     __slots__ = []
@@ -456,6 +470,7 @@ class TaskSpec(_message.Message):
         __slots__ = []
     ACTION_FIELD_NUMBER: _ClassVar[int]
     ACTIVE_ACTION_FIELD_NUMBER: _ClassVar[int]
+    BEFORE_PIPELINE: TaskSpec.Kind
     DEFAULT_LEVEL_FIELD_NUMBER: _ClassVar[int]
     DEFAULT_OBJECTIVE_FIELD_NUMBER: _ClassVar[int]
     DEFAULT_PIPELINE_FIELD_NUMBER: _ClassVar[int]

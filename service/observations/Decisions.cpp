@@ -59,4 +59,6 @@ static ObservationRegistry::Add<TakenDecisions>
 static ObservationRegistry::Add<OptArguments> Z(
     "opt_arguments",
     "What `opt` must be told to get from the program to the module as it "
-    "stands, as a JSON array; empty in tasks whose decisions are not passes.");
+    "stands, or in a task that decides before the pipeline to what LLVM makes "
+    "of it by itself, as a JSON array; empty in other tasks whose decisions "
+    "are not passes.");

@@ -75,6 +75,20 @@ private:
   proto::TaskSpec Spec;
 };
 
+/// A task whose decisions come up before the pipeline.
+class UpfrontTask : public Task {
+public:
+  /// Called before the pipeline is built. Sets what has been decided.
+  virtual void decide(Compilation &C, LLVMOptions &Process) = 0;
+
+  static bool classof(const Task *T) {
+    return T->spec().kind() == proto::TaskSpec::BEFORE_PIPELINE;
+  }
+
+protected:
+  UpfrontTask() : Task(proto::TaskSpec::BEFORE_PIPELINE) {}
+};
+
 /// A task whose decisions come up in the pipeline.
 class PipelineTask : public Task {
 public:

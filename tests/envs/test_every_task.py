@@ -24,6 +24,9 @@ from mlcompiler_gym.registration import TASKS
 
 ROOT = Path(__file__).parents[2]
 
+#: Actions that need no scaling.
+CHOICES = (spaces.Discrete, spaces.MultiDiscrete)
+
 LOW, HIGH = np.float32(-1), np.float32(1)
 
 
@@ -40,7 +43,7 @@ def warnings_are_errors() -> Iterator[None]:
 @pytest.mark.parametrize("env_id", ALL)
 def test_checkers_have_nothing_to_say(env_id: str, observation: str) -> None:
     env = make_task(env_id, observation=observation)
-    if isinstance(env.action_space, spaces.Discrete):
+    if isinstance(env.action_space, CHOICES):
         with warnings_are_errors():
             check_env(env)
             sb3_check_env(env)
@@ -61,7 +64,7 @@ def test_rescaled_actions_reach_the_bounds(env_id: str) -> None:
     env = make_task(env_id)
     space = env.action_space
     if not isinstance(space, spaces.Box):
-        assert isinstance(space, spaces.Discrete)
+        assert isinstance(space, CHOICES)
         return
     rescaled: Any = RescaleAction(env, LOW, HIGH)
     rescaled.reset()

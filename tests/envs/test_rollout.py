@@ -299,6 +299,7 @@ def test_without_a_mask_every_column_is_sent(make_env: MakeEnv) -> None:
         (PRIORITY, ["llvm", "random"]),
         (LOOPS, ["llvm", "inactive", "always", "random"]),
         (ORDERING, ["llvm", "random"]),
+        ("mlcompiler/Parameters-v0", ["llvm", "inactive", "random"]),
     ],
 )
 def test_names_mean_the_same_inside(

@@ -22,6 +22,7 @@ from mlcompiler_gym import (
     replay,
 )
 from mlcompiler_gym.envs import CompilerEnv
+from mlcompiler_gym.envs.actions import Action
 from mlcompiler_gym.errors import TrajectoryError
 
 Make = Callable[..., CompilerEnv]
@@ -154,7 +155,7 @@ def test_another_program(make: Make, recorded: tuple[Trajectory, LocalService]) 
 )
 def test_actions_that_do_not_replay(
     recorded: tuple[Trajectory, LocalService],
-    change: Callable[[tuple[float, ...]], tuple[float, ...]],
+    change: Callable[[tuple[Action, ...]], tuple[Action, ...]],
 ) -> None:
     trajectory, service = recorded
     changed = dataclasses.replace(trajectory, actions=change(trajectory.actions))

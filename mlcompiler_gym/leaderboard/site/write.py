@@ -13,11 +13,11 @@ from typing import Any
 
 import jinja2
 
+from mlcompiler_gym.envs.actions import Action
 from mlcompiler_gym.errors import MLCompilerGymError
 from mlcompiler_gym.evaluation.statistics import ratio_of
 from mlcompiler_gym.files import write_file
 from mlcompiler_gym.leaderboard.decider import Decider
-from mlcompiler_gym.leaderboard.entries import Action
 from mlcompiler_gym.leaderboard.errors import LeaderboardError
 from mlcompiler_gym.leaderboard.ranking import Ranking, Standing, rank
 from mlcompiler_gym.leaderboard.site import charts

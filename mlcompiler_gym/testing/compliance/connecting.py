@@ -125,6 +125,13 @@ def test_every_tensor_says_what_it_is(service_under_test: Service) -> None:
             assert tensor_bytes(task.action.tensor) == 8
             assert task.action.tensor.low == 0
             assert task.action.tensor.high == len(task.action.meanings) - 1
+            assert not task.action.choices
+        names = [choice.name for choice in task.action.choices]
+        assert len(names) == len(set(names))
+        for choice in task.action.choices:
+            assert tensor_bytes(task.action.tensor) == 8 * len(names)
+            assert len(choice.doc) > 5, choice.name
+            assert 2 <= len(choice.meanings) <= task.action.tensor.high + 1
 
 
 def test_features_are_as_long_as_described(service_under_test: Service) -> None:

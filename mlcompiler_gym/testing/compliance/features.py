@@ -40,6 +40,9 @@ def tensors(task: pb.TaskSpec, data: bytes, options: dict[str, str]) -> dict[str
 
 def action_at(task: pb.TaskSpec, state: pb.State) -> bytes:
     """Another one at each decision, and a legal one."""
+    if choices := task.action.choices:
+        each = [state.decisions % len(choice.meanings) for choice in choices]
+        return np.array(each, "<i8").tobytes()
     if not task.action.meanings:
         return np.array([1000 + 37 * state.decisions], "<f4").tobytes()
     every = np.arange(len(task.action.meanings), dtype="<i8")
