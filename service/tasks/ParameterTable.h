@@ -20,8 +20,8 @@ struct Parameter {
   llvm::StringLiteral Name;
   /// What LLVM has registered; empty if that is nothing.
   llvm::StringLiteral Default;
-  /// What it can be set to, separated by spaces, in ascending order. Left out is
-  /// the default, where to set it is the same as not to.
+  /// What it can be set to, separated by spaces, in ascending order. Left out
+  /// is the default, where to set it is the same as not to.
   llvm::StringLiteral Values;
   llvm::StringLiteral Doc;
 };
