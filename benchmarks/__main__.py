@@ -24,6 +24,7 @@ NAMES = (
     "loop_factors",
     "loops_found",
     "validate_episodes",
+    "real_builds",
 )
 
 

@@ -2,8 +2,8 @@
 """Gymnasium environments in which LLVM stops at each decision and asks.
 
 Importing this package registers the environments with Gymnasium, so that
-``gymnasium.make("mlcompiler/Inlining-v0")`` works. It costs little beyond importing
-Gymnasium itself: what is exported here is loaded when it is first used.
+``gymnasium.make("mlcompiler/Inlining-v0")`` works. It costs little, for it imports
+nothing, not even Gymnasium: what is exported here is loaded when it is first used.
 """
 
 import importlib
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         Trajectory,
         replay,
     )
+    from mlcompiler_gym.envs.errors import InvalidActionError, ResetNeededError
     from mlcompiler_gym.envs.inlining import InliningEnv
     from mlcompiler_gym.envs.loop_distribution import LoopDistributionEnv
     from mlcompiler_gym.envs.loop_factors import LoopFactorsEnv
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
         ErrorCode,
         EvaluationError,
         ExportError,
-        InvalidActionError,
         InvalidProgramError,
         InvalidRequestError,
         MissingLibraryError,
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
         PolicyError,
         ProgramError,
         ProtocolError,
-        ResetNeededError,
         RunningError,
         ServiceError,
         ServiceLimitError,
@@ -74,7 +73,7 @@ _MODULES = {
     "ErrorCode": "errors",
     "EvaluationError": "errors",
     "ExportError": "errors",
-    "InvalidActionError": "errors",
+    "InvalidActionError": "envs.errors",
     "InvalidProgramError": "errors",
     "InvalidRequestError": "errors",
     "MLCompilerGymError": "errors",
@@ -82,7 +81,7 @@ _MODULES = {
     "PolicyError": "errors",
     "ProgramError": "errors",
     "ProtocolError": "errors",
-    "ResetNeededError": "errors",
+    "ResetNeededError": "envs.errors",
     "RunningError": "errors",
     "ServiceError": "errors",
     "ServiceLimitError": "errors",

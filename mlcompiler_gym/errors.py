@@ -6,8 +6,6 @@ from __future__ import annotations
 import enum
 from typing import Any, ClassVar
 
-import gymnasium.error
-
 
 class MLCompilerGymError(Exception):
     """Base of all errors of this package."""
@@ -168,17 +166,6 @@ class MissingLibraryError(ProgramError):
 
     def __reduce__(self) -> tuple[type, tuple[str, str]]:
         return (type(self), (self.name, self.extra))
-
-
-class InvalidActionError(MLCompilerGymError, gymnasium.error.InvalidAction):
-    """An action has the wrong type or shape, or is not legal now.
-
-    The episode goes on, at the same decision.
-    """
-
-
-class ResetNeededError(MLCompilerGymError, gymnasium.error.ResetNeeded):
-    """``step`` or ``fork`` without an episode under way."""
 
 
 class RunningError(MLCompilerGymError, TypeError):

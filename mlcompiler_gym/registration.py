@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
-
-from gymnasium.envs.registration import register, registry
+from importlib.machinery import ModuleSpec
+from types import ModuleType
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,52 @@ TASKS = (
 
 
 def register_envs() -> None:
+    """Register every environment with Gymnasium, now or once it is imported.
+
+    To import it takes longer than a small program takes to compile, and not everything
+    in this package needs it.
+    """
+    if "gymnasium" in sys.modules:
+        _register_envs()
+    else:
+        sys.meta_path.insert(0, _WhenImported())
+
+
+class _WhenImported:
+    """Registers the environments as soon as Gymnasium has been imported."""
+
+    def find_spec(
+        self,
+        fullname: str,
+        path: Sequence[str] | None,
+        target: ModuleType | None = None,
+    ) -> ModuleSpec | None:
+        """Gymnasium as the other finders have it, registering when it is run."""
+        if fullname != "gymnasium":
+            return None
+        others = (finder for finder in sys.meta_path if finder is not self)
+        found = (finder.find_spec(fullname, path, target) for finder in others)
+        spec = next(filter(None, found), None)
+        if spec is None or spec.loader is None:
+            return spec
+        execute = spec.loader.exec_module
+
+        def execute_and_register(module: ModuleType) -> None:
+            execute(module)
+            # Not before: to look for a module, or to fail to import it, is not to have
+            # imported it.
+            if self in sys.meta_path:
+                sys.meta_path.remove(self)
+            _register_envs()
+
+        spec.loader.exec_module = execute_and_register  # type: ignore[method-assign]
+        return spec
+
+
+def _register_envs() -> None:
     """Register every environment that is not registered yet."""
+    from gymnasium.envs.registration import register, registry
+
     for task in TASKS:
         if task.env_id in registry:
             continue

@@ -80,10 +80,14 @@ createTarget(const Triple &TheTriple, StringRef CPU, const Module &M,
   std::optional<Reloc::Model> Relocation;
   if (M.getPICLevel() != PICLevel::NotPIC)
     Relocation = Reloc::PIC_;
-  return std::unique_ptr<TargetMachine>(T->createTargetMachine(
+  std::unique_ptr<TargetMachine> Made(T->createTargetMachine(
       TheTriple, CPU, codegen::getFeaturesStr(),
       codegen::InitTargetOptionsFromCodeGenFlags(TheTriple), Relocation,
       M.getCodeModel(), Level));
+  // Which data are too far away for the code model, as clang and LTO have it.
+  if (std::optional<uint64_t> Threshold = M.getLargeDataThreshold())
+    Made->setLargeDataThreshold(*Threshold);
+  return Made;
 }
 
 /// What another module could link to, and so must still be there at the end.

@@ -13,6 +13,7 @@ import pytest
 import mlcompiler_gym
 from mlcompiler_gym import errors
 from mlcompiler_gym.client.session import raise_for_error
+from mlcompiler_gym.envs import errors as env_errors
 from mlcompiler_gym.errors import (
     CompilerCrashedError,
     ErrorCode,
@@ -40,6 +41,8 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
     ).split()
     assert "mlcompiler_gym" in loaded
     heavy = {"torch", "stable_baselines3", "grpc", "ray", "matplotlib", "google"}
+    # A compiler driver has no use for them, and is started for each file of a build.
+    heavy |= {"gymnasium", "numpy"}
     assert sorted(heavy & set(loaded)) == []
 
 
@@ -59,6 +62,16 @@ def test_making_an_environment_imports_no_learning_library() -> None:
     [
         ("import gymnasium, mlcompiler_gym", ""),
         ("import mlcompiler_gym, gymnasium", ""),
+        ("import mlcompiler_gym.envs, gymnasium", ""),
+        ("from mlcompiler_gym import InliningEnv; import gymnasium", ""),
+        ("import mlcompiler_gym, gymnasium.envs.registration", ""),
+        # To look whether a module is there is not to import it.
+        (
+            "import importlib.util, mlcompiler_gym\n"
+            "assert importlib.util.find_spec('gymnasium')\n"
+            "import gymnasium",
+            "",
+        ),
         # Gymnasium imports what stands before the colon.
         ("import gymnasium", "mlcompiler_gym:"),
     ],
@@ -106,7 +119,8 @@ def test_unknown_names_are_attribute_errors() -> None:
 
 ERRORS = [
     cls
-    for cls in vars(errors).values()
+    for module in (errors, env_errors)
+    for cls in vars(module).values()
     if inspect.isclass(cls) and issubclass(cls, MLCompilerGymError)
 ]
 

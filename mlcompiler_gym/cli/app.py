@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 import mlcompiler_gym
+from mlcompiler_gym.cli.building import Untouched, cc, cxx
 from mlcompiler_gym.cli.evaluate import evaluate
 from mlcompiler_gym.cli.leaderboard import leaderboard
 from mlcompiler_gym.cli.plugin import print_plugin_path
@@ -45,6 +46,8 @@ app.add_typer(programs, name="programs")
 app.add_typer(policy, name="policy")
 app.add_typer(leaderboard, name="leaderboard")
 app.add_typer(vocabulary, name="vocabulary")
+app.command(cls=Untouched)(cc)
+app.command("c++", cls=Untouched)(cxx)
 app.command("eval")(evaluate)
 app.command("plugin-path")(print_plugin_path)
 app.command()(tune)

@@ -3,15 +3,16 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from mlcompiler_gym.client.local import LocalService
 from mlcompiler_gym.client.local_session import LocalSession
-from mlcompiler_gym.client.observation import Graph, Observed, Rows
 from mlcompiler_gym.client.session import Service, Session, opening
 from mlcompiler_gym.client.waiting import Wait, Work, block, block_together
 
 if TYPE_CHECKING:
+    from mlcompiler_gym.client.observation import Graph, Observed, Rows
     from mlcompiler_gym.client.remote import GrpcService
 
 __all__ = [
@@ -29,6 +30,14 @@ __all__ = [
     "block_together",
     "opening",
 ]
+
+#: gRPC and NumPy take longer to import than all the rest.
+_MODULES = {
+    "Graph": "observation",
+    "GrpcService": "remote",
+    "Observed": "observation",
+    "Rows": "observation",
+}
 
 
 def find_service(service: Service | str | None) -> Service:
@@ -51,9 +60,6 @@ def find_service(service: Service | str | None) -> Service:
 
 
 def __getattr__(name: str) -> Any:
-    # gRPC takes longer to import than all the rest.
-    if name == "GrpcService":
-        from mlcompiler_gym.client.remote import GrpcService
-
-        return GrpcService
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -3,7 +3,6 @@
 
 import functools
 import os
-from importlib import metadata
 from pathlib import Path
 
 from mlcompiler_gym.errors import ServiceUnavailableError
@@ -28,6 +27,8 @@ def find_installed(relative: str) -> Path | None:
 
 @functools.cache
 def _distribution_folder() -> Path | None:
+    from importlib import metadata
+
     # To look for a distribution's metadata takes longer than all the rest, and a
     # set of programs asks for each of its files.
     try:

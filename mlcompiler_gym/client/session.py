@@ -5,9 +5,8 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from mlcompiler_gym.client.observation import Observed, decode
 from mlcompiler_gym.client.waiting import Work, block
 from mlcompiler_gym.errors import (
     DeadlineError,
@@ -20,6 +19,9 @@ from mlcompiler_gym.errors import (
 )
 from mlcompiler_gym.lru import Lru
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
+
+if TYPE_CHECKING:
+    from mlcompiler_gym.client.observation import Observed
 
 
 class Compilable(Protocol):
@@ -179,6 +181,9 @@ class Session(abc.ABC):
 
     def observe(self, *names: str) -> dict[str, Observed]:
         """Compute observations, by name."""
+        # NumPy takes longer to import than a small unit takes to compile.
+        from mlcompiler_gym.client.observation import decode
+
         reply = self.call(pb.Request(observe=pb.Observe(names=names)))
         return {o.name: decode(o) for o in reply.observe.observations}
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from mlcompiler_gym.client.observation import DTYPES
-from mlcompiler_gym.errors import InvalidActionError
+from mlcompiler_gym.envs.errors import InvalidActionError
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 
 _INT8 = np.dtype(np.int8)

@@ -16,6 +16,7 @@ from mlcompiler_gym.envs.actions import Action
 from mlcompiler_gym.envs.choice import choose
 from mlcompiler_gym.envs.config import CompileConfig
 from mlcompiler_gym.envs.episode import Episode, Turn, make_episode
+from mlcompiler_gym.envs.errors import ResetNeededError
 from mlcompiler_gym.envs.observer import View
 from mlcompiler_gym.envs.rollout import Recorded, Rollout, RolloutParts
 from mlcompiler_gym.envs.scoring import Baseline, find_baseline
@@ -24,7 +25,6 @@ from mlcompiler_gym.errors import (
     MLCompilerGymError,
     PolicyError,
     ProgramError,
-    ResetNeededError,
     ServiceError,
 )
 from mlcompiler_gym.programs import Program

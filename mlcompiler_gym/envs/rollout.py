@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from mlcompiler_gym.envs.actions import Action, Actions
 from mlcompiler_gym.envs.observer import Columns
-from mlcompiler_gym.envs.policy_file import encode_policy
+from mlcompiler_gym.policy_file import encode_policy
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 from mlcompiler_gym.v1 import policy_pb2
 

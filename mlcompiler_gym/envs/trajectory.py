@@ -13,10 +13,10 @@ from typing import Any
 from mlcompiler_gym.client import Service, Session, find_service
 from mlcompiler_gym.envs.actions import Action, make_actions
 from mlcompiler_gym.envs.config import CompileConfig
+from mlcompiler_gym.envs.errors import InvalidActionError
 from mlcompiler_gym.envs.scoring import values_of
 from mlcompiler_gym.errors import (
     ErrorCode,
-    InvalidActionError,
     ProgramError,
     ServiceError,
     TrajectoryError,

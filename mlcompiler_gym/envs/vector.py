@@ -22,12 +22,13 @@ from mlcompiler_gym.envs.actions import Action
 from mlcompiler_gym.envs.core import CompilerEnv
 from mlcompiler_gym.envs.engine import Stats
 from mlcompiler_gym.envs.episode import Episode, Turn
+from mlcompiler_gym.envs.errors import InvalidActionError, ResetNeededError
 from mlcompiler_gym.envs.remake import Remade
 from mlcompiler_gym.envs.render import RENDER_MODES, RenderMode, check_mode, render
 from mlcompiler_gym.envs.rollout import PolicyData, Recorded, Rollout, play_request
 from mlcompiler_gym.envs.setup import Setup
 from mlcompiler_gym.envs.slot import Slot
-from mlcompiler_gym.errors import InvalidActionError, ProgramError, ResetNeededError
+from mlcompiler_gym.errors import ProgramError
 from mlcompiler_gym.programs import Program, ProgramSet
 from mlcompiler_gym.registration import TASKS
 

@@ -10,9 +10,9 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 from pettingzoo import AECEnv
 
+from mlcompiler_gym.envs.errors import InvalidActionError, ResetNeededError
 from mlcompiler_gym.envs.loop_distribution import LoopDistributionEnv
 from mlcompiler_gym.envs.render import RENDER_MODES, RenderMode
-from mlcompiler_gym.errors import InvalidActionError, ResetNeededError
 
 #: The agents.
 SELECT = "select"

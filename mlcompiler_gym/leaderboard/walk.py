@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from mlcompiler_gym.envs.actions import Action
-from mlcompiler_gym.errors import InvalidActionError
+from mlcompiler_gym.envs.errors import InvalidActionError
 from mlcompiler_gym.evaluation import Evaluation
 from mlcompiler_gym.evaluation.player import make_env
 from mlcompiler_gym.policies import Policy, heuristic, inactive

@@ -9,15 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
-from mlcompiler_gym.envs.policy_file import HEADER_BYTES, encode_policy
 from mlcompiler_gym.errors import PolicyError
 from mlcompiler_gym.files import write_file
 from mlcompiler_gym.policies.baselines import NAMED
 from mlcompiler_gym.policies.evaluator import Decisions, Evaluator, Random
 from mlcompiler_gym.policies.seen import Histogram, read_seen, summarise
+from mlcompiler_gym.policy_file import decode_policy, encode_policy
 from mlcompiler_gym.v1 import policy_pb2 as pb
 
 
@@ -67,14 +66,7 @@ class PortablePolicy:
         """
         # The evaluator's reader is the strict one, and says what is wrong.
         Evaluator(content, 0, 0)
-        message = pb.Policy()
-        try:
-            message.ParseFromString(content[HEADER_BYTES:])
-        except DecodeError:
-            raise PolicyError(
-                "the policy file is broken: its contents are not a Policy message"
-            ) from None
-        return cls(message)
+        return cls(decode_policy(content))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> PortablePolicy:

@@ -4,30 +4,16 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
+from mlcompiler_gym.clang import find_clang
 from mlcompiler_gym.errors import ProgramError
 
 #: Together with -Oz or -O2: functions are marked for it, and nothing is optimised.
 _FLAGS = ("-Xclang", "-disable-llvm-passes", "-emit-llvm", "-c")
-
-
-def find_clang(language: str = "c") -> str:
-    """``clang-22``, or what ``MLCOMPILER_GYM_CLANG`` names."""
-    override = os.environ.get("MLCOMPILER_GYM_CLANG")
-    name = override or "clang-22"
-    found = shutil.which(name)
-    if found is None:
-        raise ProgramError(
-            f"{name} is not there, and compiling {language} needs it: install it "
-            "(Debian: clang-22), set MLCOMPILER_GYM_CLANG to the path of a clang "
-            "22, or give bitcode instead of source"
-        )
-    return found
 
 
 def compile_source(

@@ -12,9 +12,9 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mlcompiler_gym.clang import find_clang
 from mlcompiler_gym.errors import ProgramError
 from mlcompiler_gym.files import write_file
-from mlcompiler_gym.programs.clang import find_clang
 from mlcompiler_gym.programs.compile_commands import (
     CompileCommand,
     read_compile_commands,

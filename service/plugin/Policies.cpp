@@ -46,8 +46,7 @@ static const std::array<const policy::Kind *, 3> &kinds() {
 /// Whether an entry is a file; otherwise it is a name: "always",
 /// "regalloc_eviction=inactive".
 static bool isFile(StringRef Entry) {
-  return Entry.ends_with(".policy") || Entry.contains('/') ||
-         sys::fs::exists(Entry);
+  return Entry.ends_with(".policy") || Entry.contains('/');
 }
 
 /// Reads no more than a policy may have, and nothing that has no end. Returns

@@ -12,7 +12,7 @@ from gymnasium.utils.env_checker import check_env
 from support.regalloc import MakeEnv
 
 import mlcompiler_gym
-from mlcompiler_gym.errors import InvalidActionError
+from mlcompiler_gym.envs.errors import InvalidActionError
 from mlcompiler_gym.policies import (
     active,
     exhaustive_search,

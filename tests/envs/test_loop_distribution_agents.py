@@ -13,7 +13,7 @@ from support.regalloc import MakeEnv
 
 import mlcompiler_gym
 from mlcompiler_gym import LocalService
-from mlcompiler_gym.errors import InvalidActionError, ResetNeededError
+from mlcompiler_gym.envs.errors import InvalidActionError, ResetNeededError
 from mlcompiler_gym.integrations.pettingzoo import LoopDistributionAEC
 from mlcompiler_gym.policies import (
     active,

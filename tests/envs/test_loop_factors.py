@@ -16,7 +16,7 @@ from support.regalloc import MakeEnv
 
 import mlcompiler_gym
 from mlcompiler_gym.envs import CompilerEnv
-from mlcompiler_gym.errors import InvalidActionError
+from mlcompiler_gym.envs.errors import InvalidActionError
 from mlcompiler_gym.policies import heuristic, inactive, play
 from mlcompiler_gym.programs import load_programs
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb

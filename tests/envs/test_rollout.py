@@ -14,11 +14,8 @@ from support.regalloc import EVICTION, PRIORITY, MakeEnv
 
 from mlcompiler_gym import PolicyError, PortablePolicy
 from mlcompiler_gym.envs import CompilerEnv
-from mlcompiler_gym.errors import (
-    InvalidActionError,
-    InvalidRequestError,
-    ResetNeededError,
-)
+from mlcompiler_gym.envs.errors import InvalidActionError, ResetNeededError
+from mlcompiler_gym.errors import InvalidRequestError
 from mlcompiler_gym.policies import NAMED, settings_for
 from mlcompiler_gym.v1 import policy_pb2 as pb
 

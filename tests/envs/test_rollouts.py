@@ -15,8 +15,9 @@ from support.vectors import NO_DECISION, MakeVec
 
 from mlcompiler_gym import PolicyError, PortablePolicy, Program, ProgramError
 from mlcompiler_gym.envs import CompilerEnv, CompilerVectorEnv
+from mlcompiler_gym.envs.errors import ResetNeededError
 from mlcompiler_gym.envs.rollout import Rollout
-from mlcompiler_gym.errors import InvalidRequestError, ResetNeededError
+from mlcompiler_gym.errors import InvalidRequestError
 from mlcompiler_gym.v1 import policy_pb2 as pb
 
 INLINING = "mlcompiler/Inlining-v0"

@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The policies of a build, and what they decide of one unit."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mlcompiler_gym.building.unit import Unit
+from mlcompiler_gym.client.session import Service, Session
+from mlcompiler_gym.errors import PolicyError
+from mlcompiler_gym.policy_file import decode_policy, encode_policy
+from mlcompiler_gym.v1 import compiler_service_pb2 as pb
+from mlcompiler_gym.v1 import policy_pb2
+
+#: What a name alone decides.
+_USUAL_TASK = "inlining"
+#: Leaves bitcode that is optimised already as it is.
+_NO_PASSES = "no-op-module"
+
+
+@dataclass(frozen=True)
+class BuildPolicy:
+    """A policy that takes decisions of a build.
+
+    Attributes:
+        name: As it was asked for: a file, a name, or ``task=name``.
+        content: The contents of its file.
+        message: The same, decoded.
+        task: What it decides.
+    """
+
+    name: str
+    content: bytes
+    message: policy_pb2.Policy
+    task: str
+
+    @classmethod
+    def find(cls, name: str) -> BuildPolicy:
+        """A file, or the policy of a name: ``llvm``, ``regalloc_eviction=llvm``.
+
+        A file's name has a slash in it or ends in ``.policy``, so that what lies about
+        in the folder of a build changes nothing.
+
+        Raises:
+            PolicyError: The file cannot be read, or holds no policy.
+        """
+        if name.endswith(".policy") or os.sep in name:
+            try:
+                content = Path(name).read_bytes()
+            except OSError as error:
+                raise PolicyError(f"cannot read the policy {name}: {error}") from error
+            try:
+                message = decode_policy(content)
+            except PolicyError as error:
+                raise PolicyError(f"{name}: {error}") from None
+        else:
+            task, _, builtin = name.rpartition("=")
+            message = policy_pb2.Policy(builtin=builtin, task=task)
+            content = encode_policy(message)
+        return cls(name, content, message, message.task or _USUAL_TASK)
+
+    @property
+    def sha256(self) -> str:
+        """Of its file, in hexadecimal digits."""
+        return hashlib.sha256(self.content).hexdigest()
+
+
+def load_policies(names: Sequence[str]) -> list[BuildPolicy]:
+    """The policies of a build, at most one for each task.
+
+    Raises:
+        PolicyError: One cannot be read, or two decide the same.
+    """
+    found: dict[str, BuildPolicy] = {}
+    for name in names:
+        policy = BuildPolicy.find(name)
+        if (other := found.get(policy.task)) is not None:
+            raise PolicyError(
+                f"{other.name} and {policy.name} both decide {policy.task}; give one "
+                "policy for each task"
+            )
+        found[policy.task] = policy
+    return list(found.values())
+
+
+@dataclass
+class Decided:
+    """What policies made of a unit.
+
+    Attributes:
+        bitcode: The optimised module, if a policy took part in its pipeline.
+        object: The object file, if a policy took part in code generation.
+        decisions: How many decisions were taken, by task.
+    """
+
+    bitcode: bytes | None = None
+    object: bytes | None = None
+    decisions: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Program:
+    """Bitcode as sessions take it."""
+
+    name: str
+    bitcode: bytes
+
+    @property
+    def sha256(self) -> bytes:
+        return hashlib.sha256(self.bitcode).digest()
+
+
+class Deciders:
+    """The policies of a build, and the service in which they decide.
+
+    Args:
+        policies: At most one for each task.
+        service: Where sessions come from.
+        deadline: Seconds that a session may take for each step of its work.
+
+    Raises:
+        PolicyError: The service does not have a policy's task, or two of them decide
+            in the same part of the compiler.
+        ServiceUnavailableError: The service does not start.
+    """
+
+    def __init__(
+        self, policies: Sequence[BuildPolicy], service: Service, deadline: float
+    ) -> None:
+        self._service = service
+        self._deadline_ms = max(1, round(deadline * 1000))
+        self._by_kind: dict[pb.TaskSpec.Kind, tuple[BuildPolicy, pb.TaskSpec]] = {}
+        for policy in policies:
+            spec = self._describe(policy)
+            if spec.kind == pb.TaskSpec.OPEN_ENDED:
+                raise PolicyError(
+                    f"{policy.name}: {policy.task} has no end of its own, so that no "
+                    "build can ask for it"
+                )
+            if (other := self._by_kind.get(spec.kind)) is not None:
+                raise PolicyError(
+                    f"{other[0].name} and {policy.name} decide in the same part of the "
+                    "compiler, and one compile can have one of them; leave one out"
+                )
+            self._by_kind[spec.kind] = (policy, spec)
+
+    @property
+    def in_codegen(self) -> bool:
+        """Whether one of them decides when code is generated."""
+        return pb.TaskSpec.IN_CODEGEN in self._by_kind
+
+    def decide(self, unit: Unit, bitcode: bytes) -> Decided:
+        """Compile a unit, as far as policies decide about it.
+
+        Args:
+            unit: How it is to be compiled.
+            bitcode: Of the unit, not optimised yet.
+
+        Raises:
+            PolicyError: A policy cannot decide here.
+            ServiceError: The compiler refused the policy, crashed or took too long.
+        """
+        decided = Decided()
+        pipeline = unit.pipeline
+        if pb.TaskSpec.IN_PIPELINE in self._by_kind:
+            with self._played(
+                pb.TaskSpec.IN_PIPELINE, unit, bitcode, pipeline, decided
+            ) as session:
+                decided.bitcode = bitcode = session.emit("bitcode")
+            pipeline = _NO_PASSES
+        if self.in_codegen:
+            with self._played(
+                pb.TaskSpec.IN_CODEGEN, unit, bitcode, pipeline, decided
+            ) as session:
+                decided.object = session.emit("object")
+        return decided
+
+    def _describe(self, policy: BuildPolicy) -> pb.TaskSpec:
+        try:
+            return self._service.describe_task(policy.task, {})
+        except ValueError as error:
+            raise PolicyError(f"{policy.name}: {error}") from error
+
+    @contextmanager
+    def _played(
+        self,
+        kind: pb.TaskSpec.Kind,
+        unit: Unit,
+        bitcode: bytes,
+        pipeline: str,
+        decided: Decided,
+    ) -> Iterator[Session]:
+        """A session in which the policy of a kind has taken all decisions."""
+        policy, spec = self._by_kind[kind]
+        request = pb.Open(
+            task=policy.task,
+            pipeline=pipeline,
+            cpu=unit.cpu,
+            options=_options(policy, spec),
+            limits=pb.Limits(deadline_ms=self._deadline_ms),
+            codegen_opt_level=unit.codegen_level,
+        )
+        session = self._service.open(request, _Program(unit.source, bitcode))
+        try:
+            state = session.opened.state
+            while not state.HasField("outcome"):
+                play = pb.Request(play=pb.Play(policy=policy.content))
+                reply = session.call(play).play
+                if reply.stopped:
+                    raise PolicyError(f"{policy.name}: {reply.stopped}")
+                state = reply.state
+            decided.decisions[policy.task] = state.decisions
+            yield session
+        finally:
+            session.close()
+
+
+def _options(policy: BuildPolicy, spec: pb.TaskSpec) -> list[pb.Option]:
+    """What a session must be opened with for a policy."""
+    options = list(policy.message.options)
+    if policy.message.builtin == "llvm":
+        options += spec.heuristic.options
+    for rule in spec.rules:
+        if rule.name == policy.message.builtin:
+            options += rule.options
+    return options

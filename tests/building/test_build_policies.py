@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Policies in builds: what they decide, and what becomes of those that cannot."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.builds import clang, mlcg
+from support.policies import two_features
+from support.regalloc import EVICTION, MakeEnv
+from support.toolchain import KERNELS, executable_bytes
+
+from mlcompiler_gym import PortablePolicy, Program
+from mlcompiler_gym.building.build import Build
+from mlcompiler_gym.building.jobs import plan
+from mlcompiler_gym.building.policies import load_policies
+from mlcompiler_gym.clang import find_clang
+
+INLINING = "mlcompiler/Inlining-v0"
+
+
+@pytest.fixture
+def source(small_c: Path) -> Path:
+    """A file whose object by LLVM is beside it."""
+    assert clang("-Oz", "-c", small_c, "-o", "llvm.o", folder=small_c.parent)
+    return small_c
+
+
+def report_of(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "report").read_text().splitlines()]
+
+
+BAD: dict[str, tuple[list[str], dict[str, str], str]] = {
+    "no file": (["nowhere.policy"], {}, "cannot read the policy nowhere.policy"),
+    "no policy": (["broken.policy"], {}, "broken.policy: the policy file is broken"),
+    "cut": (["cut.policy"], {}, "cut.policy|the policy file"),
+    "other options": (["other.policy"], {}, "task 'inlining' has no option 'x'"),
+    "no name": (["nonsuch"], {}, "inlining has no policy 'nonsuch'"),
+    "no task": (["nonsuch=llvm"], {}, "nonsuch"),
+    "needs a seed": (["random"], {}, "needs a seed"),
+    "open-ended": (["pass_ordering=llvm"], {}, "has no end of its own"),
+    "two": (["llvm", "always"], {}, "llvm and always both decide inlining"),
+    "two in codegen": (
+        ["regalloc_eviction=llvm", "regalloc_priority=llvm"],
+        {},
+        "decide in the same part of the compiler",
+    ),
+    "no service": (["llvm"], {"MLCOMPILER_GYM_SERVICE": "/nowhere"}, "/nowhere"),
+    "broken service": (["llvm"], {"MLCOMPILER_GYM_SERVICE": "/bin/false"}, "ends as"),
+    "too slow": (["llvm"], {"MLCOMPILER_GYM_TIMEOUT": "0.001"}, "deadline"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_policy_that_fails_costs_a_warning(case: str, source: Path) -> None:
+    policies, settings, message = BAD[case]
+    folder = source.parent
+    (folder / "broken.policy").write_bytes(b"no policy")
+    content = PortablePolicy(two_features()).to_bytes()
+    (folder / "other.policy").write_bytes(content)
+    (folder / "cut.policy").write_bytes(content[:-9])
+    wanted = [f"--mlcg-policy={each}" for each in policies]
+    done = mlcg(*wanted, "-Oz", "-c", source, "-o", "o", folder=folder, **settings)
+    assert done.returncode == 0, done.stderr
+    [line] = done.stderr.splitlines()
+    assert line.startswith("mlcg-clang: warning: ")
+    assert "compiled by LLVM alone" in line
+    assert any(each in line for each in message.split("|"))
+    assert (folder / "o").read_bytes() == (folder / "llvm.o").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("flags", "policies"),
+    [
+        ("-fsanitize=undefined", ["llvm"]),
+        ("-fprofile-instr-generate", ["llvm"]),
+        ("-mllvm -inline-threshold=3", ["llvm"]),
+        ("-pg", ["llvm"]),
+        ("-O1", ["llvm"]),
+        ("-fno-vectorize -O2", ["llvm"]),
+        ("-fno-slp-vectorize -O3", ["llvm"]),
+        ("-ffunction-sections", ["regalloc_eviction=llvm"]),
+        ("--target=aarch64-linux-gnu", ["regalloc_eviction=llvm"]),
+        ("-ffp-contract=fast", ["regalloc_eviction=llvm"]),
+        ("-gsplit-dwarf -g", ["llvm", "regalloc_eviction=llvm"]),
+    ],
+)
+def test_a_flag_that_sessions_do_not_have_is_named(
+    flags: str, policies: list[str], source: Path
+) -> None:
+    folder = source.parent
+    arguments = ["-Oz", *flags.split(), "-c", str(source), "-o", "o.o"]
+    clang(*arguments, folder=folder)
+    theirs = (folder / "o.o").read_bytes()
+    wanted = [f"--mlcg-policy={each}" for each in policies]
+    done = mlcg(*wanted, *arguments, folder=folder)
+    assert done.returncode == 0
+    [line] = done.stderr.splitlines()
+    assert "is not supported together with policies" in line
+    named = flags.split()[0].split("=")[0].removeprefix("-g")
+    known = (named, "-fprofile-", "-split-dwarf", "-enable-tlsdesc")
+    assert any(each in line for each in known)
+    assert (folder / "o.o").read_bytes() == theirs
+
+
+def test_a_warning_of_the_source_is_not_repeated(source: Path) -> None:
+    source.write_text(source.read_text() + "int f(void) { int unused; return 1; }\n")
+    done = mlcg(
+        "--mlcg-policy=nonsuch", "-Wall", "-Oz", "-c", source, folder=source.parent
+    )
+    assert done.stderr.count("unused variable") == 1
+    assert done.stderr.count("compiled by LLVM alone") == 1
+
+
+def test_the_environment_names_policies(source: Path) -> None:
+    folder = source.parent
+    variables = {
+        "MLCOMPILER_GYM_POLICY": "inactive:regalloc_eviction=inactive",
+        "MLCOMPILER_GYM_REPORT": "report",
+    }
+    arguments = ["-Oz", "-c", str(source), "-o", "o"]
+    assert mlcg(*arguments, folder=folder, **variables).returncode == 0
+    # The command line comes first.
+    done = mlcg("--mlcg-policy", "last_use", *arguments, folder=folder, **variables)
+    assert done.returncode == 0
+    first, second = report_of(folder)
+    assert set(first["policies"]) == {"inactive", "regalloc_eviction=inactive"}
+    assert set(first["decisions"]) == {"inlining", "regalloc_eviction"}
+    assert set(second["policies"]) == {"last_use"}
+    assert second["unit"] == str(source)
+    assert second["kept"] == "policy"
+    assert second["text_size"] == executable_bytes(folder / "o")
+
+
+def test_the_guard_keeps_the_smaller_object(source: Path) -> None:
+    folder = source.parent
+    arguments = ["-Oz", "-c", str(source), "-o"]
+    for policy in ("inactive", "last_use"):
+        done = mlcg(f"--mlcg-policy={policy}", *arguments, policy, folder=folder)
+        assert (done.returncode, done.stderr) == (0, "")
+        done = mlcg(
+            f"--mlcg-policy={policy}",
+            *arguments,
+            "guarded",
+            "--mlcg-guard",
+            "text_size",
+            "--mlcg-report=report",
+            folder=folder,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        ours, theirs = (executable_bytes(folder / each) for each in (policy, "llvm.o"))
+        kept = "policy" if ours <= theirs else "llvm.o"
+        best = folder / (policy if ours <= theirs else "llvm.o")
+        assert (folder / "guarded").read_bytes() == best.read_bytes()
+        line = report_of(folder)[-1]
+        assert line["kept"] == kept.removesuffix(".o")
+        assert line["llvm_text_size"] == theirs
+        assert line["text_size"] == min(ours, theirs)
+        assert ("the guard" in line["reason"]) == (kept == "llvm.o")
+    # The case is one that needs a guard, and one that does not.
+    assert {each["kept"] for each in report_of(folder)} == {"llvm", "policy"}
+
+
+@pytest.mark.parametrize("kernel", ["lisp", "json"])
+def test_several_policies_decide_as_each_by_itself(
+    kernel: str, make_env: MakeEnv, tmp_path: Path
+) -> None:
+    """Inlining in the pipeline, then eviction from what the pipeline left."""
+    source = KERNELS / "src" / f"{kernel}.c"
+    arguments = ["-O2", "-fno-addrsig", "-c", str(source)]
+    planned = plan([find_clang(), *arguments, "-o", str(tmp_path / "o")])
+    assert planned is not None
+    build = Build(load_policies(["last_use", "regalloc_eviction=inactive"]))
+    status, made = build.compile(planned.jobs[0])
+    build.close()
+    assert (status, made.kept) == (0, "policy")
+
+    unit_bc = tmp_path / "unit.bc"
+    flags = ["-emit-llvm", "-Xclang", "-disable-llvm-passes"]
+    clang(*arguments, *flags, "-Xclang", "-emit-llvm-uselists", "-o", unit_bc,
+          folder=tmp_path)  # fmt: skip
+    inlining = make_env(
+        INLINING,
+        programs=Program(kernel, unit_bc),
+        pipeline="default<O2>",
+        inlining_default=True,
+        linkage=True,
+    )
+    inlining.reset()
+    inlining.finish("last_use")
+    optimised = Program(kernel, inlining.emit("bitcode"))
+    eviction = make_env(EVICTION, programs=optimised, pipeline="no-op-module")
+    eviction.reset()
+    eviction.finish("inactive")
+    same = (tmp_path / "o").read_bytes() == eviction.emit("object")
+    assert same, "the objects differ"
+
+
+def test_a_saved_network_decides(
+    make_env: MakeEnv, source: Path, write_file: Callable[[str, str], Path]
+) -> None:
+    """What a policy file decides in a build is what it decides in an episode."""
+    from mlcompiler_gym.v1 import policy_pb2 as pb
+
+    message = pb.Policy(task="inlining")
+    message.model.inputs.add(feature="callee_users", elements=1)
+    message.model.network.layers.add(outputs=1, weights=[-1.0], biases=[2.5])
+    message.model.bernoulli.SetInParent()
+    policy = PortablePolicy(message)
+    folder = source.parent
+    policy.save(folder / "a b.policy")
+    arguments = ["-Oz", "-fno-addrsig", "-fno-slp-vectorize", "-c", str(source)]
+    done = mlcg("--mlcg-policy", "a b.policy", *arguments, "-o", "o", folder=folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    env = make_env(INLINING, programs=source)
+    env.reset()
+    env.finish(policy)
+    assert (folder / "o").read_bytes() == env.emit("object")
