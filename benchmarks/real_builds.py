@@ -196,25 +196,29 @@ def prepare(name: str, work: Path, index: Index) -> Path:
     return folder
 
 
-def build(source: Path, target: Path, policy: str | None, tool: str) -> float:
-    """Build a program at -Oz in a copy of its folder; returns seconds.
+def build(
+    source: Path, target: Path, policy: str | None, tool: str, flags: str = "-Oz"
+) -> float:
+    """Build a program in a copy of its folder; returns seconds.
 
     Args:
         source: What :func:`prepare` made.
         target: The copy, which is made.
         policy: What decides; None: clang alone.
         tool: ``"make"`` or ``"cmake"``.
+        flags: How to optimise.
     """
     shutil.copytree(source, target)
     compiler = find_clang() if policy is None else str(MLCG_CLANG)
     settings = {**os.environ, "MLCOMPILER_GYM_POLICY": policy or ""}
-    jobs = f"-j{os.cpu_count()}"
+    # Lua comes with a `makefile`, which make prefers.
+    make = ["make", "-f", "Makefile", f"-j{os.cpu_count()}"]
     begin = perf_counter()
     if tool == "make":
-        commands = [["make", jobs, f"CC={compiler}", "CFLAGS=-Oz"]]
+        commands = [[*make, f"CC={compiler}", f"CFLAGS={flags}"]]
     else:
-        flags = [f"-DCMAKE_C_COMPILER={compiler}", "-DCMAKE_C_FLAGS=-Oz"]
-        commands = [["cmake", ".", *flags], ["make", jobs]]
+        chosen = [f"-DCMAKE_C_COMPILER={compiler}", f"-DCMAKE_C_FLAGS={flags}"]
+        commands = [["cmake", ".", *chosen], make]
     for command in commands:
         done = subprocess.run(
             command, cwd=target, env=settings, capture_output=True, text=True
@@ -252,9 +256,8 @@ def code_bytes(name: str, folder: Path) -> int:
 @contextmanager
 def prepared() -> Iterator[Mapping[str, Path]]:
     """All programs, ready to be built, in a folder that goes away."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, Index() as index:
         work = Path(folder)
-        index = Index()
         yield {name: prepare(name, work, index) for name in PROGRAMS}
 
 

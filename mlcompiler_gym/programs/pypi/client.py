@@ -62,6 +62,10 @@ class Client:
         #: What can be asked, in order; the user's own links come first.
         self.sources = tuple(dict.fromkeys((*config.find_links, *config.indexes)))
 
+    def close(self) -> None:
+        """Close the connections that are kept open."""
+        self._session.close()
+
     def find(self, source: str, name: str, file_name: str) -> Link:
         """Where ``source`` has a file of a package."""
         from unearth import PackageFinder

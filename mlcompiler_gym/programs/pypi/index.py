@@ -10,6 +10,7 @@ import hashlib
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
+from typing import Self
 
 from mlcompiler_gym.files import replacing
 from mlcompiler_gym.programs.progress import progress_bar
@@ -55,6 +56,18 @@ class Index:
     def __init__(self, config: PipConfig | None = None) -> None:
         self._config = config
         self._unreachable: dict[str, UnreachableError] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections that are kept open; it can still be used."""
+        if "_client" in self.__dict__:
+            self._client.close()
+            del self._client
 
     @cached_property
     def _client(self) -> Client:
