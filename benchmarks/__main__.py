@@ -15,6 +15,7 @@ NAMES = (
     "policy",
     "resident",
     "plugin",
+    "action_values",
     "regalloc",
     "pass_ordering",
     "ir2vec",

@@ -72,6 +72,15 @@ Error ActionChecker::check(StringRef Action, const Tensors &Decision) const {
   return Error::success();
 }
 
+std::vector<std::string> ActionChecker::all() const {
+  std::vector<std::string> Result;
+  for (int64_t A = 0; A != int64_t(Choices.front().Count); ++A) {
+    std::string &Bytes = Result.emplace_back(sizeof(A), '\0');
+    support::endian::write64le(Bytes.data(), A);
+  }
+  return Result;
+}
+
 void ActionChecker::writeLegal(const Tensors &Decision,
                                std::string &Legal) const {
   Legal.clear();

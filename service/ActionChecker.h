@@ -14,6 +14,7 @@
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
 #include <string>
+#include <vector>
 
 namespace mlcompiler {
 
@@ -43,6 +44,12 @@ public:
 
   /// How many values a choice has.
   size_t valueCount(size_t Choice) const { return Choices[Choice].Count; }
+
+  /// Whether all actions can be listed: they are one choice.
+  bool hasList() const { return Choices.size() == 1; }
+
+  /// All actions of one choice, in ascending order.
+  std::vector<std::string> all() const;
 
   /// Writes a byte for each value of each choice, 1 if it is legal at
   /// \p Decision, which has a mask.

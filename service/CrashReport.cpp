@@ -97,6 +97,8 @@ static FixedText Running;
 
 /// The request under way, in nanoseconds of the monotonic clock; 0 is never.
 static volatile int64_t Deadline;
+/// The same, whatever pauses.
+static int64_t RequestDeadline;
 static volatile bool InRequest;
 static unsigned DeadlineMilliseconds;
 /// When the timer fires next; 0 if it is not running.
@@ -285,7 +287,8 @@ static void watchTime(int64_t Now) {
 void crash::beginRequest(unsigned DeadlineMs) {
   int64_t Now = now();
   DeadlineMilliseconds = DeadlineMs;
-  Deadline = DeadlineMs ? Now + DeadlineMs * Millisecond : 0;
+  RequestDeadline = DeadlineMs ? Now + DeadlineMs * Millisecond : 0;
+  Deadline = RequestDeadline;
   InRequest = true;
   watchTime(Now);
 }
@@ -311,6 +314,22 @@ crash::DeadlinePause::~DeadlinePause() {
     return;
   const int64_t Now = now();
   Deadline = Now + Left;
+  watchTime(Now);
+}
+
+std::optional<int64_t> crash::timeLeft() {
+  if (!RequestDeadline)
+    return std::nullopt;
+  return (RequestDeadline - now()) / Millisecond;
+}
+
+crash::DeadlineHold::DeadlineHold() : Held(Deadline) { Deadline = 0; }
+
+crash::DeadlineHold::~DeadlineHold() {
+  const int64_t Now = now();
+  if (Now >= Held)
+    return;
+  Deadline = Held;
   watchTime(Now);
 }
 

@@ -21,6 +21,7 @@
 
 #include "llvm/ADT/StringRef.h"
 #include <cstdint>
+#include <optional>
 
 namespace mlcompiler::crash {
 
@@ -63,6 +64,22 @@ public:
 
 private:
   int64_t Left;
+};
+
+/// Milliseconds up to the deadline of the request under way, negative behind
+/// it; nullopt if there is none.
+std::optional<int64_t> timeLeft();
+
+/// For as long as it lives the deadline does not end this process, which then
+/// has to see to it by itself. If it has passed by then, the request is to be
+/// answered at once.
+class DeadlineHold {
+public:
+  DeadlineHold();
+  ~DeadlineHold();
+
+private:
+  const int64_t Held;
 };
 
 /// Remembers what is running, for the report. Keeps no reference.

@@ -8,6 +8,7 @@
 #include "CrashReport.h"
 #include "Failure.h"
 #include "Wire.h"
+#include "llvm/Support/Endian.h"
 #include <cerrno>
 #include <fcntl.h>
 #include <unistd.h>
@@ -15,7 +16,8 @@
 using namespace llvm;
 using namespace mlcompiler;
 
-/// The length of a reply, which reports nothing.
+/// The length of a reply that is empty, behind which is no reply but what was
+/// found.
 static constexpr char Survived[4] = {};
 
 /// Where a fork that looks ahead says what it has found.
@@ -59,14 +61,21 @@ Expected<std::optional<std::string>> mlcompiler::lookAhead() {
   StringRef Told(Report);
   if (Told.consume_front(StringRef(Survived, sizeof(Survived))))
     return Told.str();
+  return make_error<ReportedFailure>(readReport(Report).error());
+}
+
+proto::Reply mlcompiler::readReport(StringRef Bytes) {
   proto::Reply Reply;
-  if (Report.size() > sizeof(Survived) &&
-      Reply.ParseFromString(Report.substr(sizeof(Survived))))
-    return make_error<ReportedFailure>(Reply.error());
-  return fail(proto::CRASHED,
-              "the process that tried this out was killed from "
-              "outside, by `kill -9` or for want of memory; the "
-              "session goes on");
+  if (Bytes.size() >= sizeof(Survived) &&
+      support::endian::read32le(Bytes.data()) ==
+          Bytes.size() - sizeof(Survived) &&
+      Reply.ParseFromArray(Bytes.data() + sizeof(Survived),
+                           static_cast<int>(Bytes.size() - sizeof(Survived))))
+    return Reply;
+  return errorReply(proto::CRASHED,
+                    "the process that tried this out was killed from outside, "
+                    "by `kill -9` or for want of memory; the session goes on",
+                    /*SessionEnded=*/false);
 }
 
 void mlcompiler::conclude(StringRef What) {

@@ -7,7 +7,9 @@
 #ifndef MLCOMPILER_GYM_SERVICE_REHEARSAL_H
 #define MLCOMPILER_GYM_SERVICE_REHEARSAL_H
 
+#include "mlcompiler_gym/v1/compiler_service.pb.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
+#include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
 #include <optional>
 #include <string>
@@ -30,6 +32,10 @@ llvm::Expected<std::optional<std::string>> lookAhead();
 /// To be called before doing the same here, where that may be the end of the
 /// session. It takes as long again, and a fork.
 llvm::Error rehearse(llvm::function_ref<void()> Body);
+
+/// What a fork has written into a pipe before it ended: a reply, or the report
+/// of what has ended it. If it is neither, it was killed.
+mlcompiler_gym::v1::Reply readReport(llvm::StringRef Bytes);
 
 } // namespace mlcompiler
 

@@ -50,6 +50,11 @@ public:
   bool hasActed() const { return !Record.actions().empty(); }
   void keepMeasured(const Measurements &Values);
 
+  /// The seed with which another policy draws on; nullopt if it does not draw.
+  std::optional<uint64_t> seed() const {
+    return Sample ? std::optional<uint64_t>(Sample->state()) : std::nullopt;
+  }
+
   /// Moves into \p Reply what has been recorded.
   void takeRecord(proto::PlayReply &Reply);
 

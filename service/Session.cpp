@@ -188,7 +188,7 @@ StringRef Session::nextAction() {
     replyState();
   while (true) {
     if (Resident) {
-      auto Action = askPolicy();
+      Expected<StringRef> Action = isExplored() ? exploreHere() : askPolicy();
       if (!Action)
         Resident->stop(toString(Action.takeError()));
       else if (!Action->empty())
@@ -230,6 +230,11 @@ void Session::dispatch(const proto::Request &Request) {
   case proto::Request::kPlay:
     E = play(Request.play());
     // As with actions, the reply comes later.
+    if (!E)
+      return;
+    break;
+  case proto::Request::kExplore:
+    E = explore(Request.explore());
     if (!E)
       return;
     break;
@@ -288,7 +293,8 @@ Error Session::takeActions(const std::string &Bytes) {
   return Given.give(Bytes, Checker);
 }
 
-Error Session::play(const proto::Play &Request) {
+Expected<std::unique_ptr<ResidentPolicy>>
+Session::createResident(const proto::Play &Request) {
   if (isFinished())
     return fail(proto::FAILED_PRECONDITION,
                 "the compile is finished; there is nothing left to decide");
@@ -296,8 +302,12 @@ Error Session::play(const proto::Play &Request) {
     return fail(proto::INVALID_ARGUMENT,
                 Options.task() + " has no end of its own; say how many "
                                  "decisions the policy is to answer");
-  auto Created = ResidentPolicy::create(Request, Decider->spec(), Options,
-                                        PolicyLayout, Checker);
+  return ResidentPolicy::create(Request, Decider->spec(), Options, PolicyLayout,
+                                Checker);
+}
+
+Error Session::play(const proto::Play &Request) {
+  auto Created = createResident(Request);
   if (!Created)
     return Created.takeError();
   Resident = std::move(*Created);
@@ -323,6 +333,26 @@ Expected<StringRef> Session::askPolicy() {
 void Session::noteFinished() {
   while (FinishedAt.size() < Compile->allocated().size())
     FinishedAt.push_back(Taken.size());
+}
+
+Error Session::explore(const proto::Explore &Request) {
+  if (isOpenEnded())
+    return fail(proto::FAILED_PRECONDITION,
+                Options.task() + " has no end of its own, and so no action a "
+                                 "value");
+  // What it decides by the way is not asked for.
+  proto::Play Policy = Request.policy();
+  Policy.clear_features();
+  auto Created = createResident(Policy);
+  if (!Created)
+    return Created.takeError();
+  auto Explored = Exploration::create(Request, Taken.size(), Features, Checker);
+  if (!Explored)
+    return Explored.takeError();
+  Resident = std::move(*Created);
+  Exploring = std::move(*Explored);
+  Client.answer().mutable_explore();
+  return Error::success();
 }
 
 Error Session::fillState(proto::State &State) {
@@ -380,6 +410,10 @@ Error Session::fillComputed(proto::State &State) {
 }
 
 void Session::replyState() {
+  if (IsTrying)
+    reportTried();
+  if (Exploring)
+    replyExplored();
   if (Parking >= 0) {
     // Computed once, and then known to every session that is forked from here.
     proto::State Known;
@@ -393,10 +427,11 @@ void Session::replyState() {
   if (Resident)
     Resident->takeRecord(*Answer.mutable_play());
   Resident.reset();
-  if (Error E = fillState(IsOpen ? *Answer.mutable_open()->mutable_state()
-                          : Answer.has_play()
-                              ? *Answer.mutable_play()->mutable_state()
-                              : *Answer.mutable_step())) {
+  if (Error E = fillState(
+          IsOpen                 ? *Answer.mutable_open()->mutable_state()
+          : Answer.has_play()    ? *Answer.mutable_play()->mutable_state()
+          : Answer.has_explore() ? *Answer.mutable_explore()->mutable_state()
+                                 : *Answer.mutable_step())) {
     Client.replyError(std::move(E), /*SessionEnded=*/false);
     return;
   }

@@ -11,6 +11,7 @@
 #include "Compilation.h"
 #include "Conversation.h"
 #include "DecisionPoint.h"
+#include "Exploration.h"
 #include "GivenActions.h"
 #include "ResidentPolicy.h"
 #include "Tensors.h"
@@ -87,6 +88,20 @@ private:
   llvm::Expected<llvm::StringRef> askPolicy();
   /// Remembers when functions were done.
   void noteFinished();
+  llvm::Expected<std::unique_ptr<ResidentPolicy>>
+  createResident(const proto::Play &Request);
+  llvm::Error explore(const proto::Explore &Request);
+  /// Whether actions are to be tried at the decision at hand.
+  bool isExplored() const {
+    return Exploring && !IsTrying && Exploring->isDue(Taken.size());
+  }
+  /// What the policy answers at a decision at which actions are to be tried,
+  /// and in each of the copies that do so, the action that it tries. Empty if
+  /// the session stays at this decision.
+  llvm::Expected<llvm::StringRef> exploreHere();
+  void replyExplored();
+  /// Says, in a copy that tries an action, what that has come to.
+  [[noreturn]] void reportTried();
   llvm::Error fork();
   llvm::Error fillState(proto::State &State);
   /// Fills in what the client decides from.
@@ -98,7 +113,7 @@ private:
   bool isOpenEnded() const {
     return llvm::isa_and_present<OpenEndedTask>(Decider.get());
   }
-  /// The reply of Open, and of every Step and Play.
+  /// The reply of Open, and of every Step, Play and Explore.
   void replyState();
   bool isFinished() const {
     return Stage == Phase::Finished || Stage == Phase::NeedsCode;
@@ -150,6 +165,10 @@ private:
   std::vector<uint64_t> FinishedAt;
   /// Decides in the client's place while a Play is under way.
   std::unique_ptr<ResidentPolicy> Resident;
+  /// Tries actions while an Explore is under way.
+  std::unique_ptr<Exploration> Exploring;
+  /// This is a copy that tries one of them.
+  bool IsTrying = false;
   GivenActions Given;
 };
 

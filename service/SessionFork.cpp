@@ -41,6 +41,57 @@ Error Session::fork() {
   return Error::success();
 }
 
+Expected<StringRef> Session::exploreHere() {
+  const std::optional<uint64_t> Seed = Resident->seed();
+  Expected<StringRef> Own = askPolicy();
+  if (!Own || Own->empty())
+    return Own;
+  if (std::optional<int> Pipe =
+          Exploring->explore(Taken.size(), *Own, Features)) {
+    IsTrying = true;
+    Client.adopt(Channel(*Pipe));
+    crash::beginRehearsal(*Pipe);
+    return Exploring->action();
+  }
+  if (!Exploring->isDone())
+    return Own;
+  // As though the policy had not been asked.
+  Exploring->stay(Seed);
+  return "";
+}
+
+void Session::replyExplored() {
+  proto::PlayReply Record;
+  if (Resident)
+    Resident->takeRecord(Record);
+  Exploring->finish(Record, *Client.answer().mutable_explore());
+  Exploring.reset();
+  Resident.reset();
+}
+
+void Session::reportTried() {
+  proto::Reply &Answer = Client.answer();
+  Answer.Clear();
+  proto::Alternative &Tried =
+      *Answer.mutable_explore()->add_decisions()->add_alternatives();
+  if (isFinished()) {
+    *Tried.mutable_measurements() = Outcome.measurements();
+  } else {
+    proto::PlayReply Record;
+    Resident->takeRecord(Record);
+    Tried.set_stopped(Record.stopped());
+  }
+  if (isFinished() && Exploring->wantsObject()) {
+    auto Code = Compile->emit(proto::Emit::OBJECT);
+    if (Code)
+      Tried.set_object(Code->data(), Code->size());
+    else
+      Answer = errorReply(Code.takeError(), /*SessionEnded=*/false);
+  }
+  Client.reply();
+  Conversation::leave();
+}
+
 bool Session::staysBehind(int Socket) {
   // The client is the session's, and hears nothing of what stays behind.
   crash::reportTo(-1);

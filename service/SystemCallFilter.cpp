@@ -30,6 +30,7 @@
 #include <seccomp.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -217,6 +218,8 @@ Error sandbox::filter::load() {
   // fstat() is this call in newer libcs.
   All.add(SCMP_ACT_ALLOW, SCMP_SYS(newfstatat),
           has(3, AT_EMPTY_PATH, AT_EMPTY_PATH));
+  // To end with the process that it is a copy of.
+  All.add(SCMP_ACT_ALLOW, SCMP_SYS(prctl), is(0, PR_SET_PDEATHSIG));
   // Is it a terminal?
   All.add(SCMP_ACT_ALLOW, SCMP_SYS(ioctl), is(1, TCGETS));
   for (int Command : {F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_DUPFD_CLOEXEC})

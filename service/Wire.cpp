@@ -189,8 +189,12 @@ bool Channel::write(const proto::Reply &Message, bool Wait) {
 
 bool Channel::flush(bool Wait) {
   while (hasUnsent()) {
-    ssize_t Sent = send(Socket, Out.data() + SentBytes, Out.size() - SentBytes,
-                        MSG_NOSIGNAL | (Wait ? 0 : MSG_DONTWAIT));
+    const char *Next = Out.data() + SentBytes;
+    const size_t Left = Out.size() - SentBytes;
+    ssize_t Sent =
+        send(Socket, Next, Left, MSG_NOSIGNAL | (Wait ? 0 : MSG_DONTWAIT));
+    if (Sent < 0 && errno == ENOTSOCK)
+      Sent = ::write(Socket, Next, Left);
     if (Sent < 0 && errno == EINTR)
       continue;
     if (Sent < 0)

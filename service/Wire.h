@@ -57,7 +57,7 @@ public:
 
   /// Sends \p Message as one frame, after what is unsent. Returns false if the
   /// other end is closed. Unless \p Wait, what finds no room in the socket
-  /// stays unsent.
+  /// stays unsent. A pipe can be written to as well, if it is to wait.
   bool write(const proto::Reply &Message, bool Wait = true);
 
   /// Sends what is unsent, as far as there is room. Returns as write does.

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from mlcompiler_gym.client.local import LocalService
 from mlcompiler_gym.client.local_session import LocalSession
-from mlcompiler_gym.client.session import Service, Session, opening
-from mlcompiler_gym.client.waiting import Wait, Work, block, block_together
+from mlcompiler_gym.client.session import Service, Session, error_of, opening
+from mlcompiler_gym.client.waiting import Wait, Work, block, in_order
 
 if TYPE_CHECKING:
     from mlcompiler_gym.client.observation import Graph, Observed, Rows
@@ -27,7 +27,8 @@ __all__ = [
     "Wait",
     "Work",
     "block",
-    "block_together",
+    "error_of",
+    "in_order",
     "opening",
 ]
 

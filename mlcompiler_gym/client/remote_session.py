@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from mlcompiler_gym.client.remote import GrpcService
 
 #: First bytes of serialised requests: the tag of the field that is set.
-_OPEN, _STEP = b"\x1a", b"\x22"
+_OPEN = b"\x1a"
+_STEP, _PLAY, _EXPLORE = b"\x22", b"\x5a", b"\x62"
 #: Seconds between attempts to reach a server that does not answer.
 _PAUSES = (0.05, 0.1, 0.2, 0.5, 1.0)
 
@@ -32,7 +33,7 @@ class History:
     """What makes a session again, wherever that is: a compile is deterministic.
 
     Attributes:
-        requests: The ``Open``, and every ``Step`` that changed anything.
+        requests: The ``Open``, and all that changed anything since.
         state: What the latest of them led to.
     """
 
@@ -41,25 +42,43 @@ class History:
 
     def note(self, request: bytes, reply: pb.Reply) -> None:
         """Remember an answered request."""
-        if reply.HasField("step"):
+        state = _state_of(reply)
+        if state is not None and not self._stays(reply, state):
             self.requests.append(request)
-            self.state = reply.step
-        elif reply.HasField("open"):
+            self.state = state
+        elif request[:1] in (_STEP, _PLAY, _EXPLORE) and reply.HasField("error"):
+            # Of several actions, those before the illegal one were taken; and where
+            # a policy left the session, the state may be what failed.
             self.requests.append(request)
-            self.state = reply.open.state
-        elif request[:1] == _STEP and reply.HasField("error"):
-            # Of several actions, those before the illegal one were taken.
-            self.requests.append(request)
+
+    def _stays(self, reply: pb.Reply, state: pb.State) -> bool:
+        """Whether the session stands where it stood: to repeat that takes long."""
+        return (
+            reply.HasField("explore")
+            and self.state is not None
+            and state.decisions == self.state.decisions
+        )
 
     def agrees(self, reply: pb.Reply) -> bool:
         """Whether a replay has led to the same."""
         if self.state is None or reply.HasField("error"):
             return True
-        state = reply.open.state if reply.HasField("open") else reply.step
+        state = _state_of(reply) or pb.State()
         return (state.decisions, state.features) == (
             self.state.decisions,
             self.state.features,
         )
+
+
+def _state_of(reply: pb.Reply) -> pb.State | None:
+    """Where a reply says that the session stands, if it says so."""
+    if reply.HasField("step"):
+        return reply.step
+    for kind in ("open", "play", "explore"):
+        if reply.HasField(kind):
+            state: pb.State = getattr(reply, kind).state
+            return state
+    return None
 
 
 class _StreamBrokenError(Exception):

@@ -40,17 +40,21 @@ class Compilable(Protocol):
         """The SHA-256 of the bitcode, 32 bytes."""
 
 
+def error_of(error: pb.Error) -> ServiceError:
+    """What the protocol calls an error, as one that can be raised."""
+    return ServiceError.of(
+        _code(error.code),
+        error.message,
+        session_ended=error.session_ended,
+        signal=error.signal,
+        pass_name=getattr(error, "pass"),
+    )
+
+
 def raise_for_error(reply: pb.Reply) -> None:
     """Raise :class:`ServiceError` if the reply is one."""
     if reply.HasField("error"):
-        error = reply.error
-        raise ServiceError.of(
-            _code(error.code),
-            error.message,
-            session_ended=error.session_ended,
-            signal=error.signal,
-            pass_name=getattr(error, "pass"),
-        )
+        raise error_of(reply.error)
 
 
 def _code(number: int) -> ErrorCode:

@@ -20,12 +20,22 @@ from mlcompiler_gym.client import (
     Service,
     Session,
     block,
-    block_together,
     find_service,
 )
 from mlcompiler_gym.envs.actions import Action, LegalDiscrete
+from mlcompiler_gym.envs.counterfactuals import (
+    Counterfactuals,
+    Question,
+    find_counterfactuals,
+)
 from mlcompiler_gym.envs.engine import Engine, Stats
-from mlcompiler_gym.envs.episode import Episode, StepResult, Turn
+from mlcompiler_gym.envs.episode import Episode, StepResult
+from mlcompiler_gym.envs.explore import (
+    ActionValues,
+    Appraiser,
+    explore_request,
+    read_values,
+)
 from mlcompiler_gym.envs.observer import View
 from mlcompiler_gym.envs.options import describe_options
 from mlcompiler_gym.envs.remake import Remade
@@ -246,28 +256,33 @@ class CompilerEnv(Remade, gymnasium.Env[Any, Any]):
         *,
         seed: int | None = None,
         parallel: int | None = None,
-    ) -> dict[Action, dict[str, float]]:
+    ) -> ActionValues:
         """What each action is worth, if a policy decides everything that follows.
 
-        Each is taken in a fork, which the policy then brings to its end. The
-        environment stays at its decision.
+        The session copies itself for each of them, in one request: the copy takes
+        the action, and the policy then brings it to its end. The environment stays
+        at its decision. The deadline is for all of them together.
 
         Args:
             policy: See :meth:`finish`.
             actions: Which; None: all that are legal, of one choice.
-            seed: See :meth:`finish`; the same for each action.
-            parallel: How many forks compute at the same time; None: one for each
-                processor.
+            seed: See :meth:`finish`. The policy draws on as though it had drawn the
+                action, so that its own comes to what :meth:`finish` comes to.
+            parallel: How many copies compute at the same time; None: one for each
+                processor. A server may have fewer at a time.
 
         Returns:
-            By action, what the objectives come to, by name, in the order asked for;
-            nothing of an action that the compiler did not survive.
+            A dict, by action in the order asked for, of what the objectives come to,
+            by name. An action that the compiler did not survive, or that took too
+            much time or memory, has NaN for values, and its error is in ``errors``
+            of the result, by action. Empty if the program raises no decision.
 
         Raises:
             InvalidActionError: An action is not legal.
             InvalidRequestError: See :meth:`finish`.
             PolicyError: See :meth:`finish`.
             ResetNeededError: There is no episode under way.
+            ServiceError: The session has ended.
             TypeError: There are too many to try all: they are numbers, or several
                 choices at once.
         """
@@ -275,44 +290,69 @@ class CompilerEnv(Remade, gymnasium.Env[Any, Any]):
         choices = len(self.setup.actions.counts)
         if not choices:
             raise TypeError(f"the actions are a {self.action_space}; there is no list")
-        if actions is None:
-            if choices > 1:
-                raise TypeError(f"the actions are a {self.action_space}; say which")
-            actions = np.flatnonzero(self.action_masks()).tolist()
-        checked = [
-            self.setup.actions.check_legal(action, episode.mask) for action in actions
-        ]
-        at_once = (os.cpu_count() or 1) if parallel is None else parallel
-        if at_once < 1:
-            raise ValueError(f"parallel is a number from 1 on, not {parallel}")
-        # Once, and not by each of them.
-        baseline(self.setup.service, episode.config, episode.program)
-        values: dict[Action, dict[str, float]] = {}
-        for first in range(0, len(checked), at_once):
-            some = checked[first : first + at_once]
-            for action, turn in zip(some, self._try(some, policy, seed), strict=True):
-                values[action] = dict(turn[3].get("objective", {}))
-        return values
+        if actions is None and choices > 1:
+            raise TypeError(f"the actions are a {self.action_space}; say which")
+        checked = None
+        if actions is not None:
+            checked = [
+                self.setup.actions.check_legal(action, episode.mask)
+                for action in actions
+            ]
+        request = explore_request(self.setup, policy, seed, checked, parallel)
+        if episode.over or checked == []:
+            return ActionValues()
+        make = Appraiser.make(self.setup, episode.config, episode.program)
+        appraiser = block(make)
+        reply = block(self._engine.explore(request))
+        return read_values(self.setup, reply, appraiser)
 
-    def _try(
-        self, actions: Sequence[Action], policy: PolicyData, seed: int | None
-    ) -> list[Turn]:
-        """What each of some actions comes to, all of them at the same time."""
-        twins: list[Engine] = []
-        try:
-            for _ in actions:
-                twins.append(self._engine.fork())
-            return block_together(
-                twin.finish(
-                    (action,),
-                    self.setup.actions.request(action),
-                    play_request(policy, seed),
-                )
-                for twin, action in zip(twins, actions, strict=True)
-            )
-        finally:
-            for twin in twins:
-                twin.close()
+    def counterfactuals(
+        self,
+        program: str | Program | None = None,
+        policy: PolicyData = "llvm",
+        decisions: int | Sequence[int] | None = None,
+        actions: Sequence[int] | None = None,
+        *,
+        sample_seed: int = 0,
+        seed: int | None = None,
+        parallel: int | None = None,
+        function: str | None = None,
+    ) -> Counterfactuals:
+        """What each action was worth at the decisions of an episode, as a table.
+
+        A policy plays an episode of its own, apart from the environment's. At
+        decisions of it, every other legal action is taken in a copy of the session,
+        and the policy brings the copy to its end.
+
+        Args:
+            program: Its name, or itself; None: the one that is being compiled.
+            policy: See :meth:`finish`.
+            decisions: How many, drawn without replacement; or which, by number; None:
+                all. Of a number beyond the last decision there are no rows.
+            actions: Which to try, where they are legal; None: all that are.
+            sample_seed: Of the decisions that are drawn.
+            seed: Of the actions that the policy draws; see :meth:`finish`.
+            parallel: See :meth:`action_values`.
+            function: The one function to generate code for; see :meth:`reset`.
+
+        Returns:
+            A row for each action at each of these decisions, the policy's own
+            included, in that order.
+
+        Raises:
+            InvalidRequestError: See :meth:`finish`.
+            PolicyError: See :meth:`finish`.
+            ProgramError: There is no program of that name.
+            ResetNeededError: No program is named, and none is being compiled.
+            ServiceError: The program cannot be compiled, or the policy's own episode
+                came to no end.
+            TypeError: There are too many actions to try.
+        """
+        asked = Question(policy, decisions, actions, sample_seed, seed, parallel)
+        if program is None:
+            episode = self._running("counterfactuals")
+            program, function = episode.program, function or episode.config.function
+        return block(find_counterfactuals(self.setup, program, asked, function))
 
     def render(self) -> Any:
         """The decision at hand and the latest ones.

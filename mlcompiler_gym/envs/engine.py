@@ -268,20 +268,19 @@ class Engine:
             seed=parts.seed,
         )
 
-    def finish(
-        self, actions: Sequence[Action], request: bytes, rest: pb.Play
-    ) -> Work[Turn]:
-        """Answer decisions, and let a policy answer those that follow.
+    def explore(self, request: pb.Explore) -> Work[pb.ExploreReply]:
+        """Find out what actions are worth; see :func:`explore_request`.
 
-        Args:
-            actions: See :meth:`step`.
-            request: See :meth:`step`.
-            rest: See :meth:`play`.
+        The episode must be :meth:`unfinished`.
+
+        Raises:
+            ServiceError: It cannot be found out; the episode goes on, unless the
+                session has ended.
         """
-        turn = yield from self.step(actions, request)
-        if turn[1] or turn[2]:
-            return turn
-        return (yield from self.play(rest, RolloutParts()))
+        episode = self.episode
+        assert episode is not None
+        message = pb.Request(explore=request).SerializeToString()
+        return (yield episode.session, (message,)).explore
 
     def _baseline(self, config: CompileConfig, program: Program) -> Work[Baseline]:
         began = perf_counter()

@@ -101,6 +101,11 @@ class Observer:
         self.size = 0
         boxes = {spec.name: self._place(spec.name, spec) for spec in features}
         self._features = slice(0, self.size)
+        #: The task's own features, and how many elements each has.
+        self.task_names = tuple(
+            (name, math.prod(box.shape)) for name, box in boxes.items()
+        )
+        self.task_size = self.size
         self._bytes = self.size * _FLOAT.itemsize
         named: dict[str, spaces.Space[Any]] = {**boxes}
         #: Where each observation is in a row, and its dtype; of a graph, its name.

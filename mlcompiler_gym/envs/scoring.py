@@ -92,7 +92,9 @@ class Baseline:
         return len(self.object_code) + _FUNCTION_BYTES * len(self.functions)
 
 
-def values_of(outcome: pb.Outcome | pb.FunctionOutcome | pb.State) -> dict[str, float]:
+def values_of(
+    outcome: pb.Outcome | pb.FunctionOutcome | pb.State | pb.Alternative,
+) -> dict[str, float]:
     """Measured values by objective."""
     return {m.objective: m.value for m in outcome.measurements}
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import select
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from time import monotonic, perf_counter
 from typing import Any
 
@@ -20,6 +20,12 @@ from typing_extensions import override
 from mlcompiler_gym.client import Session, Work
 from mlcompiler_gym.envs.actions import Action
 from mlcompiler_gym.envs.core import CompilerEnv
+from mlcompiler_gym.envs.counterfactuals import (
+    Counterfactuals,
+    Question,
+    check_listed,
+    each_counterfactuals,
+)
 from mlcompiler_gym.envs.engine import Stats
 from mlcompiler_gym.envs.episode import Episode, Turn
 from mlcompiler_gym.envs.errors import InvalidActionError, ResetNeededError
@@ -557,6 +563,44 @@ class CompilerVectorEnv(Remade, VectorEnv[Any, Any, Any]):
             if episode is not None and episode.mask is not None:
                 masks[index] = episode.mask
         return masks
+
+    def counterfactuals(
+        self,
+        policy: PolicyData = "llvm",
+        programs: Iterable[str | Program] | None = None,
+        decisions: int | Sequence[int] | None = None,
+        actions: Sequence[int] | None = None,
+        *,
+        sample_seed: int = 0,
+        seed: int | None = None,
+    ) -> Iterator[Counterfactuals]:
+        """The table of :meth:`CompilerEnv.counterfactuals` of many programs.
+
+        As many are worked on at the same time as there are environments, whose own
+        episodes are left alone, with one copy of a session computing for each. The
+        same programs, policy and seeds give the same tables.
+
+        Args:
+            policy: As of one environment, and so are the others.
+            programs: Names, or themselves; None: all that the environments have.
+            decisions: Of each program.
+            actions: Which to try.
+            sample_seed: Of the decisions that are drawn, of each program anew.
+            seed: Of the actions that the policy draws, of each program anew.
+
+        Yields:
+            A table for each program, in their order. Where something is wrong with
+            one, its table is empty and has ``error``.
+
+        Raises:
+            ProgramError: There is no program of that name.
+            TypeError: There are too many actions to try.
+            ValueError: There is no end of the programs.
+        """
+        check_listed(self.setup)
+        chosen = self._choose(programs)
+        asked = Question(policy, decisions, actions, sample_seed, seed, parallel=1)
+        return each_counterfactuals(self.setup, chosen, asked, self.num_envs)
 
     def render(self) -> tuple[Any, ...]:
         """What each environment's own :meth:`~CompilerEnv.render` returns.

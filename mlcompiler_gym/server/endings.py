@@ -21,6 +21,8 @@ PATIENCE = 5.0
 class _Ending(NamedTuple):
     pid: int
     account: Account
+    #: How many processes end with it, itself included.
+    processes: int
     until: float
 
 
@@ -40,24 +42,40 @@ class Endings:
         self._epoll = select.epoll()
 
     def add(
-        self, sock: socket.socket, pid: int, account: Account, *, kill: bool = False
+        self,
+        sock: socket.socket,
+        pid: int,
+        account: Account,
+        *,
+        copies: int = 0,
+        kill: bool = False,
     ) -> None:
-        """End a session of the account's, whose process is ``pid``; 0: not known."""
+        """End a session of the account's.
+
+        Args:
+            sock: Its client's end.
+            pid: Of its process; 0: not known.
+            account: Whose it is.
+            copies: Of it that the account has, and that end with it.
+            kill: At once, rather than when it sees that its client has gone.
+        """
         descriptor = -1
         # The process has the other end of the socket, so the number is still its own.
         if pid and _peer_is_there(sock):
             with suppress(OSError):
                 descriptor = os.pidfd_open(pid)
         sock.close()
-        account.leave()
+        account.leave(1 + copies)
         if descriptor < 0:
             self._pids.discard(pid)
             return
         if kill:
             _kill(descriptor)
         with self._lock:
-            account.ending.take()
-            self._endings[descriptor] = _Ending(pid, account, monotonic() + PATIENCE)
+            account.ending.take(1 + copies)
+            self._endings[descriptor] = _Ending(
+                pid, account, 1 + copies, monotonic() + PATIENCE
+            )
         self._epoll.register(descriptor, select.EPOLLIN)
 
     def wait(self, seconds: float) -> None:
@@ -66,7 +84,7 @@ class Endings:
             with self._lock:
                 ending = self._endings.pop(descriptor)
             self._pids.discard(ending.pid)
-            ending.account.ending.give()
+            ending.account.ending.give(ending.processes)
             os.close(descriptor)  # which takes it out of the epoll as well
         now = monotonic()
         with self._lock:

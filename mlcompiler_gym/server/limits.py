@@ -26,7 +26,8 @@ class Limits:
     """The account of each client: of a token, or without tokens of a host.
 
     Attributes:
-        sessions: Open at once, those that a ``Fork`` has made included.
+        sessions: Open at once, those that a ``Fork`` has made included, and the copies
+            in which an ``Explore`` tries actions.
         streams: gRPC streams at once.
         upload_bytes: Of a program, and of any other message.
         seconds: Of wall-clock time for one request.
@@ -97,6 +98,13 @@ class Tally:
                 return False
             self.value += amount
             return True
+
+    def take_some(self, amount: int) -> int:
+        """Count more, as far as there may be more; how much that is."""
+        with self._lock:
+            taken = max(0, min(amount, self.most - self.value))
+            self.value += taken
+            return taken
 
     def give(self, amount: int = 1) -> None:
         """Count less."""
@@ -178,9 +186,9 @@ class Account:
         """
         return self.ending.value < self._most_ending and self.sessions.take()
 
-    def leave(self) -> None:
-        """Count one session less."""
-        self.sessions.give()
+    def leave(self, count: int = 1) -> None:
+        """Count so many sessions less."""
+        self.sessions.give(count)
 
     @property
     def empty(self) -> bool:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections import deque
 from time import perf_counter
@@ -19,6 +20,8 @@ from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 
 #: Seconds by which a reply may be late before the process is taken for stuck.
 LATE = 5.0
+#: Copies of a session that compute at the same time, at most, as in Copies.cpp.
+MOST_COPIES = 32
 #: First byte of a serialised Reply that is an error.
 _ERROR = b"\x7a"
 #: Codes of errors that are the compiler's, and no mistake of the client's.
@@ -38,6 +41,8 @@ class _Asked(NamedTuple):
     reply: bytes = b""
     #: The copy's socket (Fork).
     copy: socket.socket | None = None
+    #: How many copies there may be meanwhile (Explore).
+    copies: int = 0
     #: To be asked again (Open).
     message: bytes = b""
 
@@ -132,6 +137,8 @@ class RelayedSession:
             self._upload(request.upload.program, size)
         elif kind == "fork":
             self._fork(message, asked)
+        elif kind == "explore":
+            self._explore(request, asked)
         else:
             self._forward(asked, message)
 
@@ -209,6 +216,16 @@ class RelayedSession:
             return
         self._forward(asked._replace(copy=ours), message, theirs)
 
+    def _explore(self, request: pb.Request, asked: _Asked) -> None:
+        # Copies are processes of the client's, as long as they are there.
+        wanted = request.explore.parallel or len(os.sched_getaffinity(0))
+        copies = self._account.sessions.take_some(min(wanted, MOST_COPIES))
+        if not copies:
+            self._refuse(self._too_many(), size=asked.size)
+            return
+        request.explore.parallel = copies
+        self._forward(asked._replace(copies=copies), request.SerializeToString())
+
     def _attach(self, token: bytes, size: int) -> None:
         if self._begun:
             self._answer(
@@ -280,6 +297,7 @@ class RelayedSession:
                 if theirs is not None:
                     theirs.close()
                 self._drop_copy(asked)
+                self._account.leave(asked.copies)
                 self._refuse(
                     f"no session can be made: {error}", size=asked.size, ended=True
                 )
@@ -342,6 +360,7 @@ class RelayedSession:
             self._lost()  # it has gone mad
             return
         asked = self._answered()
+        self._account.leave(asked.copies)
         try:
             if reply[:1] == _ERROR:
                 error = pb.Reply.FromString(reply).error
@@ -468,14 +487,18 @@ class RelayedSession:
         if self.over:
             return
         self.over = True
+        copies = 0
         for asked in self._asked:
             self._drop_copy(asked)
+            copies += asked.copies
         self._asked.clear()
         self._held.clear()
         self._requests.close()
         if self.process is not None:
             sock = self.process.release()
-            self._hub.endings.add(sock, self._pid, self._account, kill=kill)
+            self._hub.endings.add(
+                sock, self._pid, self._account, copies=copies, kill=kill
+            )
         elif self._entered:
-            self._account.leave()
+            self._account.leave(1 + copies)
         self._entered = False

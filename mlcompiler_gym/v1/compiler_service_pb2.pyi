@@ -35,6 +35,20 @@ class ActionSpec(_message.Message):
     tensor: TensorSpec
     def __init__(self, tensor: _Optional[_Union[TensorSpec, _Mapping]] = ..., meanings: _Optional[_Iterable[str]] = ..., mask: _Optional[str] = ..., choices: _Optional[_Iterable[_Union[Choice, _Mapping]]] = ...) -> None: ...
 
+class Alternative(_message.Message):
+    __slots__ = ["action", "error", "measurements", "object", "stopped"]
+    ACTION_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    MEASUREMENTS_FIELD_NUMBER: _ClassVar[int]
+    OBJECT_FIELD_NUMBER: _ClassVar[int]
+    STOPPED_FIELD_NUMBER: _ClassVar[int]
+    action: bytes
+    error: Error
+    measurements: _containers.RepeatedCompositeFieldContainer[Measurement]
+    object: bytes
+    stopped: str
+    def __init__(self, action: _Optional[bytes] = ..., measurements: _Optional[_Iterable[_Union[Measurement, _Mapping]]] = ..., error: _Optional[_Union[Error, _Mapping]] = ..., stopped: _Optional[str] = ..., object: _Optional[bytes] = ...) -> None: ...
+
 class Attach(_message.Message):
     __slots__ = ["token"]
     TOKEN_FIELD_NUMBER: _ClassVar[int]
@@ -123,6 +137,48 @@ class Error(_message.Message):
     session_ended: bool
     signal: str
     def __init__(self, code: _Optional[_Union[ErrorCode, str]] = ..., message: _Optional[str] = ..., session_ended: bool = ..., signal: _Optional[str] = ..., **kwargs) -> None: ...
+
+class Explore(_message.Message):
+    __slots__ = ["actions", "decisions", "objects", "others_only", "parallel", "policy"]
+    ACTIONS_FIELD_NUMBER: _ClassVar[int]
+    DECISIONS_FIELD_NUMBER: _ClassVar[int]
+    OBJECTS_FIELD_NUMBER: _ClassVar[int]
+    OTHERS_ONLY_FIELD_NUMBER: _ClassVar[int]
+    PARALLEL_FIELD_NUMBER: _ClassVar[int]
+    POLICY_FIELD_NUMBER: _ClassVar[int]
+    actions: bytes
+    decisions: _containers.RepeatedScalarFieldContainer[int]
+    objects: bool
+    others_only: bool
+    parallel: int
+    policy: Play
+    def __init__(self, policy: _Optional[_Union[Play, _Mapping]] = ..., decisions: _Optional[_Iterable[int]] = ..., actions: _Optional[bytes] = ..., others_only: bool = ..., parallel: _Optional[int] = ..., objects: bool = ...) -> None: ...
+
+class ExploreReply(_message.Message):
+    __slots__ = ["decisions", "seed", "state", "stopped"]
+    DECISIONS_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    STOPPED_FIELD_NUMBER: _ClassVar[int]
+    decisions: _containers.RepeatedCompositeFieldContainer[Explored]
+    seed: int
+    state: State
+    stopped: str
+    def __init__(self, state: _Optional[_Union[State, _Mapping]] = ..., decisions: _Optional[_Iterable[_Union[Explored, _Mapping]]] = ..., seed: _Optional[int] = ..., stopped: _Optional[str] = ...) -> None: ...
+
+class Explored(_message.Message):
+    __slots__ = ["action", "alternatives", "decision", "features", "legal"]
+    ACTION_FIELD_NUMBER: _ClassVar[int]
+    ALTERNATIVES_FIELD_NUMBER: _ClassVar[int]
+    DECISION_FIELD_NUMBER: _ClassVar[int]
+    FEATURES_FIELD_NUMBER: _ClassVar[int]
+    LEGAL_FIELD_NUMBER: _ClassVar[int]
+    action: bytes
+    alternatives: _containers.RepeatedCompositeFieldContainer[Alternative]
+    decision: int
+    features: bytes
+    legal: bytes
+    def __init__(self, decision: _Optional[int] = ..., action: _Optional[bytes] = ..., features: _Optional[bytes] = ..., legal: _Optional[bytes] = ..., alternatives: _Optional[_Iterable[_Union[Alternative, _Mapping]]] = ...) -> None: ...
 
 class Fork(_message.Message):
     __slots__ = []
@@ -357,12 +413,13 @@ class PlayReply(_message.Message):
     def __init__(self, state: _Optional[_Union[State, _Mapping]] = ..., actions: _Optional[bytes] = ..., log_probabilities: _Optional[bytes] = ..., features: _Optional[bytes] = ..., legal: _Optional[bytes] = ..., seed: _Optional[int] = ..., stopped: _Optional[str] = ..., columns: _Optional[bytes] = ..., measured: _Optional[_Iterable[float]] = ...) -> None: ...
 
 class Reply(_message.Message):
-    __slots__ = ["attach", "close", "describe", "emit", "error", "fork", "measure", "observe", "open", "play", "step", "upload"]
+    __slots__ = ["attach", "close", "describe", "emit", "error", "explore", "fork", "measure", "observe", "open", "play", "step", "upload"]
     ATTACH_FIELD_NUMBER: _ClassVar[int]
     CLOSE_FIELD_NUMBER: _ClassVar[int]
     DESCRIBE_FIELD_NUMBER: _ClassVar[int]
     EMIT_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
+    EXPLORE_FIELD_NUMBER: _ClassVar[int]
     FORK_FIELD_NUMBER: _ClassVar[int]
     MEASURE_FIELD_NUMBER: _ClassVar[int]
     OBSERVE_FIELD_NUMBER: _ClassVar[int]
@@ -375,6 +432,7 @@ class Reply(_message.Message):
     describe: DescribeReply
     emit: EmitReply
     error: Error
+    explore: ExploreReply
     fork: ForkReply
     measure: MeasureReply
     observe: ObserveReply
@@ -382,15 +440,16 @@ class Reply(_message.Message):
     play: PlayReply
     step: State
     upload: UploadReply
-    def __init__(self, describe: _Optional[_Union[DescribeReply, _Mapping]] = ..., upload: _Optional[_Union[UploadReply, _Mapping]] = ..., open: _Optional[_Union[OpenReply, _Mapping]] = ..., step: _Optional[_Union[State, _Mapping]] = ..., fork: _Optional[_Union[ForkReply, _Mapping]] = ..., observe: _Optional[_Union[ObserveReply, _Mapping]] = ..., measure: _Optional[_Union[MeasureReply, _Mapping]] = ..., emit: _Optional[_Union[EmitReply, _Mapping]] = ..., close: _Optional[_Union[CloseReply, _Mapping]] = ..., attach: _Optional[_Union[AttachReply, _Mapping]] = ..., play: _Optional[_Union[PlayReply, _Mapping]] = ..., error: _Optional[_Union[Error, _Mapping]] = ...) -> None: ...
+    def __init__(self, describe: _Optional[_Union[DescribeReply, _Mapping]] = ..., upload: _Optional[_Union[UploadReply, _Mapping]] = ..., open: _Optional[_Union[OpenReply, _Mapping]] = ..., step: _Optional[_Union[State, _Mapping]] = ..., fork: _Optional[_Union[ForkReply, _Mapping]] = ..., observe: _Optional[_Union[ObserveReply, _Mapping]] = ..., measure: _Optional[_Union[MeasureReply, _Mapping]] = ..., emit: _Optional[_Union[EmitReply, _Mapping]] = ..., close: _Optional[_Union[CloseReply, _Mapping]] = ..., attach: _Optional[_Union[AttachReply, _Mapping]] = ..., play: _Optional[_Union[PlayReply, _Mapping]] = ..., explore: _Optional[_Union[ExploreReply, _Mapping]] = ..., error: _Optional[_Union[Error, _Mapping]] = ...) -> None: ...
 
 class Request(_message.Message):
-    __slots__ = ["attach", "close", "deadline_ms", "describe", "emit", "fork", "measure", "observe", "open", "play", "step", "upload"]
+    __slots__ = ["attach", "close", "deadline_ms", "describe", "emit", "explore", "fork", "measure", "observe", "open", "play", "step", "upload"]
     ATTACH_FIELD_NUMBER: _ClassVar[int]
     CLOSE_FIELD_NUMBER: _ClassVar[int]
     DEADLINE_MS_FIELD_NUMBER: _ClassVar[int]
     DESCRIBE_FIELD_NUMBER: _ClassVar[int]
     EMIT_FIELD_NUMBER: _ClassVar[int]
+    EXPLORE_FIELD_NUMBER: _ClassVar[int]
     FORK_FIELD_NUMBER: _ClassVar[int]
     MEASURE_FIELD_NUMBER: _ClassVar[int]
     OBSERVE_FIELD_NUMBER: _ClassVar[int]
@@ -403,6 +462,7 @@ class Request(_message.Message):
     deadline_ms: int
     describe: Describe
     emit: Emit
+    explore: Explore
     fork: Fork
     measure: Measure
     observe: Observe
@@ -410,7 +470,7 @@ class Request(_message.Message):
     play: Play
     step: Step
     upload: Upload
-    def __init__(self, describe: _Optional[_Union[Describe, _Mapping]] = ..., upload: _Optional[_Union[Upload, _Mapping]] = ..., open: _Optional[_Union[Open, _Mapping]] = ..., step: _Optional[_Union[Step, _Mapping]] = ..., fork: _Optional[_Union[Fork, _Mapping]] = ..., observe: _Optional[_Union[Observe, _Mapping]] = ..., measure: _Optional[_Union[Measure, _Mapping]] = ..., emit: _Optional[_Union[Emit, _Mapping]] = ..., close: _Optional[_Union[Close, _Mapping]] = ..., attach: _Optional[_Union[Attach, _Mapping]] = ..., play: _Optional[_Union[Play, _Mapping]] = ..., deadline_ms: _Optional[int] = ...) -> None: ...
+    def __init__(self, describe: _Optional[_Union[Describe, _Mapping]] = ..., upload: _Optional[_Union[Upload, _Mapping]] = ..., open: _Optional[_Union[Open, _Mapping]] = ..., step: _Optional[_Union[Step, _Mapping]] = ..., fork: _Optional[_Union[Fork, _Mapping]] = ..., observe: _Optional[_Union[Observe, _Mapping]] = ..., measure: _Optional[_Union[Measure, _Mapping]] = ..., emit: _Optional[_Union[Emit, _Mapping]] = ..., close: _Optional[_Union[Close, _Mapping]] = ..., attach: _Optional[_Union[Attach, _Mapping]] = ..., play: _Optional[_Union[Play, _Mapping]] = ..., explore: _Optional[_Union[Explore, _Mapping]] = ..., deadline_ms: _Optional[int] = ...) -> None: ...
 
 class Rule(_message.Message):
     __slots__ = ["doc", "features", "name", "options"]

@@ -21,6 +21,7 @@ from support.samples import (
 from support.samples import run as compile_in
 from support.servers import ServerProcess, cli
 
+from mlcompiler_gym import PortablePolicy
 from mlcompiler_gym.client import Service
 from mlcompiler_gym.client.address import Address
 from mlcompiler_gym.client.remote import GrpcService
@@ -198,6 +199,26 @@ def test_too_many_sessions(limited: Callable[..., GrpcService]) -> None:
     for session in (first, copy):
         session.close()
     service.open(inlining(), CALLS).close()
+    service.close()
+
+
+def test_copies_that_try_actions_count(make_server: MakeServer) -> None:
+    server = make_server(limits=Limits(sessions=2))
+    service = GrpcService(f"grpc://127.0.0.1:{server.port}")
+    policy = PortablePolicy.named("inactive").to_bytes()
+    explore = pb.Request(explore=pb.Explore(policy=pb.Play(policy=policy), parallel=9))
+    first, second = (service.open(inlining(), CALLS) for _ in range(2))
+    with fails("RESOURCE_EXHAUSTED", "2 sessions at once", ended=False):
+        first.call(explore)
+    second.close()
+    [explored] = first.call(explore).explore.decisions
+    assert not any(each.HasField("error") for each in explored.alternatives)
+    # None of them is counted any more, also where the client goes in between.
+    second = service.open(inlining(), CALLS)
+    second.close()
+    first.send(explore.SerializeToString())
+    first.close()
+    wait_until(lambda: server.hub.accounts.sessions() == 0, "the copies to end")
     service.close()
 
 

@@ -26,6 +26,7 @@ from support.samples import (
 from support.servers import ServerProcess
 from support.vectors import SMALL
 
+from mlcompiler_gym import PortablePolicy
 from mlcompiler_gym.envs import CompilerEnv, CompilerVectorEnv
 from mlcompiler_gym.errors import ServiceUnavailableError
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
@@ -84,6 +85,38 @@ def test_a_session_comes_back_where_it_was(
         return done
 
     assert compile_(restart=False) == compile_(restart=True)
+    service.close()
+
+
+RANDOM = pb.Play(policy=PortablePolicy.named("random").to_bytes(), seed=3)
+
+
+@pytest.mark.parametrize(
+    ("request_", "decisions"),
+    [
+        (pb.Request(play=pb.Play(policy=RANDOM.policy, seed=3, decisions=2)), 2),
+        (pb.Request(explore=pb.Explore(policy=RANDOM, decisions=[0, 2])), 2),
+        (pb.Request(explore=pb.Explore(policy=RANDOM)), 0),
+    ],
+    ids=["play", "explore", "explore here"],
+)
+def test_a_session_comes_back_to_where_a_policy_left_it(
+    restartable: Restartable, request_: pb.Request, decisions: int
+) -> None:
+    service = restartable.server.service()
+    left = service.open(inlining(), CALLS)
+    kept = service.open(inlining(), CALLS)
+    replies = [each.call(request_) for each in (left, kept)]
+    assert replies[0] == replies[1]
+    expected = finish(kept, kept.step(b""), alternate)
+    opened = left.opened.pid
+    restartable.restart()
+    state = left.step(b"")
+    assert left.opened.pid != opened
+    assert state.decisions == decisions
+    assert finish(left, state, alternate) == expected
+    for each in (left, kept):
+        each.close()
     service.close()
 
 
