@@ -36,25 +36,24 @@ Handover mlcompiler::sendArrival(int Socket, const Channel &Client,
                                                      : Handover::Failed;
 }
 
-bool mlcompiler::receiveArrival(int Socket, Arrival &Next) {
-  SmallVector<int, MaxDescriptors> Descriptors;
-  std::string Bytes;
-  while (receiveDescriptors(Socket, Descriptors, Bytes, MaxArrivalBytes)) {
-    proto::Arrival Message;
-    if (!Message.ParseFromString(Bytes) ||
-        Descriptors.size() !=
-            1 + size_t(Message.parking()) + size_t(Message.descriptor())) {
-      // Without room for all descriptors, some are missing.
-      for (int Descriptor : Descriptors)
-        ::close(Descriptor);
-      continue;
-    }
-    Next.Client = Channel(Descriptors.front());
-    Next.Client.resume(std::move(*Message.mutable_unread()),
-                       Message.descriptor() ? Descriptors.back() : -1);
-    Next.Request = std::move(*Message.mutable_request());
-    Next.Parking = Message.parking() ? Descriptors[1] : -1;
-    return true;
-  }
-  return false;
+bool mlcompiler::receiveArrival(int Socket, Envelope &Next) {
+  return receiveDescriptors(Socket, Next.Descriptors, Next.Bytes,
+                            MaxArrivalBytes);
+}
+
+std::optional<Arrival> mlcompiler::readArrival(const Envelope &Received) {
+  const ArrayRef<int> Descriptors = Received.Descriptors;
+  proto::Arrival Message;
+  // Without room for all descriptors, some are missing.
+  if (!Message.ParseFromString(Received.Bytes) ||
+      Descriptors.size() !=
+          1 + size_t(Message.parking()) + size_t(Message.descriptor()))
+    return std::nullopt;
+  Arrival Next;
+  Next.Client = Channel(Descriptors.front());
+  Next.Client.resume(std::move(*Message.mutable_unread()),
+                     Message.descriptor() ? Descriptors.back() : -1);
+  Next.Request = std::move(*Message.mutable_request());
+  Next.Parking = Message.parking() ? Descriptors[1] : -1;
+  return Next;
 }

@@ -35,9 +35,20 @@ enum class Handover {
 Handover sendArrival(int Socket, const Channel &Client,
                      const proto::Request &Request, int Parking = -1);
 
-/// Waits for a client. Returns false when no more will come. Messages
-/// that are no arrivals are passed over.
-bool receiveArrival(int Socket, Arrival &Next);
+/// An arrival that has not been read. The parked process forks with it, and the
+/// fork reads it: whatever the parked process writes to memory that a fork
+/// shares is copied for it, page by page.
+struct Envelope {
+  llvm::SmallVector<int, MaxDescriptors> Descriptors;
+  std::string Bytes;
+};
+
+/// Waits for a client. Returns false when no more will come.
+bool receiveArrival(int Socket, Envelope &Next);
+
+/// Reads \p Received, whose descriptors are the arrival's from then on. Nothing
+/// if it is no arrival; its descriptors stay as they are.
+std::optional<Arrival> readArrival(const Envelope &Received);
 
 } // namespace mlcompiler
 

@@ -42,8 +42,8 @@ const proto::Request &Conversation::receive() {
   return Request;
 }
 
-void Conversation::begin(const proto::Request &Read) {
-  Request = Read;
+void Conversation::begin(proto::Request Read) {
+  Request = std::move(Read);
   startTime();
 }
 

@@ -34,7 +34,7 @@ public:
   /// Reads a request and begins it.
   const proto::Request &receive();
   /// Begins \p Read, which has been read elsewhere.
-  void begin(const proto::Request &Read);
+  void begin(proto::Request Read);
   /// Begins the request once more: after a fork, where no time runs and no
   /// report goes to the client.
   void beginAgain();

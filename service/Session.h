@@ -133,8 +133,9 @@ private:
   /// code from it, Options being their client's.
   void parkOptimized();
   /// Tells the nursery that this process is ready, and forks for each client
-  /// that it sends. Returns in the forks only, which serve that client.
-  Arrival awaitClients();
+  /// that it sends. Returns in the forks only, which serve that client: Client
+  /// and Parking are its own.
+  void awaitClients();
 
   Conversation Client;
   int Parking;

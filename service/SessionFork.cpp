@@ -112,7 +112,7 @@ void Session::park() {
     Parking = -1;
     return;
   }
-  Parking = awaitClients().Parking;
+  awaitClients();
   Client.answer().mutable_open()->set_from_parked(true);
 }
 
@@ -121,33 +121,36 @@ void Session::parkOptimized() {
   if (!staysBehind(Socket))
     return;
   ::close(std::exchange(Parking, Socket));
-  const Arrival Next = awaitClients();
-  Parking = Next.Parking;
-  Options = Next.Request.open();
+  awaitClients();
+  Options = Client.request().open();
   Compile->generateOnly(Options.function());
 }
 
-Arrival Session::awaitClients() {
+void Session::awaitClients() {
   Client.abandon();
   const char Ready = 1;
   if (::write(Parking, &Ready, 1) != 1)
     Conversation::leave();
-  Arrival Next;
+  Envelope Next;
   while (receiveArrival(Parking, Next)) {
     const pid_t Pid = ::fork();
     if (Pid == 0) {
       ::close(Parking);
-      Client.adopt(std::move(Next.Client));
-      Client.begin(Next.Request);
-      return Next;
+      std::optional<Arrival> Arrived = readArrival(Next);
+      if (!Arrived)
+        Conversation::leave();
+      Parking = Arrived->Parking;
+      Client.adopt(std::move(Arrived->Client));
+      Client.begin(std::move(Arrived->Request));
+      return;
     }
-    if (Pid < 0)
-      Next.Client.write(
-          errorReply(noProcess("the session"), /*SessionEnded=*/true),
-          /*Wait=*/false);
-    Next.Client.close();
-    if (Next.Parking >= 0)
-      ::close(Next.Parking);
+    if (Pid < 0 && !Next.Descriptors.empty())
+      Channel(std::exchange(Next.Descriptors.front(), -1))
+          .write(errorReply(noProcess("the session"), /*SessionEnded=*/true),
+                 /*Wait=*/false);
+    for (int Descriptor : Next.Descriptors)
+      if (Descriptor >= 0)
+        ::close(Descriptor);
   }
   Conversation::leave();
 }

@@ -40,6 +40,15 @@ struct ArrivalTest : ::testing::Test {
     Read.close();
     return Result;
   }
+
+  /// What comes to the parked session next.
+  Arrival receive() {
+    Envelope Received;
+    EXPECT_TRUE(receiveArrival(Parked, Received));
+    std::optional<Arrival> Next = readArrival(Received);
+    EXPECT_TRUE(Next.has_value());
+    return Next ? std::move(*Next) : Arrival();
+  }
 };
 
 std::string framed(StringRef Payload) {
@@ -70,8 +79,7 @@ TEST_F(ArrivalTest, BringsWhatHasBeenReadAndTheRest) {
   ASSERT_EQ(write(Client, Fork.data() + 6, 2), 2);
   ASSERT_TRUE(sendDescriptors(Client, Client, Fork));
 
-  Arrival Next;
-  ASSERT_TRUE(receiveArrival(Parked, Next));
+  Arrival Next = receive();
   EXPECT_EQ(Next.Request.deadline_ms(), 7u);
   EXPECT_EQ(Next.Request.open().function(), "f");
   EXPECT_EQ(Next.Parking, -1);
@@ -96,8 +104,7 @@ TEST_F(ArrivalTest, BringsTheSocketToParkOn) {
   ASSERT_EQ(Read.poll(Frame), Channel::Status::Frame);
   ASSERT_EQ(handOver(openRequest(0), Pair[1]), Handover::Done);
   close(Pair[1]);
-  Arrival Next;
-  ASSERT_TRUE(receiveArrival(Parked, Next));
+  Arrival Next = receive();
   ASSERT_GE(Next.Parking, 0);
   ASSERT_EQ(write(Next.Parking, "p", 1), 1);
   close(Next.Parking);
@@ -122,13 +129,15 @@ TEST_F(ArrivalTest, NoticesThatNobodyIsParkedThere) {
   EXPECT_EQ(handOver(openRequest(0)), Handover::Failed);
 }
 
-TEST_F(ArrivalTest, PassesOverWhatIsNoArrival) {
+TEST_F(ArrivalTest, ReadsNothingOfWhatIsNoArrival) {
   ASSERT_TRUE(sendDescriptors(Nursery, Client, "not an arrival"));
-  proto::Request Request = openRequest(3);
-  ASSERT_EQ(handOver(Request), Handover::Done);
-  Arrival Next;
+  Envelope Next;
   ASSERT_TRUE(receiveArrival(Parked, Next));
-  EXPECT_EQ(Next.Request.deadline_ms(), 3u);
+  EXPECT_FALSE(readArrival(Next));
+  ASSERT_EQ(Next.Descriptors.size(), 1u);
+  close(Next.Descriptors.front());
+  ASSERT_EQ(handOver(openRequest(3)), Handover::Done);
+  EXPECT_EQ(receive().Request.deadline_ms(), 3u);
   close(std::exchange(Nursery, -1));
   EXPECT_FALSE(receiveArrival(Parked, Next));
 }
