@@ -47,8 +47,9 @@ def missing(plain: bytes, llvm: bytes, ours: bytes, ir: str) -> set[str]:
 
 def _linkonce(ir: str) -> set[str]:
     """Names that are defined as ``linkonce`` or ``linkonce_odr``."""
-    function = r'^define [^@]*\blinkonce(?:_odr)?\b[^@]*@"?([^"(]+)"?\('
-    variable = r'^@"?([^"=]+?)"? = [^"]*?\blinkonce(?:_odr)?\b'
+    # What a definition is linked as comes first of all.
+    function = r'^define linkonce(?:_odr)?\b[^@]*@"?([^"(]+)"?\('
+    variable = r'^@"?([^"=\n]+?)"? = linkonce(?:_odr)?\b'
     return {
         name
         for pattern in (function, variable)

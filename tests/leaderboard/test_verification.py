@@ -234,6 +234,10 @@ def test_symbols_that_others_may_need_have_to_stay(tmp_path: Path) -> None:
     )
     assert missing(one, one, other, "define weak_odr i32 @offered() {") == {"offered"}
     assert missing(one, one, other, "define linkonce_odr i32 @offered() {") == set()
+    others = "@kept = dso_local global i32 0\n@linkonce = weak_odr constant i32 1\n"
+    for kind, gone in (("linkonce_odr", set()), ("weak_odr", {"offered"})):
+        ir = f"{others}@offered = {kind} constant ptr @linkonce, comdat\n"
+        assert missing(one, one, other, ir) == gone
     assert missing(other, one, one, "") == {"other"}
     assert missing(one, one, one, "") == set()
 
