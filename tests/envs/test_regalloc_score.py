@@ -192,7 +192,7 @@ def test_functions_sum_up_to_the_module(
         while state.HasField("features"):
             state = session.step(answer(state.features))
             finished += state.finished
-        outcome = state.outcome
+        outcome, decisions = state.outcome, state.decisions
     score, text_size = outcome.measurements
     assert (score.objective, text_size.objective) == ("regalloc_score", "text_size")
     functions = {f.function: f.measurements for f in outcome.functions}
@@ -204,7 +204,10 @@ def test_functions_sum_up_to_the_module(
     if task:
         # They were told as they came, each once.
         assert [f.function for f in finished] == list(functions)
-        assert finished == list(outcome.functions)
+        assert [f.measurements for f in finished] == list(functions.values())
+        answered = [f.decisions for f in finished]
+        assert answered == sorted(answered)
+        assert 0 < answered[-1] <= decisions
 
 
 def test_the_score_is_of_the_decisions_taken(make_env: MakeEnv) -> None:

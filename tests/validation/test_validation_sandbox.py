@@ -63,6 +63,8 @@ def run_c(tmp_path: Path) -> Iterator[RunC]:
 
     yield compile_and_run
     left = [process for process in psutil.process_iter() if is_of(process, executable)]
+    # What is killed takes a moment to be gone.
+    _, left = psutil.wait_procs(left, timeout=_SLACK)
     assert not left, f"{left} outlive their run"
 
 
