@@ -184,6 +184,10 @@ class TuningError(MLCompilerGymError):
     """A study cannot be read, or is not of what is to be tuned."""
 
 
+class TrainingError(MLCompilerGymError):
+    """A training cannot be begun, or cannot go on; what is done is kept."""
+
+
 class PolicyError(MLCompilerGymError):
     """A policy cannot be read, is broken, or cannot decide here."""
 

@@ -17,6 +17,7 @@ from mlcompiler_gym.cli.plugin import print_plugin_path
 from mlcompiler_gym.cli.policy import policy
 from mlcompiler_gym.cli.programs import programs
 from mlcompiler_gym.cli.serve import serve, serve_credentials
+from mlcompiler_gym.cli.train import train
 from mlcompiler_gym.cli.tune import tune
 from mlcompiler_gym.cli.vocabulary import vocabulary
 from mlcompiler_gym.errors import MLCompilerGymError
@@ -49,6 +50,7 @@ app.add_typer(vocabulary, name="vocabulary")
 app.command(cls=Untouched)(cc)
 app.command("c++", cls=Untouched)(cxx)
 app.command("eval")(evaluate)
+app.command()(train)
 app.command("plugin-path")(print_plugin_path)
 app.command()(tune)
 app.command()(serve)

@@ -8,6 +8,7 @@ from mlcompiler_gym.evaluation.plan import (
     EpisodePlan,
     EpisodePlayer,
     Evaluation,
+    Job,
     Record,
     Result,
 )
@@ -17,6 +18,7 @@ from mlcompiler_gym.evaluation.summary import ProgramSummary, summarise
 __all__ = [
     "EpisodePlayer",
     "Evaluation",
+    "Job",
     "Journal",
     "LocalPlayers",
     "Player",

@@ -9,7 +9,7 @@ from typing import Any
 
 from mlcompiler_gym.errors import EvaluationError
 from mlcompiler_gym.evaluation.cluster import connect
-from mlcompiler_gym.evaluation.plan import EpisodePlan, Evaluation, Result
+from mlcompiler_gym.evaluation.plan import EpisodePlan, Job, Result
 from mlcompiler_gym.programs import Program
 
 #: Workers that may fail to start, one after the other.
@@ -21,8 +21,8 @@ _LOSSES = 5
 class _Worker:
     """Plays in a process of the cluster."""
 
-    def __init__(self, evaluation: Evaluation) -> None:
-        self._player = evaluation.make_player()
+    def __init__(self, job: Job) -> None:
+        self._player = job.make_player()
 
     def play(self, program: Program, seed: int) -> Result:
         return self._player.play(program, seed)
@@ -36,7 +36,7 @@ class RayPlayers:
     nodes need this package and nothing else.
 
     Args:
-        evaluation: What is evaluated.
+        job: What is done.
         workers: How many there are, a processor for each. ``None``: as many as the
             cluster has processors.
         address: Of the cluster; see
@@ -54,7 +54,7 @@ class RayPlayers:
 
     def __init__(
         self,
-        evaluation: Evaluation,
+        job: Job,
         workers: int | None = None,
         *,
         address: str | None = None,
@@ -68,7 +68,7 @@ class RayPlayers:
         self.workers = workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
         self.lost = 0
         self._patience = patience
-        self._evaluation = evaluation
+        self._job = job
         # Ray's own restarts would wait for the place that a worker had. A lost
         # worker's episode goes to those that are there.
         self._class: Any = ray.remote(num_cpus=1, max_restarts=0)(_Worker).options(
@@ -123,7 +123,7 @@ class RayPlayers:
             )
 
     def _start(self) -> None:
-        worker = self._class.remote(self._evaluation)
+        worker = self._class.remote(self._job)
         self._starting[worker.__ray_ready__.remote()] = worker
 
     def _hand_out(self, left: Iterator[EpisodePlan]) -> bool:

@@ -16,7 +16,7 @@ from mlcompiler_gym.errors import EvaluationError
 from mlcompiler_gym.evaluation.plan import (
     EpisodePlan,
     EpisodePlayer,
-    Evaluation,
+    Job,
     Result,
 )
 from mlcompiler_gym.programs import Program
@@ -32,14 +32,14 @@ class LocalPlayers:
     """A pool of processes, each with a compiler service of its own.
 
     Args:
-        evaluation: What is evaluated.
+        job: What is done.
         workers: Processes; 1: it is done in this one.
     """
 
-    def __init__(self, evaluation: Evaluation, workers: int = 1) -> None:
+    def __init__(self, job: Job, workers: int = 1) -> None:
         if workers < 1:
             raise ValueError(f"workers must be at least 1, not {workers}")
-        self._evaluation = evaluation
+        self._job = job
         self._workers = workers
 
     def play(self, plans: Iterable[EpisodePlan]) -> Iterator[Result]:
@@ -72,7 +72,7 @@ class LocalPlayers:
                 left = itertools.chain(taken, left)
 
     def _play_here(self, plans: Iterable[EpisodePlan]) -> Iterator[Result]:
-        player = self._evaluation.make_player()
+        player = self._job.make_player()
         try:
             for plan in plans:
                 yield player.play(plan.program, plan.seed)
@@ -88,7 +88,7 @@ class LocalPlayers:
             # A fork of this process would have its threads' locks, and no threads.
             multiprocessing.get_context("forkserver"),
             _begin,
-            (self._evaluation,),
+            (self._job,),
         )
         running: dict[Future[Result], EpisodePlan] = {}
 
@@ -111,12 +111,12 @@ class LocalPlayers:
             executor.shutdown(cancel_futures=True)
 
 
-def _begin(evaluation: Evaluation) -> None:
+def _begin(job: Job) -> None:
     global _player
     # Ctrl-C goes to all processes; the one that was started by the user says so.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _player = evaluation.make_player()
+    _player = job.make_player()
 
 
 def _end_with_parent() -> None:

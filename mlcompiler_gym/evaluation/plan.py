@@ -41,6 +41,13 @@ class EpisodePlayer(Protocol):
         """End the compile that is under way."""
 
 
+class Job(Protocol):
+    """What is done with programs: an evaluation, or something else of its shape."""
+
+    def make_player(self) -> EpisodePlayer:
+        """What does it; called in each process that does."""
+
+
 @dataclass(frozen=True)
 class Evaluation:
     """A policy in an environment.

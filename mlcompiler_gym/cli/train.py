@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``mlcompiler-gym train``: from programs to a policy file."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Table
+
+from mlcompiler_gym.cli.evaluate import parse_settings
+from mlcompiler_gym.cli.working import OnRay, RayAddress, Workers, players, progress_of
+from mlcompiler_gym.errors import TrainingError
+
+
+def train(
+    env_id: Annotated[
+        str, typer.Argument(help="An environment: mlcompiler/Inlining-v0.")
+    ],
+    settings: Annotated[
+        list[str] | None,
+        typer.Argument(help="key=value as for gym.make: linkage=true."),
+    ] = None,
+    programs: Annotated[
+        list[str] | None,
+        typer.Option(help="A set, a split or a program; may be repeated [the task's]."),
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Only the first so many programs.")
+    ] = None,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The policy's file.")
+    ] = Path("trained.policy"),
+    folder: Annotated[
+        Path,
+        typer.Option(help="Labels and journals; what is there is not done again."),
+    ] = Path("training"),
+    decisions: Annotated[
+        int, typer.Option(min=1, help="That are labelled of a program, at most.")
+    ] = 24,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="TOML file of the forest: trees, leaves, margins, folds."),
+    ] = None,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Of decisions, folds and the forest.")
+    ] = 0,
+    author: Annotated[str, typer.Option(help="For the policy's card.")] = "",
+    workers: Workers = None,
+    ray: OnRay = False,
+    ray_address: RayAddress = None,
+) -> None:
+    """Learn where to deviate from LLVM, from what other actions are worth.
+
+    Decisions of the programs are labelled by fork, a forest is fitted to them, and
+    how much a deviation has to promise is chosen by playing on packages that the
+    forest has not seen. The same command again goes on where it stopped, and the
+    same arguments give the same file.
+    """
+    from mlcompiler_gym import training
+    from mlcompiler_gym.evaluation import Evaluation
+    from mlcompiler_gym.evaluation.plan import plan_episodes
+    from mlcompiler_gym.evaluation.player import make_env
+    from mlcompiler_gym.programs import load_programs
+    from mlcompiler_gym.v1 import policy_pb2 as pb
+
+    chosen = training.load_settings(config, {"seed": seed})
+    labelling = training.Labelling(
+        env_id, parse_settings(settings or []), decisions=decisions
+    )
+    _, env = make_env(Evaluation(env_id, labelling.policy, labelling.settings))
+    source = load_programs(
+        programs or env.setup.spec.default_programs,
+        target=env.setup.config.target or None,
+        level=env.setup.config.level,
+    )
+    env.close()
+    if source.size is None and limit is None:
+        raise TrainingError(f"there is no end of {source}; say how many programs")
+    every = [
+        plan.program for plan in plan_episodes(source, episodes=1, seed=0, limit=limit)
+    ]
+    card = pb.Card(
+        author=author,
+        command=shlex.join(["mlcompiler-gym", *sys.argv[1:]]),
+        programs=programs or [],
+    )
+    with contextlib.ExitStack() as stack:
+        bars: dict[str, Any] = {}
+
+        def show(what: str, done: int, total: int) -> None:
+            if what not in bars:
+                bars[what] = stack.enter_context(progress_of(what))
+            bars[what](done, total)
+
+        trained = training.train_counterfactual(
+            labelling,
+            every,
+            folder,
+            chosen,
+            seed=seed,
+            players=players(workers, ray, ray_address),
+            card=card,
+            progress=show,
+        )
+    trained.policy.save(output)
+    _show(Console(), trained)
+    print(f"{output}: learned from {trained.labels} decisions")
+
+
+def _show(console: Console, trained: Any) -> None:
+    table = Table(title="Played on packages that were not learned from", box=SIMPLE)
+    for column in ("margin", "geomean", "total", "worse", "worst", "programs"):
+        table.add_column(column, justify="right")
+    for row in trained.margins:
+        table.add_row(
+            f"{row.margin:g}",
+            f"{row.ratio:.4f}",
+            f"{row.total:.4f}",
+            f"{row.worse:.1%}",
+            f"{row.worst:.4f}",
+            str(row.programs),
+            style="bold" if row is trained.chosen else None,
+        )
+    console.print(table)
+    console.print("geomean, total, worst: against LLVM; lower is better. Bold: chosen")

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Counterfactual regression: predict what a flip saves, and flip where it is enough.
+
+At decisions of programs, the value of each action is found by fork
+(:meth:`~mlcompiler_gym.envs.CompilerEnv.counterfactuals`). A forest of scikit-learn's
+extremely randomised trees predicts from the features what action 1 saves against
+action 0. The policy deviates from LLVM's own answer where the predicted saving is
+larger than a margin. The margin is chosen by playing on packages that the forest has
+not seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcompiler_gym.errors import TrainingError
+from mlcompiler_gym.policies import PortablePolicy
+from mlcompiler_gym.policies.baselines import compiler_of
+from mlcompiler_gym.policies.export import from_sklearn
+from mlcompiler_gym.training.labels import Labels
+from mlcompiler_gym.v1 import policy_pb2 as pb
+
+
+@dataclass(frozen=True)
+class CounterfactualSettings:
+    """How a policy is fitted to labels.
+
+    Attributes:
+        trees: In the forest.
+        leaves: The most that a tree may have.
+        smallest_leaf: Rows that a leaf has at least.
+        features: Share of the features that a split chooses from.
+        clip: A saving counts as at most this much, or as at least its negative: a few
+            huge ones would take all splits.
+        margins: Savings that a deviation from LLVM has to promise; the best of them
+            is chosen.
+        worse: Share of programs that may come out worse than by LLVM. Margins with
+            which more do are not chosen, if there is another.
+        folds: Parts that the packages are split into.
+        seed: Of the forest, and of the split into folds.
+    """
+
+    trees: int = 200
+    leaves: int = 256
+    smallest_leaf: int = 5
+    features: float = 0.33
+    clip: float = 40.0
+    margins: tuple[float, ...] = (0.5, 1.0, 2.0, 4.0, 8.0)
+    worse: float = 0.05
+    folds: int = 5
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.margins or min(self.margins) < 0:
+            raise TrainingError(f"margins are numbers from 0 on, not {self.margins}")
+        if self.folds < 2:
+            raise TrainingError(f"there must be two folds or more, not {self.folds}")
+
+
+class Forest:
+    """A fitted forest, from which policies with different margins come.
+
+    Args:
+        labels: Of a task with two actions.
+        env: The environment that they are of; it shows LLVM's own answer.
+        settings: How it is fitted. The same labels, in any order, and the same
+            settings give the same policies, byte for byte.
+
+    Raises:
+        TrainingError: The labels are too few, or not of such a task.
+    """
+
+    def __init__(
+        self, labels: Labels, env: Any, settings: CounterfactualSettings
+    ) -> None:
+        from sklearn.ensemble import ExtraTreesRegressor
+
+        if labels.values.shape[1] != 2:
+            raise TrainingError(
+                f"these labels are of {labels.values.shape[1]} actions; such a policy "
+                "decides between two"
+            )
+        order = np.lexsort((labels.decisions, labels.programs))
+        features, savings = labels.features[order], savings_of(labels)[order]
+        known = ~np.isnan(savings)
+        if known.sum() < 2 * settings.smallest_leaf:
+            raise TrainingError(
+                f"{known.sum()} labels are too few for leaves of "
+                f"{settings.smallest_leaf}; label more programs"
+            )
+        self._env = env
+        self._seen = features[known]
+        self._estimator = ExtraTreesRegressor(
+            n_estimators=settings.trees,
+            max_leaf_nodes=settings.leaves,
+            min_samples_leaf=settings.smallest_leaf,
+            max_features=settings.features,
+            random_state=settings.seed,
+        ).fit(
+            self._seen,
+            np.clip(savings[known], -settings.clip, settings.clip),
+        )
+
+    def policy(self, margin: float) -> PortablePolicy:
+        """Deviate from LLVM where that promises to save more than a margin."""
+        message = from_sklearn(self._estimator, self._env, seen=self._seen).message
+        # One tree more: where LLVM takes action 0, action 1 has to save the margin;
+        # where it takes action 1, action 0 has to.
+        message.model.trees.trees.add(
+            output=0,
+            input=[_own_answer(self._env, message.model), 0, 0],
+            threshold=[0.5, 0, 0],
+            left=[1, 0, 0],
+            right=[2, 0, 0],
+            value=[0, -margin, margin],
+        )
+        return PortablePolicy(message)
+
+
+def savings_of(labels: Labels) -> NDArray[np.float64]:
+    """What action 1 saves against action 0, shape (n,); NaN if one is not known."""
+    savings: NDArray[np.float64] = labels.values[:, 0] - labels.values[:, 1]
+    return savings
+
+
+def folds_of(
+    labels: Labels, settings: CounterfactualSettings
+) -> Iterator[NDArray[np.bool_]]:
+    """The rows of each fold, of shape (n,); a package is in one fold alone.
+
+    Raises:
+        TrainingError: There are fewer packages than folds.
+    """
+    from sklearn.model_selection import GroupKFold
+
+    packages = labels.packages
+    found = len(set(packages))
+    if found < settings.folds:
+        raise TrainingError(
+            f"there are {settings.folds} folds, and programs of {found} packages; "
+            "label more packages, or take fewer folds"
+        )
+    # By name, so that the order of rows makes no difference.
+    names = np.unique(packages)
+    split = GroupKFold(settings.folds, shuffle=True, random_state=settings.seed)
+    for _, held_out in split.split(names, groups=names):
+        yield np.isin(packages, names[held_out])
+
+
+def _own_answer(env: Any, model: pb.Model) -> int:
+    """Which element of the inputs is what LLVM would do.
+
+    Raises:
+        TrainingError: The environment does not show it.
+    """
+    wanted = compiler_of(env).setup.spec.heuristic.feature
+    place = 0
+    for each in model.inputs:
+        if each.feature == wanted:
+            return place
+        place += each.elements
+    raise TrainingError(
+        "the environment does not show what LLVM would do; make it with what "
+        "heuristic_settings(env) says"
+    )

@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Labelling decisions of programs, in processes here or on a cluster."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gymnasium
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcompiler_gym.envs.episode import OF_THE_COMPILE
+from mlcompiler_gym.errors import ServiceError, TrainingError
+from mlcompiler_gym.evaluation import (
+    EpisodePlan,
+    Evaluation,
+    LocalPlayers,
+    Players,
+    Result,
+)
+from mlcompiler_gym.evaluation.player import make_env
+from mlcompiler_gym.files import write_file
+from mlcompiler_gym.programs import Program
+from mlcompiler_gym.training.labels import Labels
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Labelling:
+    """Which decisions are labelled, and how.
+
+    Attributes:
+        env_id: Of an environment with discrete actions.
+        settings: What ``gym.make`` is given besides; JSON has to have it all.
+        policy: The base policy, by name: it decides all but what is tried.
+        decisions: The most that are labelled of a program. They are drawn, rare
+            kinds rather than frequent ones: a kind is what the base policy answers,
+            and all features that are 0 or 1.
+    """
+
+    env_id: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    policy: str = "llvm"
+    decisions: int = 24
+
+    def __post_init__(self) -> None:
+        if self.decisions < 1:
+            raise TrainingError(
+                f"decisions is a number from 1 on, not {self.decisions}"
+            )
+
+    def make_player(self) -> Labeller:
+        """What labels programs; called in each process that does."""
+        return Labeller(self)
+
+    def key(self, program: Program, seed: int, llvm: str) -> str:
+        """What makes the labels of a program these and no others."""
+        identity = [
+            self.env_id,
+            dict(self.settings),
+            self.policy,
+            self.decisions,
+            program.name,
+            program.sha256.hex(),
+            seed,
+            llvm,
+        ]
+        text = json.dumps(identity, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+class Labeller:
+    """Labels one program after the other, in one process."""
+
+    def __init__(self, labelling: Labelling) -> None:
+        self._labelling = labelling
+        evaluation = Evaluation(labelling.env_id, labelling.policy, labelling.settings)
+        _, self._env = make_env(evaluation)
+        if not isinstance(self._env.action_space, gymnasium.spaces.Discrete):
+            raise TrainingError(
+                f"the actions of {labelling.env_id} are a {self._env.action_space}; "
+                "only discrete ones can be tried"
+            )
+        if len(self._env.setup.scoring.weights) > 1:
+            raise TrainingError("labels are of one objective; name a single one")
+        (self.objective,) = self._env.setup.scoring.weights
+        #: How many there are.
+        self.actions = int(self._env.action_space.n)
+        #: LLVM's version.
+        self.llvm = self._env.setup.service.describe().llvm_version
+
+    def play(self, program: Program, seed: int) -> Result:
+        """Label a program; what the compiler does not survive is a result, too."""
+        record = {
+            "key": self._labelling.key(program, seed, self.llvm),
+            "program": program.name,
+        }
+        try:
+            table = self._label(program, seed)
+        except ServiceError as error:
+            if error.code not in OF_THE_COMPILE:
+                raise
+            return Result(record | {"error": str(error)})
+        buffer = io.BytesIO()
+        table.to_parquet(buffer, engine="pyarrow", index=False)
+        return Result(record, buffer.getvalue())
+
+    def close(self) -> None:
+        """End the compile that is under way."""
+        self._env.close()
+
+    def _label(self, program: Program, seed: int) -> pd.DataFrame:
+        policy = self._labelling.policy
+        _, info = self._env.reset(seed=seed, options={"program": program})
+        chosen: list[int] = []
+        if not info.get("no_decision"):
+            made = self._env.rollout(policy, features=True)
+            assert made.features is not None  # asked for
+            chosen = _choose(
+                made.features, made.actions, self._labelling.decisions, program, seed
+            )
+        found = self._env.counterfactuals(program, policy, chosen, parallel=1)
+        return found.to_pandas()
+
+
+def collect(
+    labelling: Labelling,
+    programs: Iterable[Program],
+    folder: Path,
+    *,
+    seed: int = 0,
+    players: Players | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Labels:
+    """Label programs, each written to a file as soon as it is done.
+
+    Args:
+        labelling: How.
+        programs: Which.
+        folder: Of the files, one for each program. What is there is not done again.
+        seed: What decisions are drawn by.
+        players: Who labels. ``None``: this process.
+        progress: Called with the programs that are done and all.
+
+    Returns:
+        The labels of all programs, in their order.
+
+    Raises:
+        TrainingError: There are none.
+    """
+    import pandas as pd
+
+    player = labelling.make_player()
+    llvm, objective, actions = player.llvm, player.objective, player.actions
+    player.close()
+    folder.mkdir(parents=True, exist_ok=True)
+    plans = [EpisodePlan(program, seed) for program in programs]
+    files = [
+        folder / f"{labelling.key(plan.program, seed, llvm)}.parquet" for plan in plans
+    ]
+    left = [plan for plan, path in zip(plans, files, strict=True) if not path.exists()]
+    done = len(plans) - len(left)
+    progress(done, len(plans))
+    if left:
+        for result in (players or LocalPlayers(labelling)).play(left):
+            if result.steps is not None:
+                write_file(folder / f"{result.record['key']}.parquet", result.steps)
+            done += 1
+            progress(done, len(plans))
+    return Labels.from_tables(
+        (pd.read_parquet(path) for path in files if path.exists()), objective, actions
+    )
+
+
+def _choose(
+    features: NDArray[np.float32],
+    actions: NDArray[np.int64],
+    count: int,
+    program: Program,
+    seed: int,
+) -> list[int]:
+    """Which decisions are labelled, in ascending order."""
+    if len(actions) <= count:
+        return list(range(len(actions)))
+    bits = np.all((features == 0) | (features == 1), axis=0)
+    kinds = [
+        (int(action), *row)
+        for action, row in zip(actions, features[:, bits].tolist(), strict=True)
+    ]
+    often = Counter(kinds)
+    weights = np.array([often[kind] ** -0.5 for kind in kinds])
+    digest = int.from_bytes(program.sha256[:8], "little")
+    rng = np.random.default_rng([seed, digest])
+    drawn = rng.choice(len(actions), count, replace=False, p=weights / weights.sum())
+    return sorted(drawn.tolist())
