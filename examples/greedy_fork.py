@@ -87,7 +87,7 @@ def main() -> None:
         search(env, args.budget, args.seed).save(args.output)
         baseline = env.baseline[OBJECTIVE]
 
-    # From the file, in a new compile: the result holds for whoever has the file.
+    # From the file, in a new compile: the result holds for everybody who has the file.
     value = replay(Trajectory.load(args.output)).values[OBJECTIVE]
     print(f"{args.program}: {value:.0f} bytes, -Oz {baseline:.0f} bytes")
     print(f"that is {(value - baseline) / baseline:+.1%}; replayed from {args.output}")

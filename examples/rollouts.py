@@ -22,7 +22,7 @@ from mlcompiler_gym.envs.choice import functions_with_decisions
 from mlcompiler_gym.files import write_file
 from mlcompiler_gym.policies import heuristic, play
 
-#: An allocation that takes more decisions than this is left out: whoever is evicted may
+#: An allocation that takes more decisions than this is left out: what is evicted may
 #: evict in turn, and some chains are very long.
 LONGEST = 500
 

@@ -325,7 +325,7 @@ SmallVector<char, 0> Compilation::bitcode() {
   // differently.
   WriteBitcodeToFile(*M, Stream, /*ShouldPreserveUseListOrder=*/true);
   // Collecting the symbols of inline assembly may have complained; whether it
-  // is an error is for whoever assembles it.
+  // is an error is for the assembler to say.
   Diagnostics.resize(DiagnosticsBefore);
   return Bitcode;
 }

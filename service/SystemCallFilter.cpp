@@ -79,7 +79,7 @@ static constexpr int NoAccess[] = {
     SCMP_SYS(stat),       SCMP_SYS(statx),    SCMP_SYS(unlink),
     SCMP_SYS(unlinkat)};
 
-/// Whoever does one of these is no compiler any more.
+/// A process that does one of these is no compiler any more.
 static constexpr int Fatal[] = {
     // Other programs.
     SCMP_SYS(execve), SCMP_SYS(execveat),

@@ -116,7 +116,7 @@ class Build:
         return status, made
 
     def _prepare(self, unit: Unit) -> Deciders:
-        """Whoever decides about a unit, if anyone can."""
+        """What decides about a unit; None if nothing can."""
         if self._deciders is None:
             self._deciders = Deciders(self._policies, self._service, self._deadline)
         flag = unit.unsupported(self._deciders.in_codegen)

@@ -148,7 +148,7 @@ class _Driver:
 
     def run(self) -> int:
         """Do it; returns the exit status."""
-        # Whoever asks for the jobs wants to see clang's.
+        # A user who asks for the jobs wants to see clang's.
         if not self._options.policies or {"-v", "-###"} & set(self._command):
             self._hand_over()
         planned = plan(self._with_colours())

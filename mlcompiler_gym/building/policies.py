@@ -66,7 +66,7 @@ class BuildPolicy:
 
     @property
     def sha256(self) -> str:
-        """Of its file, in hexadecimal digits."""
+        """SHA-256 of its file, in hexadecimal digits."""
         return hashlib.sha256(self.content).hexdigest()
 
 

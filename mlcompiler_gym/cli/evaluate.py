@@ -14,8 +14,12 @@ from rich.console import Console
 from rich.table import Table
 
 from mlcompiler_gym.cli.working import (
+    EnvId,
+    Limit,
     OnRay,
+    Programs,
     RayAddress,
+    Settings,
     Workers,
     players,
     progress_of,
@@ -27,13 +31,8 @@ _ROWS = 100
 
 
 def evaluate(
-    env_id: Annotated[
-        str, typer.Argument(help="An environment: mlcompiler/Inlining-v0.")
-    ],
-    settings: Annotated[
-        list[str] | None,
-        typer.Argument(help="key=value as for gym.make: objective=ir_instructions."),
-    ] = None,
+    env_id: EnvId,
+    settings: Settings = None,
     policy: Annotated[
         str,
         typer.Option(
@@ -41,13 +40,8 @@ def evaluate(
             "(observation, info) or one that makes it of (env) or (env, seed)."
         ),
     ] = "llvm",
-    programs: Annotated[
-        list[str] | None,
-        typer.Option(help="A set, a split or a program; may be repeated [the task's]."),
-    ] = None,
-    limit: Annotated[
-        int | None, typer.Option(min=1, help="Only the first so many programs.")
-    ] = None,
+    programs: Programs = None,
+    limit: Limit = None,
     episodes: Annotated[int, typer.Option(min=1, help="Of each program.")] = 1,
     seed: Annotated[
         int, typer.Option(min=0, help="Of the first episode; the others' follow.")

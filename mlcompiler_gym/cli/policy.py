@@ -21,7 +21,7 @@ from mlcompiler_gym.cli.policy_tables import (
     show_trial,
     text,
 )
-from mlcompiler_gym.cli.working import Workers, players, progress_of
+from mlcompiler_gym.cli.working import Limit, Workers, players, progress_of
 from mlcompiler_gym.errors import EvaluationError, MissingLibraryError
 
 if TYPE_CHECKING:
@@ -45,9 +45,6 @@ Programs = Annotated[
     typer.Option(
         help="A set, a split, a program or a folder of bitcode; may be repeated."
     ),
-]
-Limit = Annotated[
-    int | None, typer.Option(min=1, help="Only the first so many programs.")
 ]
 EnvId = Annotated[
     str | None, typer.Option("--env", help="The environment [of the policy's task].")

@@ -106,7 +106,7 @@ def show_trial(console: Console, trial: Trial, old: str | None, new: str) -> Non
 
 
 def show_checks(console: Console, checks: Sequence[Check]) -> None:
-    """Of each budget the worst that was found, and everything that breaks it."""
+    """Show the worst that was found for each budget, and everything that breaks it."""
     table = Table(box=SIMPLE)
     for column in ("budget", "of", "found", "at most", ""):
         table.add_column(column, overflow="fold")

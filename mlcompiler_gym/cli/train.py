@@ -15,25 +15,25 @@ from rich.console import Console
 from rich.table import Table
 
 from mlcompiler_gym.cli.evaluate import parse_settings
-from mlcompiler_gym.cli.working import OnRay, RayAddress, Workers, players, progress_of
+from mlcompiler_gym.cli.working import (
+    EnvId,
+    Limit,
+    OnRay,
+    Programs,
+    RayAddress,
+    Settings,
+    Workers,
+    players,
+    progress_of,
+)
 from mlcompiler_gym.errors import TrainingError
 
 
 def train(
-    env_id: Annotated[
-        str, typer.Argument(help="An environment: mlcompiler/Inlining-v0.")
-    ],
-    settings: Annotated[
-        list[str] | None,
-        typer.Argument(help="key=value as for gym.make: linkage=true."),
-    ] = None,
-    programs: Annotated[
-        list[str] | None,
-        typer.Option(help="A set, a split or a program; may be repeated [the task's]."),
-    ] = None,
-    limit: Annotated[
-        int | None, typer.Option(min=1, help="Only the first so many programs.")
-    ] = None,
+    env_id: EnvId,
+    settings: Settings = None,
+    programs: Programs = None,
+    limit: Limit = None,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="The policy's file.")
     ] = Path("trained.policy"),

@@ -15,6 +15,21 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemaining
 if TYPE_CHECKING:
     from mlcompiler_gym.evaluation import Players
 
+EnvId = Annotated[str, typer.Argument(help="An environment: mlcompiler/Inlining-v0.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Argument(help="key=value as for gym.make: objective=ir_instructions."),
+]
+Programs = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="A set, a split, a program or a folder of bitcode; may be repeated "
+        "[the task's]."
+    ),
+]
+Limit = Annotated[
+    int | None, typer.Option(min=1, help="Only the first so many programs.")
+]
 Workers = Annotated[
     int | None,
     typer.Option(min=1, help="Processes [1; on a cluster all processors]."),

@@ -15,7 +15,7 @@ T = TypeVar("T")
 class Inbox(Generic[T]):
     """A queue between two threads, with a descriptor to wait on.
 
-    Whoever brings things has hold of this and not of the session, so that the session
+    What brings things has hold of this and not of the session, so that the session
     ends with the last reference to it.
     """
 

@@ -82,7 +82,7 @@ class LocalSession(Session):
         # Replies to steps are mostly of one length. To ask for all of it at once
         # saves a system call where every microsecond counts. While more than one
         # reply is to come, what is asked for must not reach into the next:
-        # whoever polls the descriptor must find there what was not taken yet.
+        # a caller that polls the descriptor must find there what was not taken yet.
         if self._ahead:
             data, self._ahead = self._ahead, b""
         else:
@@ -168,11 +168,11 @@ class LocalSession(Session):
 def _make_poll(sock: socket.socket) -> Callable[[int | None], object] | None:
     """What to wait with for a reply; None: nothing but receiving it.
 
-    Whoever sleeps in recv() is also woken when the other end takes a message, since
-    there is room for another then (unix_write_space in the kernel's af_unix.c). If
-    there is one processor for both, that takes it from the compiler at each step, and
-    more is lost than a call of poll(), which sleeps on, costs. With several processors
-    it gains nothing.
+    A thread that sleeps in recv() is also woken when the other end takes a message,
+    since there is room for another then (unix_write_space in the kernel's
+    af_unix.c). If there is one processor for both, that takes it from the compiler
+    at each step, and more is lost than a call of poll(), which sleeps on, costs.
+    With several processors it gains nothing.
     """
     if len(os.sched_getaffinity(0)) > 1:
         return None

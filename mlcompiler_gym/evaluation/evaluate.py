@@ -27,7 +27,7 @@ from mlcompiler_gym.programs import ProgramsLike, load_programs
 
 
 class Players(Protocol):
-    """Whoever plays: processes of this machine, or of a cluster."""
+    """What plays: processes of this machine, or of a cluster."""
 
     def play(self, plans: Iterable[EpisodePlan]) -> Iterator[Result]:
         """Play all episodes; results come in the order in which they are done."""

@@ -99,7 +99,7 @@ def measure(
     timed = [name for name in names if name != "instructions" or not by_valgrind]
     found: dict[str, dict[str, Sample]] = {label: {} for label in builds}
     with scratch_folder() as folder:
-        os.chmod(folder, 0o755)  # valgrind opens the program as whoever runs it
+        os.chmod(folder, 0o755)  # valgrind opens the program as the user who runs it
         runs = _Runs(program, how, Path(folder))
         if timed:
             for label, values in runs.timed(builds, timed).items():

@@ -160,7 +160,7 @@ class Server:
             self.hub.log.warning("not all of the sandbox is in force", missing=missing)
         if config.insecure and not is_loopback(config.host):
             self.hub.log.warning(
-                "insecure: whoever reaches this port can have compiled what they like, "
+                "insecure: anybody who reaches this port can compile what they like, "
                 "and read what others compile"
             )
 

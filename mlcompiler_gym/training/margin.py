@@ -61,7 +61,7 @@ def play_out_of_fold(
         labels: Of all programs.
         env: The environment that they are of.
         evaluation: How an episode is played; its policy is replaced.
-        programs: By name; those that have labels are played.
+        programs: By name; the programs that have labels are played.
         settings: With the margins.
         folder: Policies and journals are kept there; what has been played is not
             played again.

@@ -65,7 +65,7 @@ def train_counterfactual(
         settings: Of the forest and the choice of a margin.
         seed: What decisions are drawn by.
         players: Who labels and plays: made of a labelling or an evaluation.
-        card: What is to be said of the policy; results are added.
+        card: What the policy is said to be; results are added.
         progress: Called as work is done.
 
     Raises:

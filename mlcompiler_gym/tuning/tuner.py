@@ -47,7 +47,7 @@ class Tried:
 class Tuner:
     """Proposes parameters, and learns from what it is told of them.
 
-    :meth:`ask` and :meth:`tell` are Optuna's; compiling is left to whoever asks. The
+    :meth:`ask` and :meth:`tell` are Optuna's; compiling is left to the caller. The
     first proposal is LLVM's own parameters. The same seed, calls and answers give the
     same proposals, also by a tuner that goes on from a file.
 
@@ -131,7 +131,7 @@ class Tuner:
     def ask(self) -> Tried:
         """Parameters to compile with next."""
         number = len(self._study.get_trials(deepcopy=False))
-        # Of each trial its own: what is proposed then does not depend on how many
+        # Each trial has its own: what is proposed then does not depend on how many
         # were before it in this process.
         seed = np.random.SeedSequence([self._seed, number])
         if number == 0 or (number < _WARM_UP and self._sampler == "tpe"):

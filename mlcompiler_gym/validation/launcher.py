@@ -49,7 +49,7 @@ def main(arguments: list[str]) -> None:
     program = os.fork()
     if program == 0:
         _become(arguments[1], arguments[2], arguments[3:], report)
-    # Whoever reads the output shall see its end when the program has ended.
+    # A reader of the output shall see its end when the program has ended.
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 1)
     os.dup2(nothing, 2)

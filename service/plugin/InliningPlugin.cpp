@@ -17,8 +17,9 @@
 using namespace llvm;
 using namespace mlcompiler;
 
-/// Of the pipeline that this thread runs: the factory of advisors is a plain
-/// function pointer, and is not told. Links with ThinLTO have many threads.
+/// Belongs to the pipeline that this thread runs: the factory of advisors is a
+/// plain function pointer, and is not told. Links with ThinLTO have many
+/// threads.
 static thread_local ModuleAnalysisManager *Modules = nullptr;
 
 /// What a policy may decide from.

@@ -63,7 +63,7 @@ private:
   std::unique_ptr<FittedPolicy> Policy;
   Source &From;
   std::vector<Input> Inputs;
-  /// Of the tensors that are not LLVM's.
+  /// Values of the tensors that are not LLVM's.
   std::vector<std::vector<int64_t>> Ours;
   std::vector<float> Floats;
   const int64_t *Mask = nullptr;

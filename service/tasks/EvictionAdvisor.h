@@ -80,7 +80,7 @@ public:
   int64_t
   heuristicColumn(llvm::function_ref<bool(int64_t Column)> IsLegal) const;
 
-  /// Of each column, the spill weights of what it evicts, row-major.
+  /// The spill weights of what each column evicts, a row for each column.
   using Weights = std::array<float, EvictionColumns * EvictionWeights>;
   Weights weights() const;
 

@@ -125,7 +125,7 @@ private:
   bool LooksAhead = false;
   size_t FirstAhead = 0;
 
-  // Of the decision at hand.
+  // What the decision at hand is about.
   std::string Name;
   size_t Number = 0;
   Loop *L = nullptr;

@@ -29,7 +29,7 @@ struct TakenFactors {
   int64_t Unroll = 1;
   /// The same of what is left for the iterations that fill no vector.
   int64_t Remainder = 1;
-  /// Of the loop around it.
+  /// The factor of the loop around it.
   int64_t UnrollAndJam = 1;
   /// Why the loop was neither vectorised nor interleaved, as LLVM puts it.
   std::string Why;

@@ -31,8 +31,8 @@ unsigned PriorityAdvisor::getPriority(const LiveInterval &LI) const {
   VirtReg = &LI;
   Listener.asked(*this);
   const unsigned Answer = Stock->getPriority(LI);
-  // A float has 24 bits for the heuristic's 32. Whoever repeats as much of it
-  // as a float holds means the heuristic's own.
+  // A float has 24 bits for the heuristic's 32. An agent that repeats as much
+  // of it as a float holds means the heuristic's own.
   const unsigned Own = heuristicPriority();
   const auto Shown = static_cast<float>(std::min(Own, LargestPriority));
   return Answer == static_cast<unsigned>(Shown) ? Own : Answer;

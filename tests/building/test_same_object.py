@@ -58,7 +58,7 @@ def text(path: Path) -> bytes:
 
 def assert_same(build: Build, kernel: str, flags: str, folder: Path) -> None:
     source = KERNELS / "src" / f"{kernel}.c"
-    # Of the same name: a split object says it.
+    # All have the same name, which a split object says.
     output, ours, theirs = (folder / f"{each}.o" for each in ("o", "ours", "theirs"))
     arguments = [*flags.split(), "-c", str(source), "-o", str(output)]
     planned = plan([find_clang(), *arguments])

@@ -11,7 +11,7 @@ from mlcompiler_gym.evaluation.drift import Drift, counts_of, drift
 
 
 def drifts(trained: np.ndarray, now: np.ndarray) -> list[Drift]:
-    """Of the three elements of ``two_features``, in their order."""
+    """The three elements of ``two_features`` are kept, in their order."""
     seen = PortablePolicy(two_features()).with_seen(trained).seen
     counts = [each.count(column) for each, column in zip(seen, now.T, strict=True)]
     found = drift(seen, counts)

@@ -42,7 +42,7 @@ class Cache:
         self.root = root
 
     def lock(self, folder: Path) -> BaseFileLock:
-        """The lock of whoever fills ``folder``; one thread may release another's."""
+        """The lock for filling ``folder``; one thread may release another's."""
         try:
             from filelock import FileLock
         except ImportError as error:
