@@ -47,6 +47,7 @@ if TYPE_CHECKING:
         ServiceLimitError,
         ServiceUnavailableError,
         SessionLostError,
+        TrainingError,
         TrajectoryError,
         TuningError,
     )
@@ -87,6 +88,7 @@ _MODULES = {
     "ServiceLimitError": "errors",
     "ServiceUnavailableError": "errors",
     "SessionLostError": "errors",
+    "TrainingError": "errors",
     "TrajectoryError": "errors",
     "TuningError": "errors",
     "Program": "programs",
@@ -137,6 +139,7 @@ __all__ = [
     "SessionLostError",
     "StepReward",
     "Trajectory",
+    "TrainingError",
     "TrajectoryError",
     "TuningError",
     "__version__",

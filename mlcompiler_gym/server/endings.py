@@ -82,7 +82,9 @@ class Endings:
         """Let go of processes that end within some time, and kill the others."""
         for descriptor, _ in self._epoll.poll(seconds):
             with self._lock:
-                ending = self._endings.pop(descriptor)
+                ending = self._endings.pop(descriptor, None)
+            if ending is None:
+                continue  # close() was faster
             self._pids.discard(ending.pid)
             ending.account.ending.give(ending.processes)
             os.close(descriptor)  # which takes it out of the epoll as well

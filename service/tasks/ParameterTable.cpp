@@ -189,7 +189,7 @@ static constexpr Parameter Table[] = {
      "whether that is done again when blocks are placed"},
     {"codegen", "tail-dup-placement-threshold", "2", "0 1 3 4 6 8",
      "the same when blocks are placed"},
-    {"codegen", "tail-dup-placement-penalty", "2", "0 5 10 25",
+    {"codegen", "tail-dup-placement-penalty", "2", "5 10 25", // divides by it
      "percent that copying must gain"},
     {"codegen", "tail-dup-indirect-size", "20", "0 5 10 40",
      "the same of a block with an indirect branch"},

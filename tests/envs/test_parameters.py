@@ -191,6 +191,19 @@ def test_all_programs_compute_the_same(make: Any, name: str, pipeline: str) -> N
 
 @pytest.mark.slow
 @pytest.mark.parametrize("pipeline", LEVELS)
+@pytest.mark.parametrize("name", ["lz", "matrix"])
+def test_each_value_by_itself_is_survived(make: Any, name: str, pipeline: str) -> None:
+    env = make(programs=f"kernels/{name}", pipeline=pipeline)
+    counts = env.setup.actions.counts
+    for place, count in enumerate(counts):
+        for value in range(1, count):
+            action = np.zeros(len(counts), np.int64)
+            action[place] = value
+            build(env, action)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("pipeline", LEVELS)
 def test_random_parameters_are_survived_on_arm(make: Any, pipeline: str) -> None:
     env = make(programs="kernels", target="aarch64-linux-gnu", pipeline=pipeline)
     env.action_space.seed(0)
