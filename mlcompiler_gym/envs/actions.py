@@ -54,6 +54,8 @@ class Actions(abc.ABC):
     #: How many values each choice has that an action is made of: one choice if
     #: they are discrete, none if they are numbers.
     counts: Sequence[int] = ()
+    #: What the elements of an action travel as.
+    _dtype: np.dtype[Any]
 
     @property
     def flags(self) -> int:
@@ -87,13 +89,14 @@ class Actions(abc.ABC):
         """
         raise NotImplementedError
 
-    @abc.abstractmethod
     def request(self, action: Action) -> bytes:
         """The serialised ``Step`` of a checked action."""
+        step = pb.Step(actions=self.encode([action]))
+        return pb.Request(step=step).SerializeToString()
 
-    @abc.abstractmethod
     def encode(self, actions: Sequence[Action]) -> bytes:
         """Several checked actions in a row, for one ``Step``."""
+        return np.array(actions, self._dtype).tobytes()
 
     @abc.abstractmethod
     def decode(self, data: bytes) -> NDArray[Any]:
@@ -280,15 +283,6 @@ class ChoiceActions(Actions):
             first = behind
 
     @override
-    def request(self, action: Action) -> bytes:
-        step = pb.Step(actions=self.encode([action]))
-        return pb.Request(step=step).SerializeToString()
-
-    @override
-    def encode(self, actions: Sequence[Action]) -> bytes:
-        return np.array(actions, self._dtype).tobytes()
-
-    @override
     def decode(self, data: bytes) -> NDArray[Any]:
         return np.frombuffer(data, self._dtype).reshape(-1, len(self.counts))
 
@@ -345,15 +339,6 @@ class BoxActions(Actions):
                 f"action {value:g} is not in {low:g}..{high:g} ({self._name})"
             )
         return value
-
-    @override
-    def request(self, action: Action) -> bytes:
-        step = pb.Step(actions=self.encode([action]))
-        return pb.Request(step=step).SerializeToString()
-
-    @override
-    def encode(self, actions: Sequence[Action]) -> bytes:
-        return np.array(actions, self._dtype).tobytes()
 
     @override
     def decode(self, data: bytes) -> NDArray[Any]:

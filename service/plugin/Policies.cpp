@@ -28,7 +28,7 @@ static constexpr char OptionName[] = "mlcompiler-gym-policy";
 static cl::list<std::string>
     Given(StringRef(OptionName), cl::value_desc("file or name"),
           cl::desc("Policies of mlcompiler_gym, by file or name, with ':' in "
-                   "between; instead of those that MLCOMPILER_GYM_POLICY "
+                   "between; instead of what MLCOMPILER_GYM_POLICY "
                    "names"));
 
 static cl::opt<uint64_t>

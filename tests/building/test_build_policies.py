@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Policies in builds: what they decide, and what becomes of those that cannot."""
+"""Policies in builds: what they decide, and what becomes of policies that cannot."""
 
 import json
 from collections.abc import Callable
