@@ -42,6 +42,35 @@ class LegalDiscrete(spaces.Discrete):
         return drawn
 
 
+class LegalMultiDiscrete(spaces.MultiDiscrete):
+    """``MultiDiscrete`` that draws actions which are legal where the compiler stands.
+
+    Attributes:
+        legal: int8 array of shape ``(sum of nvec,)``, as ``info["action_mask"]``: the
+            flags of one choice behind those of the other, 1: legal; None: all are.
+    """
+
+    legal: NDArray[np.int8] | None = None
+
+    @override
+    def sample(
+        self,
+        mask: NDArray[np.int8] | tuple[Any, ...] | None = None,
+        probability: Any = None,
+    ) -> NDArray[np.integer[Any]]:
+        """Draw an action: of the mask, or of those that are legal now.
+
+        Args:
+            mask: As :attr:`legal`, or a tuple of arrays, as Gymnasium has it.
+            probability: As Gymnasium has it, instead of a mask.
+        """
+        if mask is None and probability is None:
+            mask = self.legal
+        if isinstance(mask, np.ndarray):
+            mask = tuple(np.split(mask, np.cumsum(self.nvec)[:-1]))
+        return super().sample(mask, probability)
+
+
 class Actions(abc.ABC):
     """The actions of a task."""
 
@@ -226,16 +255,17 @@ class ChoiceActions(Actions):
         self.counts = [len(choice.meanings) for choice in self.choices]
         self._names = [choice.name for choice in self.choices]
         self.masked = bool(spec.mask)
-        self.space = (
-            spaces.Dict(
+        if by_name:
+            self.space = spaces.Dict(
                 {
                     name: spaces.Discrete(count)
                     for name, count in zip(self._names, self.counts, strict=True)
                 }
             )
-            if by_name
-            else spaces.MultiDiscrete(self.counts)
-        )
+        elif self.masked:
+            self.space = LegalMultiDiscrete(self.counts)
+        else:
+            self.space = spaces.MultiDiscrete(self.counts)
         self._by_name = by_name
         self._dtype = DTYPES[spec.tensor.dtype]
 

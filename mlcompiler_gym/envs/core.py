@@ -22,7 +22,7 @@ from mlcompiler_gym.client import (
     block,
     find_service,
 )
-from mlcompiler_gym.envs.actions import Action, LegalDiscrete
+from mlcompiler_gym.envs.actions import Action, LegalDiscrete, LegalMultiDiscrete
 from mlcompiler_gym.envs.counterfactuals import (
     Counterfactuals,
     Question,
@@ -509,7 +509,7 @@ class CompilerEnv(Remade, gymnasium.Env[Any, Any]):
         return self._engine.stats
 
     def _show_legal(self) -> None:
-        if isinstance(self.action_space, LegalDiscrete):
+        if isinstance(self.action_space, (LegalDiscrete, LegalMultiDiscrete)):
             self.action_space.legal = self._running("reset").mask
 
     def _running(self, what: str) -> Episode:

@@ -16,9 +16,10 @@ class LoopFactorsEnv(CompilerEnv):
     4, 8). Each may be left to LLVM.
 
     Action: ``Discrete(150)``, a combination of the three; the last of them changes
-    fastest, and 0 leaves all to LLVM. Options leave factors out. Masked: what LLVM
-    would not do for the dependences of the loop, for want of iterations, or since the
-    program itself says otherwise.
+    fastest, and 0 leaves all to LLVM. With ``flat=False``,
+    ``MultiDiscrete([6, 5, 5])``, an element for each. Options leave factors out.
+    Masked: what LLVM would not do for the dependences of the loop, for want of
+    iterations, or since the program itself says otherwise.
 
     Observation: numbers of the loop and of its body (``service/tasks/LoopFacts.h``,
     ``LoopBody.h``). ``observation="dict"`` names them.

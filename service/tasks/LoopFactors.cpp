@@ -22,6 +22,7 @@
 #include "SymbolNames.h"
 #include "Task.h"
 #include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/Endian.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Transforms/Scalar/LoopPassManager.h"
 #include "llvm/Transforms/Scalar/LoopRotation.h"
@@ -102,6 +103,9 @@ private:
   void describe(proto::TaskSpec &Spec) const override;
   std::vector<TensorSpec> features() const;
   int64_t actionCount() const;
+  void describeCombinations(proto::ActionSpec &Action) const;
+  void describeChoices(proto::ActionSpec &Action) const;
+  SmallVector<unsigned> ask() const;
   bool lookAtCostModel();
   void examine(LoopAnalyst &Analyst);
   bool isLegal(size_t Which, unsigned Value) const;
@@ -111,6 +115,7 @@ private:
   bool IsAsked[FactorCount] = {true, true, true, false};
   bool ShowsCostModel = false;
   bool IsEmbedded = false;
+  bool IsFlat = true;
   /// The factors asked for, in the order of Factors.
   SmallVector<size_t> Asked;
   /// A parked session is forked, and the right goes with it.
@@ -174,6 +179,9 @@ void LoopFactors::declare(TaskOptions &Options) {
                "passes from the vectoriser to the unroller once more");
   Options.flag(EmbeddingName, IsEmbedded,
                "whether to send IR2Vec's embedding of the loop");
+  Options.flag("flat", IsFlat,
+               "whether an action is the number of a combination; otherwise it "
+               "has an element for each factor");
 }
 
 Error LoopFactors::check() {
@@ -214,7 +222,11 @@ static SmallVector<unsigned> decode(int64_t Action, ArrayRef<size_t> Asked) {
 }
 
 std::vector<TensorSpec> LoopFactors::features() const {
-  return {TensorSpec::createSpec<int64_t>(MaskName, {actionCount()}),
+  int64_t Flags = 0;
+  for (size_t Which : Asked)
+    Flags += Factors[Which].Values.size();
+  return {TensorSpec::createSpec<int64_t>(MaskName,
+                                          {IsFlat ? actionCount() : Flags}),
           TensorSpec::createSpec<float>("loop", {LoopFeatureCount}),
           TensorSpec::createSpec<float>("body", {BodyFeatureCount}),
           TensorSpec::createSpec<float>(
@@ -234,18 +246,13 @@ void LoopFactors::describe(proto::TaskSpec &Spec) const {
   // LLVM's choice of everything.
   Spec.mutable_heuristic()->set_action(0);
   Spec.set_inactive_action(0);
-  proto::TensorSpec &Action = *Spec.mutable_action()->mutable_tensor();
-  describeTensor(TensorSpec::createSpec<int64_t>("factors", {1}), Action);
-  setBounds(Action, 0, static_cast<double>(actionCount()) - 1);
-  Action.set_doc("what is asked of LLVM for the loop");
-  for (int64_t Each = 0; Each != actionCount(); ++Each) {
-    std::string Meaning;
-    for (auto [Which, Value] : zip_equal(Asked, decode(Each, Asked)))
-      Meaning += (Meaning.empty() ? "" : ", ") +
-                 std::string(Factors[Which].Name) + " " + spell(Value);
-    Spec.mutable_action()->add_meanings(Meaning);
-  }
-  Spec.mutable_action()->set_mask(MaskName);
+  proto::ActionSpec &Action = *Spec.mutable_action();
+  Action.mutable_tensor()->set_doc("what is asked of LLVM for the loop");
+  Action.set_mask(MaskName);
+  if (IsFlat)
+    describeCombinations(Action);
+  else
+    describeChoices(Action);
 
   const std::string Docs[] = {
       "1: this may be asked for", list(LoopFeatures),
@@ -262,6 +269,36 @@ void LoopFactors::describe(proto::TaskSpec &Spec) const {
     if (IsVector || Feature.name() == CostModelName)
       Tensor.set_option(Feature.name());
   }
+}
+
+void LoopFactors::describeCombinations(proto::ActionSpec &Action) const {
+  proto::TensorSpec &Tensor = *Action.mutable_tensor();
+  describeTensor(TensorSpec::createSpec<int64_t>("factors", {1}), Tensor);
+  setBounds(Tensor, 0, static_cast<double>(actionCount()) - 1);
+  for (int64_t Each = 0; Each != actionCount(); ++Each) {
+    std::string Meaning;
+    for (auto [Which, Value] : zip_equal(Asked, decode(Each, Asked)))
+      Meaning += (Meaning.empty() ? "" : ", ") +
+                 std::string(Factors[Which].Name) + " " + spell(Value);
+    Action.add_meanings(Meaning);
+  }
+}
+
+void LoopFactors::describeChoices(proto::ActionSpec &Action) const {
+  proto::TensorSpec &Tensor = *Action.mutable_tensor();
+  describeTensor(TensorSpec::createSpec<int64_t>(
+                     "factors", {static_cast<int64_t>(Asked.size())}),
+                 Tensor);
+  size_t Most = 0;
+  for (size_t Which : Asked) {
+    proto::Choice &Described = *Action.add_choices();
+    Described.set_name(Factors[Which].Name);
+    Described.set_doc(Factors[Which].Doc);
+    for (unsigned Value : Factors[Which].Values)
+      Described.add_meanings(spell(Value));
+    Most = std::max(Most, Factors[Which].Values.size());
+  }
+  setBounds(Tensor, 0, static_cast<double>(Most) - 1);
 }
 
 void LoopFactors::install(PassBuilder &PB, ModuleAnalysisManager &) {
@@ -376,13 +413,26 @@ bool LoopFactors::isLegal(size_t Which, unsigned Value) const {
   return !Facts.MostIterations || Value <= Facts.MostIterations;
 }
 
+/// The values that the agent answers with, one for each factor asked for.
+SmallVector<unsigned> LoopFactors::ask() const {
+  DecisionPoint &Agent = *DecisionPoint::Current;
+  if (IsFlat)
+    return decode(Agent.ask<int64_t>(), Asked);
+  const StringRef Answer = Agent.decide();
+  SmallVector<unsigned> Values;
+  for (auto [At, Which] : enumerate(Asked))
+    Values.push_back(Factors[Which].Values[support::endian::read64le(
+        Answer.data() + At * sizeof(int64_t))]);
+  return Values;
+}
+
 /// Asks, and puts the answer into the metadata of the loop. Whether a width
 /// above 1 was asked for.
 bool LoopFactors::decide(TakenFactors &Entry) {
-  const int64_t Answer = DecisionPoint::Current->ask<int64_t>();
+  const SmallVector<unsigned> Answer = ask();
   Entry.Asked.emplace();
   bool IsWidened = false;
-  for (auto [Which, Value] : zip_equal(Asked, decode(Answer, Asked))) {
+  for (auto [Which, Value] : zip_equal(Asked, Answer)) {
     json::Value Spelled = nullptr;
     if (Value) {
       Spelled = Value;
@@ -395,7 +445,8 @@ bool LoopFactors::decide(TakenFactors &Entry) {
   return IsWidened;
 }
 
-void LoopFactors::write(Tensors &To) const {
+/// Which combinations are legal; the last factor changes fastest.
+static std::vector<int64_t> combine(ArrayRef<SmallVector<bool>> Legal) {
   std::vector<int64_t> Mask(1, 1);
   for (ArrayRef<bool> Of : Legal) {
     std::vector<int64_t> Longer;
@@ -404,6 +455,16 @@ void LoopFactors::write(Tensors &To) const {
         Longer.push_back(Before && IsLegal);
     Mask = std::move(Longer);
   }
+  return Mask;
+}
+
+void LoopFactors::write(Tensors &To) const {
+  std::vector<int64_t> Mask;
+  if (IsFlat)
+    Mask = combine(Legal);
+  else
+    for (ArrayRef<bool> Of : Legal)
+      append_range(Mask, Of);
   To.set<int64_t>(MaskName, Mask);
   LoopNumbers Loop = Facts.Loop;
   for (float &Value : Loop)

@@ -6,12 +6,14 @@ from __future__ import annotations
 import itertools
 import json
 import re
+import warnings
 from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 import pytest
+from gymnasium.utils.env_checker import check_env
 from support.regalloc import MakeEnv
 
 import mlcompiler_gym
@@ -371,3 +373,37 @@ def test_vectors_say_what_was_taken(make_env: MakeEnv, compile_c: Any) -> None:
     *_, infos = envs.step(np.array([COMBINATIONS.index((4, 2, 1))] * 2))
     assert [each[0]["width"] for each in infos["taken"]] == [4, 4]
     envs.close()
+
+
+def test_an_element_for_each_factor(make_env: MakeEnv) -> None:
+    flat = make_env(ID, programs=PROGRAM)
+    env = make_env(ID, programs=PROGRAM, flat=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warnings.simplefilter("ignore", ResourceWarning)
+        check_env(env)
+    assert env.action_space == gym.spaces.MultiDiscrete(
+        list(map(len, FACTORS.values()))
+    )
+    _, flat_info = flat.reset(seed=0)
+    _, info = env.reset(seed=0)
+    ended = False
+    while not ended:
+        flags = env.setup.actions.split(info["action_mask"])
+        product = np.stack(np.meshgrid(*flags, indexing="ij")).all(axis=0)
+        assert (product.ravel() == flat_info["action_mask"]).all()
+        action = env.action_space.sample()
+        assert all(legal[value] for legal, value in zip(flags, action, strict=True))
+        asked = tuple(of[v] for of, v in zip(FACTORS.values(), action, strict=True))
+        _, reward, ended, _, info = env.step(action)
+        _, flat_reward, _, _, flat_info = flat.step(COMBINATIONS.index(asked))
+        assert reward == flat_reward
+    assert info["taken"] == flat_info["taken"]
+    assert env.emit() == flat.emit()
+
+
+def test_an_illegal_element_is_named(compile_c: Any) -> None:
+    env = compile_c(SUM, flat=False)
+    env.reset()
+    with pytest.raises(InvalidActionError, match=r"width: action 2 .* legal are: 0$"):
+        env.step(np.array([2, 0, 0]))

@@ -41,7 +41,14 @@ def tensors(task: pb.TaskSpec, data: bytes, options: dict[str, str]) -> dict[str
 def action_at(task: pb.TaskSpec, state: pb.State) -> bytes:
     """Another one at each decision, and a legal one."""
     if choices := task.action.choices:
-        each = [state.decisions % len(choice.meanings) for choice in choices]
+        counts = [len(choice.meanings) for choice in choices]
+        legal = np.ones(sum(counts), np.bool_)
+        if state.HasField("legal"):
+            legal = np.frombuffer(state.legal, np.bool_)
+        each = [
+            values[state.decisions % len(values)]
+            for values in map(np.flatnonzero, np.split(legal, np.cumsum(counts)[:-1]))
+        ]
         return np.array(each, "<i8").tobytes()
     if not task.action.meanings:
         return np.array([1000 + 37 * state.decisions], "<f4").tobytes()
@@ -58,6 +65,7 @@ def action_at(task: pb.TaskSpec, state: pb.State) -> bytes:
         ("inlining", CALLS, {"inlining_default": "true"}),
         ("loop_distribution", LOOPS, {}),
         ("loop_factors", LOOPS, {"cost_model": "true", "ir2vec": "true"}),
+        ("loop_factors", LOOPS, {"flat": "false"}),
         ("pass_ordering", CALLS, {"repeats": "false"}),
         ("regalloc_eviction", TWO, {}),
         (
