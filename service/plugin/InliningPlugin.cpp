@@ -7,7 +7,7 @@
 #include "InliningPlugin.h"
 #include "PolicyRunner.h"
 #include "tasks/CallSiteAdvisor.h"
-#include "tasks/InliningLinkage.h"
+#include "tasks/InliningBodies.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Analysis/InlineModelFeatureMaps.h"
 #include "llvm/IR/Module.h"
@@ -22,11 +22,16 @@ using namespace mlcompiler;
 /// threads.
 static thread_local ModuleAnalysisManager *Modules = nullptr;
 
+/// What is read off a call site, of all options.
+static auto callFeatures() {
+  return concat<const CallFeature>(linkageFeatures(), bodyFeatures());
+}
+
 /// What a policy may decide from.
 static std::vector<TensorSpec> knownFeatures() {
   std::vector<TensorSpec> Known = MLInlineAdvisor::getInitialFeatureMap();
   Known.push_back(DefaultDecisionSpec);
-  for (const LinkageFeature &Each : linkageFeatures())
+  for (const CallFeature &Each : callFeatures())
     Known.push_back(TensorSpec::createSpec<int64_t>(Each.Name, {1}));
   return Known;
 }
@@ -54,11 +59,9 @@ private:
       Value = heuristicDecision();
       return;
     }
-    const auto *Found =
-        find_if(linkageFeatures(), [&](const LinkageFeature &Each) {
-          return Feature == Each.Name;
-        });
-    Value = Found->Compute(callSite());
+    for (const CallFeature &Each : callFeatures())
+      if (Feature == Each.Name)
+        Value = Each.Compute(callSite());
   }
 
   float heuristic(PolicyRunner &) override { return heuristicDecision(); }

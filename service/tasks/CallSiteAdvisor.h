@@ -13,7 +13,8 @@
 
 namespace mlcompiler {
 
-/// Options of the task. The second is -ml-advisor-size-increase-threshold.
+/// Options of the task. The last is -ml-advisor-size-increase-threshold.
+constexpr const char *BodiesName = "bodies";
 constexpr const char *LinkageName = "linkage";
 constexpr const char *SizeIncreaseThresholdName = "size_increase_threshold";
 /// What it is unless told otherwise. LLVM has 2, which its own heuristic does

@@ -14,6 +14,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "CallSiteAdvisor.h"
+#include "InliningBodies.h"
 #include "InliningLinkage.h"
 #include "SymbolNames.h"
 #include "Task.h"
@@ -49,6 +50,7 @@ private:
 
   bool IncludeDefault = false;
   bool IncludeLinkage = false;
+  bool IncludeBodies = false;
   double SizeIncreaseThreshold = DefaultSizeIncreaseThreshold;
   ModuleAnalysisManager *Modules = nullptr;
   /// Belongs to LLVM, which keeps it as long as it asks for advice.
@@ -101,13 +103,17 @@ void Inlining::describe(proto::TaskSpec &Spec) const {
   Default.set_option(DefaultDecisionName);
   Default.set_doc("what LLVM's own heuristic would do (1: inline); repeating "
                   "it gives the very object file of the heuristic compiler");
-  for (const LinkageFeature &Each : linkageFeatures()) {
-    proto::TensorSpec &Tensor = *Spec.add_features();
-    describeTensor(TensorSpec::createSpec<int64_t>(Each.Name, {1}), Tensor);
-    setBounds(Tensor, 0, Each.High);
-    Tensor.set_option(LinkageName);
-    Tensor.set_doc(Each.Doc);
-  }
+  auto Describe = [&](ArrayRef<CallFeature> Features, const char *Option) {
+    for (const CallFeature &Each : Features) {
+      proto::TensorSpec &Tensor = *Spec.add_features();
+      describeTensor(TensorSpec::createSpec<int64_t>(Each.Name, {1}), Tensor);
+      setBounds(Tensor, 0, Each.High);
+      Tensor.set_option(Option);
+      Tensor.set_doc(Each.Doc);
+    }
+  };
+  Describe(linkageFeatures(), LinkageName);
+  Describe(bodyFeatures(), BodiesName);
   proto::Rule &LastUse = *Spec.add_rules();
   LastUse.set_name("last_use");
   LastUse.set_doc("LLVM's own decisions, and inlines a callee whose body goes "
@@ -124,9 +130,14 @@ void Inlining::describe(proto::TaskSpec &Spec) const {
 void Inlining::write(Tensors &To) const {
   if (IncludeDefault)
     To.set<int64_t>(DefaultDecisionName, Advisor->heuristicDecision());
-  if (IncludeLinkage)
-    for (const LinkageFeature &Each : linkageFeatures())
+  auto Write = [&](ArrayRef<CallFeature> Features) {
+    for (const CallFeature &Each : Features)
       To.set<int64_t>(Each.Name, Each.Compute(Advisor->callSite()));
+  };
+  if (IncludeLinkage)
+    Write(linkageFeatures());
+  if (IncludeBodies)
+    Write(bodyFeatures());
 }
 
 void Inlining::declare(TaskOptions &Options) {
@@ -137,6 +148,9 @@ void Inlining::declare(TaskOptions &Options) {
   Options.flag(LinkageName, IncludeLinkage,
                "whether to send what linkage and uses say of the bodies of "
                "caller and callee, which LLVM's own features do not");
+  Options.flag(BodiesName, IncludeBodies,
+               "whether to send sizes and attributes of the bodies of caller "
+               "and callee, and whether they can go");
   Options.number(
       SizeIncreaseThresholdName, SizeIncreaseThreshold, 0,
       LargestSizeIncreaseThreshold,

@@ -33,6 +33,10 @@ static Linkage linkage(const Function &F) {
   return F.isDiscardableIfUnused() ? Discardable : Exported;
 }
 
+bool mlcompiler::isRemovable(const Function &F) {
+  return linkage(F) != Exported && countCallSites(F) == int64_t(F.getNumUses());
+}
+
 static bool isLastUse(const CallBase &CB) {
   return CB.getCalledFunction()->hasOneUse();
 }
@@ -40,7 +44,7 @@ static bool isLastUse(const CallBase &CB) {
 /// Of numbers of things, as for LLVM's own features.
 static constexpr double Limit = 2147483648.0;
 
-static const LinkageFeature Features[] = {
+static const CallFeature Features[] = {
     {"caller_linkage", 2,
      [](const CallBase &CB) -> int64_t { return linkage(*CB.getCaller()); },
      "who can use the caller: 0: this module alone (internal, private); 1: "
@@ -79,4 +83,4 @@ static const LinkageFeature Features[] = {
      "use, and it is discardable"},
 };
 
-ArrayRef<LinkageFeature> mlcompiler::linkageFeatures() { return Features; }
+ArrayRef<CallFeature> mlcompiler::linkageFeatures() { return Features; }

@@ -12,15 +12,16 @@
 
 namespace llvm {
 class CallBase;
-}
+class Function;
+} // namespace llvm
 
 namespace mlcompiler {
 
 /// The feature that says that to inline a call removes the callee's body.
 constexpr const char *CalleeRemovedName = "callee_removed";
 
-/// A number that linkage and uses say of a direct call's caller and callee.
-struct LinkageFeature {
+/// A number that is read off a direct call, its caller and its callee.
+struct CallFeature {
   const char *Name;
   /// The least is 0.
   double High;
@@ -28,7 +29,12 @@ struct LinkageFeature {
   const char *Doc;
 };
 
-llvm::ArrayRef<LinkageFeature> linkageFeatures();
+/// What linkage and uses say.
+llvm::ArrayRef<CallFeature> linkageFeatures();
+
+/// Whether a body goes once all that use the function have inlined it: others
+/// do not need it, and all that use it call it.
+bool isRemovable(const llvm::Function &F);
 
 } // namespace mlcompiler
 

@@ -39,7 +39,7 @@ def test_features_are_llvms_own(service: LocalService) -> None:
     assert len(always_sent) == 38
     added = [f for f in task.features if f.option]
     assert added[0].name == "inlining_default"
-    assert {f.option for f in added[1:]} == {"linkage"}
+    assert {f.option for f in added[1:]} == {"linkage", "bodies"}
     for feature in task.features:
         assert feature.doc
         assert feature.low < feature.high
