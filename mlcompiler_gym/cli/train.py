@@ -44,6 +44,14 @@ def train(
     decisions: Annotated[
         int, typer.Option(min=1, help="That are labelled of a program, at most.")
     ] = 24,
+    base: Annotated[
+        str,
+        typer.Option(help="What is deviated from: llvm, or a rule such as last_use."),
+    ] = "llvm",
+    per_package: Annotated[
+        int | None,
+        typer.Option(min=1, help="Only so many programs of a package, by their hash."),
+    ] = None,
     config: Annotated[
         Path | None,
         typer.Option(help="TOML file of the forest: trees, leaves, margins, folds."),
@@ -56,7 +64,7 @@ def train(
     ray: OnRay = False,
     ray_address: RayAddress = None,
 ) -> None:
-    """Learn where to deviate from LLVM, from what other actions are worth.
+    """Learn where to deviate from LLVM or a rule, from what other actions are worth.
 
     Decisions of the programs are labelled by fork, a forest is fitted to them, and
     how much a deviation has to promise is chosen by playing on packages that the
@@ -72,7 +80,7 @@ def train(
 
     chosen = training.load_settings(config, {"seed": seed})
     labelling = training.Labelling(
-        env_id, parse_settings(settings or []), decisions=decisions
+        env_id, parse_settings(settings or []), policy=base, decisions=decisions
     )
     _, env = make_env(Evaluation(env_id, labelling.policy, labelling.settings))
     source = load_programs(
@@ -86,6 +94,8 @@ def train(
     every = [
         plan.program for plan in plan_episodes(source, episodes=1, seed=0, limit=limit)
     ]
+    if per_package is not None:
+        every = training.few_of_each(every, per_package)
     card = pb.Card(
         author=author,
         command=shlex.join(["mlcompiler-gym", *sys.argv[1:]]),

@@ -4,9 +4,9 @@
 At decisions of programs, the value of each action is found by fork
 (:meth:`~mlcompiler_gym.envs.CompilerEnv.counterfactuals`). A forest of scikit-learn's
 extremely randomised trees predicts from the features what action 1 saves against
-action 0. The policy deviates from LLVM's own answer where the predicted saving is
-larger than a margin. The margin is chosen by playing on packages that the forest has
-not seen.
+action 0. The policy deviates from a base policy, LLVM or a rule, where the predicted
+saving is larger than a margin. The margin is chosen by playing on packages that the
+forest has not seen.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ class CounterfactualSettings:
         features: Share of the features that a split chooses from.
         clip: A saving counts as at most this much, or as at least its negative: a few
             huge ones would take all splits.
-        margins: Savings that a deviation from LLVM has to promise; the best of them
-            is chosen.
+        margins: Savings that a deviation from the base policy has to promise; the
+            best of them is chosen.
         worse: Share of programs that may come out worse than by LLVM. Margins with
             which more do are not chosen, if there is another.
         folds: Parts that the packages are split into.
@@ -67,16 +67,21 @@ class Forest:
 
     Args:
         labels: Of a task with two actions.
-        env: The environment that they are of; it shows LLVM's own answer.
+        env: The environment that they are of; it shows what the base policy goes by.
         settings: How it is fitted. The same labels, in any order, and the same
             settings give the same policies, byte for byte.
+        base: The policy that deviations are from: ``"llvm"``, or a rule of the task.
 
     Raises:
         TrainingError: The labels are too few, or not of such a task.
     """
 
     def __init__(
-        self, labels: Labels, env: Any, settings: CounterfactualSettings
+        self,
+        labels: Labels,
+        env: Any,
+        settings: CounterfactualSettings,
+        base: str = "llvm",
     ) -> None:
         from sklearn.ensemble import ExtraTreesRegressor
 
@@ -93,7 +98,7 @@ class Forest:
                 f"{known.sum()} labels are too few for leaves of "
                 f"{settings.smallest_leaf}; label more programs"
             )
-        self._env = env
+        self._env, self._base = env, base
         self._seen = features[known]
         self._estimator = ExtraTreesRegressor(
             n_estimators=settings.trees,
@@ -107,17 +112,24 @@ class Forest:
         )
 
     def policy(self, margin: float) -> PortablePolicy:
-        """Deviate from LLVM where that promises to save more than a margin."""
+        """Deviate from the base policy where that promises to save more than a margin.
+
+        Raises:
+            TrainingError: The environment does not show what the base policy goes by.
+        """
         message = from_sklearn(self._estimator, self._env, seen=self._seen).message
-        # One tree more: where LLVM takes action 0, action 1 has to save the margin;
-        # where it takes action 1, action 0 has to.
+        # One tree more: where the base takes action 0, action 1 has to save the
+        # margin; where it takes action 1, action 0 has to. It takes action 1 where one
+        # of its features is set, so each is asked in turn.
+        places = _places(self._env, self._base, message.model)
+        ends = 2 * len(places)
         message.model.trees.trees.add(
             output=0,
-            input=[_own_answer(self._env, message.model), 0, 0],
-            threshold=[0.5, 0, 0],
-            left=[1, 0, 0],
-            right=[2, 0, 0],
-            value=[0, -margin, margin],
+            input=[each for place in places for each in (place, 0)] + [0],
+            threshold=[0.5, 0] * len(places) + [0],
+            left=[each for node in range(2, ends + 2, 2) for each in (node, 0)] + [0],
+            right=[each for node in range(1, ends, 2) for each in (node, 0)] + [0],
+            value=[0, margin] * len(places) + [-margin],
         )
         return PortablePolicy(message)
 
@@ -152,19 +164,28 @@ def folds_of(
         yield np.isin(packages, names[held_out])
 
 
-def _own_answer(env: Any, model: pb.Model) -> int:
-    """Which element of the inputs is what LLVM would do.
+def _places(env: Any, base: str, model: pb.Model) -> list[int]:
+    """Which elements of the inputs a base policy goes by.
 
     Raises:
-        TrainingError: The environment does not show it.
+        TrainingError: The environment does not show them, or there is no such policy.
     """
-    wanted = compiler_of(env).setup.spec.heuristic.feature
-    place = 0
+    spec = compiler_of(env).setup.spec
+    rules = {rule.name: list(rule.features) for rule in spec.rules}
+    wanted = {"llvm": [spec.heuristic.feature], **rules}.get(base)
+    if wanted is None:
+        raise TrainingError(
+            f"deviations can be from llvm, or from a rule of {spec.name}: "
+            f"{', '.join(rules) or 'it has none'}; not from {base!r}"
+        )
+    places, place = {}, 0
     for each in model.inputs:
-        if each.feature == wanted:
-            return place
+        if each.elements == 1:
+            places[each.feature] = place
         place += each.elements
-    raise TrainingError(
-        "the environment does not show what LLVM would do; make it with what "
-        "heuristic_settings(env) says"
-    )
+    if missing := [feature for feature in wanted if feature not in places]:
+        raise TrainingError(
+            f"the environment does not show {', '.join(missing)}, which {base!r} goes "
+            "by; make it with what settings_for(env, policy) says"
+        )
+    return [places[feature] for feature in wanted]

@@ -28,6 +28,7 @@ from mlcompiler_gym.evaluation import (
 from mlcompiler_gym.evaluation.player import make_env
 from mlcompiler_gym.files import write_file
 from mlcompiler_gym.programs import Program
+from mlcompiler_gym.programs.named_set import package_of
 from mlcompiler_gym.training.labels import Labels
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ class Labelling:
     Attributes:
         env_id: Of an environment with discrete actions.
         settings: What ``gym.make`` is given besides; JSON has to have it all.
-        policy: The base policy, by name: it decides all but what is tried.
+        policy: The base policy, by name: it decides all but what is tried, and the
+            policy that is learned deviates from it.
         decisions: The most that are labelled of a program. They are drawn, rare
             kinds rather than frequent ones: a kind is what the base policy answers,
             and all features that are 0 or 1.
@@ -179,6 +181,26 @@ def collect(
     return Labels.from_tables(
         (pd.read_parquet(path) for path in files if path.exists()), objective, actions
     )
+
+
+def few_of_each(programs: Iterable[Program], most: int) -> list[Program]:
+    """At most so many programs of each package, by their hash: packages are the limit.
+
+    Args:
+        programs: Of which.
+        most: How many of a package.
+
+    Returns:
+        Package by package.
+    """
+    by_package: dict[str, list[Program]] = {}
+    for program in programs:
+        by_package.setdefault(package_of(program.name), []).append(program)
+    return [
+        program
+        for _, each in sorted(by_package.items())
+        for program in sorted(each, key=lambda program: program.sha256)[:most]
+    ]
 
 
 def _choose(

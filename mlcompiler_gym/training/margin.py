@@ -60,7 +60,7 @@ def play_out_of_fold(
     Args:
         labels: Of all programs.
         env: The environment that they are of.
-        evaluation: How an episode is played; its policy is replaced.
+        evaluation: How an episode is played; its policy is what is deviated from.
         programs: By name; the programs that have labels are played.
         settings: With the margins.
         folder: Policies and journals are kept there; what has been played is not
@@ -80,7 +80,7 @@ def play_out_of_fold(
     total = len(settings.margins) * len(set(labels.programs.tolist()))
     done = 0
     for held_out in folds:
-        forest = Forest(labels[~held_out], env, settings)
+        forest = Forest(labels[~held_out], env, settings, evaluation.policy)
         names = sorted(set(labels.programs[held_out].tolist()))
         for margin in settings.margins:
             path = save_by_content(forest.policy(margin), folder)

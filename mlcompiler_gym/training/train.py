@@ -96,14 +96,16 @@ def train_counterfactual(
             progress=lambda done, total: progress("play out of fold", done, total),
         )
         chosen = choose(rows, settings.worse)
-        policy = Forest(labels, env, settings).policy(chosen.margin)
+        forest = Forest(labels, env, settings, labelling.policy)
+        policy = forest.policy(chosen.margin)
     finally:
         env.close()
     card = pb.Card() if card is None else card
     card.seeds.append(seed)
     card.method = card.method or (
         f"counterfactual regression: {len(labels)} decisions labelled by fork, "
-        f"{settings.trees} extremely randomised trees, margin {chosen.margin:g}"
+        f"deviations from {labelling.policy}, {settings.trees} extremely randomised "
+        f"trees, margin {chosen.margin:g}"
     )
     for name, value in (
         ("out of fold, geometric mean against LLVM", chosen.ratio),

@@ -22,6 +22,7 @@ from mlcompiler_gym.training import (
     Labelling,
     Labels,
     collect,
+    few_of_each,
     load_settings,
 )
 from mlcompiler_gym.training.counterfactual import folds_of, savings_of
@@ -90,25 +91,59 @@ def test_labels_are_made_once(
     assert len(list(folder.iterdir())) == len(before) + 1
 
 
+#: What a policy goes by that is deviated from: action 1 where one of them is set.
+BASES = {
+    "llvm": ["inlining_default"],
+    "last_use": ["inlining_default", "callee_removed"],
+}
+
+
+@pytest.mark.parametrize("base", BASES)
 def test_a_policy_deviates_where_its_forest_promises_enough(
-    labels: Labels, env: Any
+    labels: Labels, env: Any, base: str
 ) -> None:
-    forest = Forest(labels, env, SMALL)
+    forest = Forest(labels, env, SMALL, base)
     predicted = forest._estimator.predict(labels.features)
-    shown = env.setup.features.pick(labels.features, "inlining_default").ravel() > 0
+    pick = env.setup.features.pick
+    each = [pick(labels.features, name).ravel() > 0 for name in BASES[base]]
+    shown = np.logical_or.reduce(each)
     for margin in SMALL.margins:
         actions = forest.policy(margin).decide(labels.features).actions
         expected = np.where(shown, predicted > -margin, predicted > margin)
         np.testing.assert_array_equal(actions, expected)
 
 
-def test_nothing_promises_an_endless_margin(labels: Labels, env: Any) -> None:
-    policy = Forest(labels, env, SMALL).policy(1e9)
+@pytest.mark.parametrize("base", BASES)
+def test_nothing_promises_an_endless_margin(
+    labels: Labels, env: Any, base: str
+) -> None:
+    policy = Forest(labels, env, SMALL, base).policy(1e9)
     env.reset(options={"program": "kernels/lisp"})
     made = env.rollout(policy)
     env.reset(options={"program": "kernels/lisp"})
-    np.testing.assert_array_equal(made.actions, env.rollout("llvm").actions)
-    assert made.info["objective"] == made.info["baseline"]
+    np.testing.assert_array_equal(made.actions, env.rollout(base).actions)
+
+
+def test_no_deviation_from_a_policy_that_is_no_rule(labels: Labels, env: Any) -> None:
+    with pytest.raises(TrainingError, match="from a rule of inlining: last_use"):
+        Forest(labels, env, SMALL, "random").policy(1)
+
+
+def test_few_of_each_package() -> None:
+    def made(name: str) -> Program:
+        return Program(name, f"; {name}".encode())
+
+    names = ["pypi/b/3", "pypi/a/1", "pypi/b/2", "pypi/b/1", "kernels/lz"]
+    programs = [made(name) for name in names]
+    few = few_of_each(programs, 2)
+    assert [p.name.rsplit("/", 1)[0] for p in few] == [
+        "kernels",
+        "pypi/a",
+        "pypi/b",
+        "pypi/b",
+    ]
+    assert few == few_of_each(programs[::-1], 2), "the order makes no difference"
+    assert len(few_of_each(programs, 3)) == len(programs)
 
 
 def test_the_order_of_labels_makes_no_difference(labels: Labels, env: Any) -> None:
@@ -201,7 +236,7 @@ def test_continuous_actions() -> None:
 
 def test_an_environment_that_hides_what_llvm_does(labels: Labels) -> None:
     hidden = gym.make(INLINING, linkage=True)
-    with pytest.raises(TrainingError, match="does not show what LLVM would do"):
+    with pytest.raises(TrainingError, match="does not show inlining_default"):
         Forest(replace(labels, features=labels.features[:, :46]), hidden, SMALL).policy(
             1
         )
