@@ -16,6 +16,7 @@ from mlcompiler_gym.cli.leaderboard import leaderboard
 from mlcompiler_gym.cli.plugin import print_plugin_path
 from mlcompiler_gym.cli.policy import policy
 from mlcompiler_gym.cli.programs import programs
+from mlcompiler_gym.cli.results import results
 from mlcompiler_gym.cli.serve import serve, serve_credentials
 from mlcompiler_gym.cli.train import train
 from mlcompiler_gym.cli.tune import tune
@@ -51,6 +52,7 @@ app.command(cls=Untouched)(cc)
 app.command("c++", cls=Untouched)(cxx)
 app.command("eval")(evaluate)
 app.command()(train)
+app.command()(results)
 app.command("plugin-path")(print_plugin_path)
 app.command()(tune)
 app.command()(serve)

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``mlcompiler-gym results``: what journals come to, as tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mlcompiler_gym.errors import EvaluationError
+
+
+def results(
+    journals: Annotated[
+        list[Path], typer.Argument(help="Files that `mlcompiler-gym eval` has written.")
+    ],
+    preface: Annotated[
+        Path | None, typer.Option(help="Markdown that comes before the tables.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Markdown file [print it].")
+    ] = None,
+) -> None:
+    """Compare policies with LLVM: totals, geometric means with intervals by package.
+
+    Programs in C and in C++ are told apart, which their bitcode is read for.
+    """
+    from mlcompiler_gym.evaluation import Record
+    from mlcompiler_gym.evaluation.journal import Journal
+    from mlcompiler_gym.evaluation.report import rows_of, to_markdown
+    from mlcompiler_gym.files import write_file
+
+    records: list[Record] = []
+    for path in journals:
+        if not path.is_file():
+            raise EvaluationError(f"there is no journal {path}")
+        with Journal(path) as journal:
+            records += journal.records.values()
+    text = to_markdown(rows_of(records))
+    if preface is not None:
+        try:
+            text = preface.read_text().rstrip() + "\n\n" + text
+        except OSError as error:
+            raise EvaluationError(f"cannot read {preface}: {error.strerror}") from error
+    if output is None:
+        typer.echo(text, nl=False)
+    else:
+        write_file(output, text.encode())

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What journals say of policies, as tables for people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from mlcompiler_gym.evaluation.plan import Record
+from mlcompiler_gym.evaluation.statistics import Comparison, compare
+from mlcompiler_gym.programs import load_programs
+from mlcompiler_gym.programs.catalogue import read_catalogue
+from mlcompiler_gym.programs.named_set import package_of
+
+#: What a row is of, beside all programs.
+_LANGUAGES = ("C", "C++")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A policy on programs of one set, or on those in one language.
+
+    Attributes:
+        env: Id of the environment.
+        objective: Name of the objective.
+        programs: Set and split, ``"pypi:test"``; of programs without, their set.
+        policy: As it was named.
+        language: ``"all"``, ``"C"`` or ``"C++"``.
+        count: How many programs.
+        packages: Of how many packages.
+        failed: How many more the compiler did not survive.
+        comparison: With LLVM.
+    """
+
+    env: str
+    objective: str
+    programs: str
+    policy: str
+    language: str
+    count: int
+    packages: int
+    failed: int
+    comparison: Comparison
+
+
+def language_of(program: str) -> str:
+    """``"C++"`` if a program has a symbol of C++, else ``"C"``.
+
+    Raises:
+        ProgramError: It is not here.
+    """
+    (found,) = load_programs(program)
+    # Symbols are in the string table of bitcode, as they are.
+    return "C++" if b"_ZN" in found.bitcode or b"_ZS" in found.bitcode else "C"
+
+
+def rows_of(
+    records: Iterable[Record], language: Callable[[str], str] = language_of
+) -> list[Row]:
+    """The rows of a report, in order.
+
+    Args:
+        records: Of any number of journals. Of several episodes of a program by one
+            policy, each counts.
+        language: Of a program, by name.
+    """
+    groups: dict[tuple[str, str, str, str], list[Record]] = {}
+    for record in records:
+        for objective in record["objective"] or record["baseline"] or ("",):
+            key = (
+                record["env"],
+                objective,
+                _set_of(record["program"]),
+                record["policy"],
+            )
+            groups.setdefault(key, []).append(record)
+    spoken: dict[str, str] = {}
+    rows = []
+    for key, each in sorted(groups.items()):
+        for record in each:
+            if record["program"] not in spoken:
+                spoken[record["program"]] = language(record["program"])
+        present = [
+            one for one in _LANGUAGES if one in {spoken[r["program"]] for r in each}
+        ]
+        for wanted in ("all", *(present if len(present) > 1 else ())):
+            chosen = [r for r in each if wanted in ("all", spoken[r["program"]])]
+            if row := _row(*key, wanted, chosen):
+                rows.append(row)
+    return rows
+
+
+def _row(
+    env: str,
+    objective: str,
+    programs: str,
+    policy: str,
+    language: str,
+    records: list[Record],
+) -> Row | None:
+    """A row; None if nothing was measured."""
+    measured = [
+        (r["program"], r["objective"][objective], r["baseline"][objective])
+        for r in records
+        if r["objective"] is not None and r["error_code"] is None
+    ]
+    if not measured:
+        return None
+    packages = {package_of(name) for name, _, _ in measured}
+    return Row(
+        env,
+        objective,
+        programs,
+        policy,
+        language,
+        len(measured),
+        len(packages),
+        len(records) - len(measured),
+        compare(measured),
+    )
+
+
+def _set_of(program: str) -> str:
+    """Set and split of a program."""
+    if entry := read_catalogue().get(program):
+        return f"{entry.set_name}:{entry.split}"
+    return program.split("/", 1)[0]
+
+
+def to_markdown(rows: Iterable[Row]) -> str:
+    """Tables, one for each environment, objective and set of programs."""
+    lines: list[str] = []
+    head = None
+    for row in rows:
+        if head != (row.env, row.objective, row.programs):
+            head = (row.env, row.objective, row.programs)
+            lines += [
+                "",
+                f"## {row.env}, `{row.objective}`, `{row.programs}`",
+                "",
+                "| policy | programs | total | geomean | worse | worst |",
+                "|---|---|---|---|---|---|",
+            ]
+        lines.append(_line(row))
+    return "\n".join([*lines[1:], ""])
+
+
+def _line(row: Row) -> str:
+    found = row.comparison
+    bounds = found.mean.bounds
+    interval = (
+        "" if bounds is None else f" [{_percent(bounds[0])}, {_percent(bounds[1])}]"
+    )
+    name = (
+        row.policy if row.language == "all" else f"{row.policy}, {row.language} alone"
+    )
+    count = f"{row.count} of {row.packages} packages"
+    if row.failed:
+        count += f"; {row.failed} failed"
+    return (
+        f"| {name} | {count} | {_percent(found.total)} "
+        f"| {_percent(found.mean.mean)}{interval} | {found.worse:.1%} "
+        f"| {_percent(found.worst_ratio)} `{found.worst_program}` |"
+    )
+
+
+def _percent(ratio: float) -> str:
+    return f"{100 * (ratio - 1):+.2f}%"

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What journals come to, as tables."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.commands import cli
+
+from mlcompiler_gym.evaluation.report import language_of, rows_of, to_markdown
+
+
+def episode(program: str, policy: str, value: float | None, base: float) -> Any:
+    return {
+        "env": "mlcompiler/Inlining-v0",
+        "settings": {},
+        "policy": policy,
+        "saved": False,
+        "llvm": "22",
+        "program": program,
+        "program_sha256": "",
+        "seed": 0,
+        "objective": None if value is None else {"text_size": value},
+        "baseline": {"text_size": base},
+        "error_code": None if value is not None else "CRASH",
+    }
+
+
+RECORDS = [
+    episode("pypi/lz4/lz4", "ours", 100, 200),
+    episode("pypi/lz4/lz4hc", "ours", None, 50),
+    episode("pypi/libsass/src/ast", "ours", 220, 200),
+    episode("kernels/lz", "ours", 90, 90),
+]
+LANGUAGES = {"pypi/libsass/src/ast": "C++"}
+
+
+def spoken(program: str) -> str:
+    return LANGUAGES.get(program, "C")
+
+
+def test_rows() -> None:
+    kernels, every, c, cxx = rows_of(RECORDS, spoken)
+    assert (kernels.programs, kernels.language) == ("kernels:test", "all")
+    assert kernels.comparison.total == 1
+    assert [row.language for row in (every, c, cxx)] == ["all", "C", "C++"]
+    assert (every.programs, every.count, every.packages) == ("pypi:test", 2, 2)
+    assert (every.failed, c.failed, cxx.failed) == (1, 1, 0)
+    assert every.comparison.total == pytest.approx(320 / 400)
+    assert every.comparison.mean.mean == pytest.approx((0.5 * 1.1) ** 0.5)
+    assert every.comparison.worse == 0.5
+    assert cxx.comparison.worst_program == "pypi/libsass/src/ast"
+
+
+def test_markdown() -> None:
+    text = to_markdown(rows_of(RECORDS, spoken))
+    assert text.startswith("## mlcompiler/Inlining-v0, `text_size`, `kernels:test`")
+    assert "| ours, C++ alone | 1 of 1 packages | +10.00% | +10.00% |" in text
+    assert "2 of 2 packages; 1 failed | -20.00% |" in text
+
+
+def test_language_is_that_of_the_symbols() -> None:
+    assert language_of("kernels/lz") == "C"
+
+
+def test_the_command(tmp_path: Path) -> None:
+    journal = tmp_path / "one.jsonl"
+    journal.write_text(json.dumps(RECORDS[-1]) + "\n")
+    (tmp_path / "preface.md").write_text("# Results\n")
+    cli("results", str(journal), "--preface=preface.md", "-o", "r.md", cwd=tmp_path)
+    text = (tmp_path / "r.md").read_text()
+    assert text.startswith("# Results\n\n## mlcompiler/Inlining-v0")
+    assert "| ours | 1 of 1 packages | +0.00% |" in text
+    missing = cli("results", "none.jsonl", cwd=tmp_path, status=1)
+    assert "there is no journal none.jsonl" in missing.stderr
