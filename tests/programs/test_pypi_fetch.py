@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 import tarfile
-import time
 from pathlib import Path
 
 import pytest
@@ -67,9 +66,7 @@ def test_the_second_time_nothing_is_done(
     hashes = repository.hashes(*packages)
     fetch(cache, packages, hashes, repository.index)
     nowhere = Index(PipConfig(indexes=()))
-    start = time.monotonic()
     report = fetch(cache, packages, hashes, nowhere, slow_clang(tmp_path))
-    assert time.monotonic() - start < 0.2
     assert (report.compiled, report.present, report.failures) == (0, 4, [])
     assert runs(tmp_path) == 0
 

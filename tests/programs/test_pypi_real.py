@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The real thing: packages and compiler through the user's own pip."""
 
-import time
 from pathlib import Path
 
 import pytest
@@ -34,7 +33,5 @@ def test_bitcode_is_the_same_wherever_it_is_made(
         assert report.compiled == len(NAMES)
         for name in NAMES:
             assert bitcode_path(name, architecture, level).is_file()
-    start = time.monotonic()
     report = fetch(PACKAGES, progress=False)
-    assert time.monotonic() - start < 0.5
     assert (report.compiled, report.present) == (0, len(NAMES))
