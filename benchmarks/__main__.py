@@ -23,6 +23,7 @@ NAMES = (
     "load",
     "loops",
     "loop_factors",
+    "tuning",
     "loops_found",
     "validate_episodes",
     "real_builds",
