@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Programs to compile: where they come from and what they are called."""
 
+from mlcompiler_gym.programs.loop_times import loop_times
 from mlcompiler_gym.programs.program import Program, ProgramSet, ProgramSource
 from mlcompiler_gym.programs.resolve import NAMED_SETS, ProgramsLike, load_programs
 
@@ -11,4 +12,5 @@ __all__ = [
     "ProgramSource",
     "ProgramsLike",
     "load_programs",
+    "loop_times",
 ]
