@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         replay,
     )
     from mlcompiler_gym.envs.errors import InvalidActionError, ResetNeededError
+    from mlcompiler_gym.envs.full_regalloc import RegAllocEnv
     from mlcompiler_gym.envs.inlining import InliningEnv
     from mlcompiler_gym.envs.loop_distribution import LoopDistributionEnv
     from mlcompiler_gym.envs.loop_factors import LoopFactorsEnv
@@ -129,6 +130,7 @@ __all__ = [
     "ProgramSet",
     "ProgramSource",
     "ProtocolError",
+    "RegAllocEnv",
     "RegAllocEvictionEnv",
     "RegAllocPriorityEnv",
     "ResetNeededError",

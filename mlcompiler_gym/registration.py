@@ -35,6 +35,7 @@ TASKS = (
         "mlcompiler/LoopDistribution-v0", "LoopDistributionEnv", "loop_distribution"
     ),
     TaskEntry("mlcompiler/LoopFactors-v0", "LoopFactorsEnv", "loop_factors"),
+    TaskEntry("mlcompiler/RegAlloc-v0", "RegAllocEnv", "full_regalloc"),
     TaskEntry(
         "mlcompiler/RegAllocEviction-v0",
         "RegAllocEvictionEnv",

@@ -17,6 +17,7 @@ ROW = re.compile(r"^\| (\d+) \| `(\w+)` \|(?: ([\d, ]+) \|)? (.*) \|$", re.MULTI
 TABLES = {
     "inlining": ("inlining.md", "Features"),
     "parameters": ("parameters.md", "Features"),
+    "regalloc": ("full_regalloc.md", "Features"),
     "regalloc_eviction": ("regalloc.md", "Features of an eviction"),
     "regalloc_priority": ("regalloc.md", "Features of a priority"),
 }

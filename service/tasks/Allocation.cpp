@@ -1,0 +1,294 @@
+//===- Allocation.cpp - The registers of one function ---------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "Allocation.h"
+#include "CandidateColumns.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/CodeGen/LiveDebugVariables.h"
+#include "llvm/CodeGen/LiveIntervalUnion.h"
+#include "llvm/CodeGen/LiveRegMatrix.h"
+#include "llvm/CodeGen/LiveStacks.h"
+#include "llvm/CodeGen/MachineDominators.h"
+#include "llvm/CodeGen/MachineLoopInfo.h"
+#include "llvm/CodeGen/MachineRegisterInfo.h"
+#include "llvm/CodeGen/VirtRegMap.h"
+
+using namespace llvm;
+using namespace mlcompiler;
+
+/// Pieces of pieces are not cut without end.
+static constexpr unsigned MostSplits = 6;
+
+Allocation::Allocation(const AllocationAnalyses &Analyses, RangeOrder Order)
+    : A(Analyses), Order(Order), MRI(A.MF.getRegInfo()),
+      Weights(A.MF, A.LIS, A.VRM, A.Loops, A.Frequencies, &A.Profile),
+      Splitter(A.LIS, A.VRM, A.Loops, A.Dominators, A.Frequencies, Weights) {
+  MRI.freezeReservedRegs();
+  Classes.runOnMachineFunction(A.MF);
+  Weights.calculateSpillWeightsAndHints();
+  TheSpiller.reset(createInlineSpiller(
+      {A.LIS, A.Stacks, A.Dominators, A.Frequencies}, A.MF, A.VRM, Weights));
+  for (unsigned I = 0, E = MRI.getNumVirtRegs(); I != E; ++I) {
+    const Register Reg = Register::index2VirtReg(I);
+    if (!MRI.reg_nodbg_empty(Reg))
+      enqueue(Reg);
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// The queue
+//===----------------------------------------------------------------------===//
+
+bool Allocation::isBehind(Register One, Register Other) const {
+  const LiveInterval &X = A.LIS.getInterval(One);
+  const LiveInterval &Y = A.LIS.getInterval(Other);
+  // Nothing else decides between equals, so that they come in the order in
+  // which they do in LLVM.
+  if (Order == RangeOrder::Weight)
+    return X.weight() < Y.weight();
+  auto Key = [&](const LiveInterval &Of) {
+    const bool IsBlockwise =
+        Order == RangeOrder::GlobalFirst && A.LIS.intervalIsInOneMBB(Of);
+    int64_t Rank = Of.empty() ? 0 : int64_t(Of.getSize());
+    if (IsBlockwise)
+      Rank = Of.beginIndex().getApproxInstrDistance(
+          A.LIS.getSlotIndexes()->getLastIndex());
+    return std::make_tuple(!IsBlockwise, Rank, -int64_t(Of.reg().id()));
+  };
+  return Key(X) < Key(Y);
+}
+
+void Allocation::enqueue(Register Reg) {
+  if (A.VRM.hasPhys(Reg))
+    return;
+  Queue.push_back(Reg);
+  std::push_heap(Queue.begin(), Queue.end(),
+                 [&](Register X, Register Y) { return isBehind(X, Y); });
+}
+
+/// Editing may leave nothing of a live range that waits.
+bool Allocation::dropIfUnused(Register Reg) {
+  if (!MRI.reg_nodbg_empty(Reg))
+    return false;
+  A.LIS.removeInterval(Reg);
+  return true;
+}
+
+SmallVector<const LiveInterval *, 16> Allocation::waiting(size_t Most) {
+  auto Behind = [&](Register X, Register Y) { return isBehind(X, Y); };
+  erase_if(Queue, [&](Register Reg) { return dropIfUnused(Reg); });
+  std::vector<Register> Front(std::min(Most, Queue.size()));
+  std::partial_sort_copy(Queue.begin(), Queue.end(), Front.begin(), Front.end(),
+                         [&](Register X, Register Y) {
+                           if (Behind(Y, X) || Behind(X, Y))
+                             return Behind(Y, X);
+                           return X.id() < Y.id();
+                         });
+  SmallVector<const LiveInterval *, 16> Found;
+  for (Register Reg : Front)
+    Found.push_back(&A.LIS.getInterval(Reg));
+  return Found;
+}
+
+bool Allocation::takeFirst() {
+  while (!Queue.empty()) {
+    std::pop_heap(Queue.begin(), Queue.end(),
+                  [&](Register X, Register Y) { return isBehind(X, Y); });
+    const Register Reg = Queue.back();
+    Queue.pop_back();
+    if (dropIfUnused(Reg))
+      continue;
+    LI = &A.LIS.getInterval(Reg);
+    examine();
+    return true;
+  }
+  return false;
+}
+
+void Allocation::take(const LiveInterval &Taken) {
+  std::swap(*find(Queue, Taken.reg()), Queue.back());
+  Queue.pop_back();
+  LI = &Taken;
+  examine();
+}
+
+unsigned Allocation::splits(const LiveInterval &Of) const {
+  return Histories.lookup(Of.reg().id()).Splits;
+}
+
+//===----------------------------------------------------------------------===//
+// What may be done
+//===----------------------------------------------------------------------===//
+
+void Allocation::examine() {
+  // Live ranges have changed since.
+  A.Matrix.invalidateVirtRegs();
+  Columns.clear();
+  const TargetRegisterInfo &TRI = A.VRM.getTargetRegInfo();
+  CandidateColumns Candidates(*LI, A.VRM, Classes, A.Matrix);
+  for (auto [Number, Register] : enumerate(Candidates.registers())) {
+    RegisterColumn &Column = Columns.emplace_back();
+    Column.Register = Register;
+    Column.IsHint = Candidates.isHint(Number);
+    const auto Kind = A.Matrix.checkInterference(*LI, Register);
+    Column.IsLegal = Kind <= LiveRegMatrix::IK_VirtReg;
+    if (Kind != LiveRegMatrix::IK_VirtReg)
+      continue;
+    // In the order in which LLVM's basic allocator spills them.
+    for (MCRegUnit Unit : TRI.regunits(Register))
+      for (const LiveInterval *Holder :
+           reverse(A.Matrix.query(*LI, Unit).interferingVRegs())) {
+        Column.IsLegal &= Holder->isSpillable();
+        if (!is_contained(Column.Holders, Holder))
+          Column.Holders.push_back(Holder);
+      }
+  }
+
+  const History Before = Histories.lookup(LI->reg().id());
+  BlocksCanSplit = false;
+  Loops.clear();
+  if (!LI->isSpillable() || Before.Splits == MostSplits ||
+      A.LIS.intervalIsInOneMBB(*LI))
+    return;
+  Splitter.look(*LI);
+  BlocksCanSplit = !Before.IsRest &&
+                   Splitter.canSplitAtBlocks(
+                       Classes.isProperSubClass(MRI.getRegClass(LI->reg())));
+  for (const MachineLoop *Loop : Splitter.loops())
+    if (!Before.Inside ||
+        (Loop != Before.Inside && Before.Inside->contains(Loop)))
+      Loops.push_back(Loop);
+}
+
+//===----------------------------------------------------------------------===//
+// What is done
+//===----------------------------------------------------------------------===//
+
+bool Allocation::LRE_CanEraseVirtReg(Register Reg) {
+  if (!A.VRM.hasPhys(Reg)) {
+    // It waits, or is at hand, and is dropped when its turn comes.
+    A.LIS.getInterval(Reg).clear();
+    return false;
+  }
+  A.Matrix.unassign(A.LIS.getInterval(Reg));
+  return true;
+}
+
+void Allocation::LRE_WillShrinkVirtReg(Register Reg) {
+  if (!A.VRM.hasPhys(Reg))
+    return;
+  A.Matrix.unassign(A.LIS.getInterval(Reg));
+  enqueue(Reg);
+}
+
+void Allocation::LRE_DidCloneVirtReg(Register Copy, Register Old) {
+  const History Inherited = Histories.lookup(Old.id());
+  Histories[Copy.id()] = Inherited;
+}
+
+void Allocation::spill(const LiveInterval &Range) {
+  LiveRangeEdit Edit(&Range, New, A.MF, A.LIS, &A.VRM, this, &DeadRemats);
+  TheSpiller->spill(Edit);
+  for (Register Reg : TheSpiller->getSpilledRegs())
+    A.DebugVariables.splitRegister(Reg, Edit.regs(), A.LIS);
+  for (Register Reg : TheSpiller->getReplacedRegs())
+    A.DebugVariables.splitRegister(Reg, Edit.regs(), A.LIS);
+}
+
+void Allocation::enqueueNew() {
+  LI = nullptr;
+  for (Register Reg : New)
+    if (!dropIfUnused(Reg))
+      enqueue(Reg);
+  New.clear();
+}
+
+void Allocation::assign(const RegisterColumn &Column) {
+  for (const LiveInterval *Holder : Column.Holders) {
+    // To spill one may have spilled the next, a copy of it, along with it.
+    if (!A.VRM.hasPhys(Holder->reg()))
+      continue;
+    A.Matrix.unassign(*Holder);
+    spill(*Holder);
+  }
+  // The same may have happened to the live range at hand.
+  if (!dropIfUnused(LI->reg()))
+    A.Matrix.assign(*LI, Column.Register);
+  enqueueNew();
+}
+
+void Allocation::spill() {
+  spill(*LI);
+  enqueueNew();
+}
+
+void Allocation::split(function_ref<void(LiveRangeEdit &)> Cut) {
+  const Register Reg = LI->reg();
+  LiveRangeEdit Edit(LI, New, A.MF, A.LIS, &A.VRM, this, &DeadRemats);
+  Cut(Edit);
+  A.DebugVariables.splitRegister(Reg, Edit.regs(), A.LIS);
+}
+
+void Allocation::splitAtBlocks() {
+  History Piece = Histories.lookup(LI->reg().id());
+  ++Piece.Splits;
+  SmallVector<unsigned, 8> Pieces;
+  split([&](LiveRangeEdit &Edit) {
+    Splitter.splitAtBlocks(
+        Edit, Classes.isProperSubClass(MRI.getRegClass(LI->reg())), Pieces);
+  });
+  for (auto [Reg, Number] : zip_equal(New, Pieces)) {
+    Piece.IsRest = !Number;
+    Histories[Reg.id()] = Piece;
+  }
+  enqueueNew();
+}
+
+void Allocation::splitAround(const MachineLoop &Loop) {
+  History Piece = Histories.lookup(LI->reg().id());
+  ++Piece.Splits;
+  SmallVector<unsigned, 8> Pieces;
+  split([&](LiveRangeEdit &Edit) { Splitter.splitAround(Loop, Edit, Pieces); });
+  for (auto [Reg, Number] : zip_equal(New, Pieces)) {
+    History &Of = Histories[Reg.id()] = Piece;
+    if (Number)
+      Of.Inside = &Loop;
+  }
+  enqueueNew();
+}
+
+bool Allocation::displace() {
+  const unsigned Own = Histories.lookup(LI->reg().id()).Cascade;
+  const unsigned Next = Own ? Own : ++Cascades;
+  for (const RegisterColumn &Column : Columns) {
+    if (Column.Holders.empty() ||
+        A.Matrix.checkInterference(*LI, Column.Register) !=
+            LiveRegMatrix::IK_VirtReg ||
+        any_of(Column.Holders, [&](const LiveInterval *Holder) {
+          return Histories.lookup(Holder->reg().id()).Cascade >= Next;
+        }))
+      continue;
+    Histories[LI->reg().id()].Cascade = Next;
+    for (const LiveInterval *Holder : Column.Holders) {
+      Histories[Holder->reg().id()].Cascade = Next;
+      A.Matrix.unassign(*Holder);
+      New.push_back(Holder->reg());
+    }
+    A.Matrix.assign(*LI, Column.Register);
+    enqueueNew();
+    return true;
+  }
+  return false;
+}
+
+void Allocation::finish() {
+  TheSpiller->postOptimization();
+  for (MachineInstr *Dead : DeadRemats) {
+    A.LIS.RemoveMachineInstrFromMaps(*Dead);
+    Dead->eraseFromParent();
+  }
+  DeadRemats.clear();
+}

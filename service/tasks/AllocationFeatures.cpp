@@ -1,0 +1,140 @@
+//===- AllocationFeatures.cpp - What an allocation looks like -------------===//
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "AllocationFeatures.h"
+#include "llvm/CodeGen/LiveRegMatrix.h"
+#include "llvm/CodeGen/MachineBlockFrequencyInfo.h"
+#include "llvm/CodeGen/MachineLoopInfo.h"
+#include "llvm/CodeGen/MachineRegisterInfo.h"
+#include "llvm/CodeGen/TargetInstrInfo.h"
+#include "llvm/CodeGen/TargetSubtargetInfo.h"
+#include "llvm/CodeGen/VirtRegMap.h"
+
+using namespace llvm;
+using namespace mlcompiler;
+
+// RegAllocScore's.
+static constexpr double LoadWeight = 4, StoreWeight = 1, CopyWeight = 0.2;
+
+namespace {
+
+/// What the instructions do with a live range.
+struct Uses {
+  double Reads = 0;
+  double Writes = 0;
+  double Copies = 0;
+  double Hottest = 0;
+  unsigned Operands = 0;
+  unsigned Depth = 0;
+};
+
+} // namespace
+
+static Uses countUses(const AllocationAnalyses &A, const LiveInterval &LI) {
+  Uses Found;
+  // An instruction that reads and writes it has an operand for each.
+  for (MachineOperand &MO : A.MF.getRegInfo().reg_nodbg_operands(LI.reg())) {
+    const MachineInstr &MI = *MO.getParent();
+    const double Frequency =
+        A.Frequencies.getBlockFreqRelativeToEntryBlock(MI.getParent());
+    Found.Reads += MO.readsReg() ? Frequency : 0;
+    Found.Writes += MO.isDef() ? Frequency : 0;
+    Found.Copies += MI.isCopy() ? Frequency : 0;
+    Found.Hottest = std::max(Found.Hottest, Frequency);
+    Found.Depth = std::max(Found.Depth, A.Loops.getLoopDepth(MI.getParent()));
+    ++Found.Operands;
+  }
+  return Found;
+}
+
+static bool isRematerializable(const AllocationAnalyses &A,
+                               const LiveInterval &LI) {
+  return VirtRegAuxInfo::isRematerializable(
+      LI, A.LIS, A.VRM, A.MF.getRegInfo(), *A.MF.getSubtarget().getInstrInfo());
+}
+
+static float finite(double Value) {
+  return std::min<double>(Value, std::numeric_limits<float>::max());
+}
+
+static float shownWeight(const LiveInterval &LI) {
+  return LI.isSpillable() ? finite(LI.weight()) : 0;
+}
+
+RangeNumbers mlcompiler::describeRange(const Allocation &Of,
+                                       const LiveInterval &LI) {
+  const AllocationAnalyses &A = Of.analyses();
+  const Uses Found = countUses(A, LI);
+  return {shownWeight(LI),
+          float(LI.isSpillable()),
+          LI.empty() ? 0 : float(LI.getSize()) / SlotIndex::InstrDist,
+          float(Found.Operands),
+          finite(Found.Reads),
+          finite(Found.Writes),
+          finite(Found.Copies),
+          finite(Found.Hottest),
+          float(Found.Depth),
+          float(A.LIS.intervalIsInOneMBB(LI) != nullptr),
+          float(isRematerializable(A, LI)),
+          float(A.Matrix.checkRegMaskInterference(LI)),
+          float(Of.classes().getNumAllocatableRegs(
+              A.MF.getRegInfo().getRegClass(LI.reg()))),
+          float(Of.splits(LI))};
+}
+
+float mlcompiler::spillCost(const Allocation &Of, const LiveInterval &LI) {
+  const AllocationAnalyses &A = Of.analyses();
+  const Uses Found = countUses(A, LI);
+  // Most of what is computed anew is as cheap as a copy.
+  if (isRematerializable(A, LI))
+    return finite(CopyWeight * Found.Reads);
+  return finite(LoadWeight * Found.Reads + StoreWeight * Found.Writes);
+}
+
+float mlcompiler::splitCost(const Allocation &Of, const MachineLoop &Loop) {
+  const MachineBlockFrequencyInfo &Frequencies = Of.analyses().Frequencies;
+  double Copies =
+      Frequencies.getBlockFreqRelativeToEntryBlock(Loop.getLoopPreheader());
+  SmallVector<MachineBasicBlock *, 4> Exits;
+  Loop.getUniqueExitBlocks(Exits);
+  for (const MachineBasicBlock *Exit : Exits)
+    Copies += Frequencies.getBlockFreqRelativeToEntryBlock(Exit);
+  return finite(CopyWeight * Copies);
+}
+
+/// Frequency-weighted copies between a live range and what is in a register.
+static double copiesSaved(const AllocationAnalyses &A, const LiveInterval &LI,
+                          MCRegister PhysReg) {
+  double Saved = 0;
+  for (MachineInstr &MI : A.MF.getRegInfo().reg_nodbg_instructions(LI.reg())) {
+    if (!MI.isFullCopy())
+      continue;
+    const Register From = MI.getOperand(1).getReg();
+    const Register Other = From == LI.reg() ? MI.getOperand(0).getReg() : From;
+    if ((Other.isVirtual() ? A.VRM.getPhys(Other) : Other.asMCReg()) == PhysReg)
+      Saved += A.Frequencies.getBlockFreqRelativeToEntryBlock(MI.getParent());
+  }
+  return Saved;
+}
+
+ColumnNumbers mlcompiler::describeRegister(const Allocation &Of,
+                                           const RegisterColumn &Column) {
+  const AllocationAnalyses &A = Of.analyses();
+  float Largest = 0;
+  double Sum = 0;
+  for (const LiveInterval *Holder : Column.Holders) {
+    Largest = std::max(Largest, shownWeight(*Holder));
+    Sum += spillCost(Of, *Holder);
+  }
+  return {float(Column.isFree()),
+          float(Column.IsHint),
+          finite(copiesSaved(A, Of.current(), Column.Register)),
+          float(Of.classes().getLastCalleeSavedAlias(Column.Register) &&
+                !A.Matrix.isPhysRegUsed(Column.Register)),
+          float(Column.Holders.size()),
+          Largest,
+          finite(Sum)};
+}

@@ -1,0 +1,81 @@
+//===- AllocationFeatures.h - What an allocation looks like -----*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MLCOMPILER_GYM_SERVICE_TASKS_ALLOCATIONFEATURES_H
+#define MLCOMPILER_GYM_SERVICE_TASKS_ALLOCATIONFEATURES_H
+
+#include "Allocation.h"
+#include "FeatureText.h"
+#include <array>
+
+namespace mlcompiler {
+
+/// Numbers of a live range. Frequencies are relative to the function's entry.
+constexpr FeatureText RangeFeatures[] = {
+    {"weight", "spill weight; 0 where it must not be spilled"},
+    {"spillable", "1: it may be spilled"},
+    {"size", "instructions that it covers, used or not"},
+    {"operands", "operands that read or write it"},
+    {"reads", "frequency-weighted operands that read it"},
+    {"writes", "frequency-weighted operands that write it"},
+    {"copies", "frequency-weighted copies to or from it"},
+    {"hottest", "frequency of the hottest block with a use"},
+    {"depth", "loops around the deepest of its uses"},
+    {"local", "1: it lies within one block"},
+    {"rematerializable", "1: it can be computed anew instead of reloaded"},
+    {"crosses_calls", "1: it is live across a call, which keeps few registers"},
+    {"registers", "registers that its class has"},
+    {"splits", "how often it, or what it is a piece of, has been split"},
+};
+constexpr size_t RangeFeatureCount = std::size(RangeFeatures);
+using RangeNumbers = std::array<float, RangeFeatureCount>;
+
+/// Numbers of what may become of it.
+constexpr FeatureText ColumnFeatures[] = {
+    {"free", "1: a register that is free"},
+    {"hint", "1: a register that the target or a copy hints at"},
+    {"saves_copies", "frequency-weighted copies that this register saves now"},
+    {"opens_saved", "1: a register that the function must save for its caller "
+                    "and has not used so far"},
+    {"spills", "live ranges that are spilled for it"},
+    {"heaviest", "largest spill weight among them"},
+    {"cost",
+     "what it adds to the score by a rough guess: of what is spilled, 4 "
+     "for each read and 1 for each write, by frequency; of what is "
+     "split, 0.2 for each copy"},
+};
+/// Places of some of them.
+enum { IsFree = 0, SavesCopies = 2, Spills = 4, Heaviest, Cost };
+constexpr size_t ColumnFeatureCount = std::size(ColumnFeatures);
+using ColumnNumbers = std::array<float, ColumnFeatureCount>;
+
+/// Numbers of the function.
+constexpr FeatureText ProgressFeatures[] = {
+    {"waiting", "live ranges without a register, but for the one at hand"},
+    {"at_first", "live ranges when nothing had been decided"},
+    {"spilled", "live ranges spilled so far, by decisions for them or for "
+                "others"},
+    {"cost", "sum of the costs, as columns have them, of what was decided"},
+};
+enum { WaitingNow = 0, Spilled = 2, Spent };
+constexpr size_t ProgressFeatureCount = std::size(ProgressFeatures);
+using ProgressNumbers = std::array<float, ProgressFeatureCount>;
+
+RangeNumbers describeRange(const Allocation &Of, const llvm::LiveInterval &LI);
+
+/// What spilling it adds to the score, by a rough guess.
+float spillCost(const Allocation &Of, const llvm::LiveInterval &LI);
+
+/// Of a register that the live range at hand of \p Of may be given.
+ColumnNumbers describeRegister(const Allocation &Of,
+                               const RegisterColumn &Column);
+
+/// What the copies at the loop's borders add to the score.
+float splitCost(const Allocation &Of, const llvm::MachineLoop &Loop);
+
+} // namespace mlcompiler
+
+#endif // MLCOMPILER_GYM_SERVICE_TASKS_ALLOCATIONFEATURES_H

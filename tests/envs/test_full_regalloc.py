@@ -1,0 +1,403 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The environment that allocates registers from scratch, and its code."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from gymnasium import spaces
+from support.regalloc import (
+    AARCH64,
+    EMPTY,
+    TARGETS,
+    TWO,
+    X86,
+    MakeEnv,
+    check_ends_as_replayed,
+    check_replay,
+    ir,
+    legal_at_random,
+    two,
+)
+from support.toolchain import KERNEL_NAMES, finish, play, run
+
+from mlcompiler_gym import InvalidActionError, Program, load_programs
+from mlcompiler_gym.envs import CompilerEnv
+
+ALLOC = "mlcompiler/RegAlloc-v0"
+
+REGISTERS, SPILL, BLOCKS, LOOPS = 48, 48, 49, range(50, 54)
+#: Numbers of what may become of a live range, in their order.
+COLUMNS = (
+    *("free", "hint", "saves_copies", "opens_saved", "spills", "heaviest", "cost"),
+)
+#: Numbers of a live range.
+RANGE = (
+    *("weight", "spillable", "size", "operands", "reads", "writes", "copies"),
+    *("hottest", "depth", "local", "rematerializable", "crosses_calls", "registers"),
+    "splits",
+)
+
+#: The allocator's own code is checked behind every pass, and what it measures is its.
+CHECKED: dict[str, Any] = {"verify_machine_code": True}
+
+Make = Callable[..., CompilerEnv]
+
+
+@pytest.fixture
+def make_checked(make_env: MakeEnv) -> Make:
+    """An environment whose machine code LLVM's verifier looks at all the time."""
+    return lambda **settings: make_env(ALLOC, **CHECKED, **settings)
+
+
+def stock_object(bitcode: bytes, allocator: str) -> bytes:
+    """What `opt` and `llc` make of a program by one of LLVM's allocators."""
+    flag = "-relocation-model=pic"
+    optimized = run("opt-22", flag, "-passes=default<O2>", "-o", "-", data=bitcode)
+    return run(
+        *("llc-22", flag, f"-regalloc={allocator}", "-filetype=obj", "-o", "-"),
+        data=optimized,
+    )
+
+
+def as_basic(observation: Any) -> int:
+    """What LLVM's basic allocator would do, which is the last feature."""
+    return int(observation[-1])
+
+
+def check_basic(make: Make, kernel: str, target: str) -> None:
+    env = make(
+        programs=f"kernels/{kernel}", target=target, order="weight", basic_action=True
+    )
+    _, terminated, _, info = play(env, as_basic)
+    assert terminated, info
+    same = env.emit("object") == stock_object(env.program.bitcode, "basic")
+    assert same, f"the object of {kernel} differs"
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("kernel", ["hashes", "lisp"])
+def test_choosing_as_the_basic_allocator(
+    make_checked: Make, kernel: str, target: str
+) -> None:
+    check_basic(make_checked, kernel, target)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("kernel", KERNEL_NAMES)
+def test_choosing_as_the_basic_allocator_in_every_kernel(
+    make_checked: Make, kernel: str, target: str
+) -> None:
+    check_basic(make_checked, kernel, target)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("allocator", ["basic", "greedy", "pbqp"])
+def test_llvms_own_allocators(make_checked: Make, allocator: str, target: str) -> None:
+    env = make_checked(programs="kernels/lz", target=target, allocator=allocator)
+    _, info = env.reset()
+    assert info["no_decision"] is True
+    assert env.step(0)[2]
+    same = env.emit("object") == stock_object(env.program.bitcode, allocator)
+    assert same
+
+
+def test_spaces(make_checked: Make) -> None:
+    env = make_checked(programs=TWO, observation="dict")
+    assert env.action_space == spaces.Discrete(54)
+    assert isinstance(env.observation_space, spaces.Dict)
+    shapes = {name: space.shape for name, space in env.observation_space.items()}
+    assert shapes == {
+        "mask": (54,),
+        "phase": (1,),
+        "progress": (4,),
+        "range": (len(RANGE),),
+        **{f"row_{name}": (16,) for name in RANGE},
+        **dict.fromkeys(COLUMNS, (54,)),
+    }
+    fixed = make_checked(programs=TWO, observation="dict", order="size")
+    assert isinstance(fixed.observation_space, spaces.Dict)
+    assert set(shapes) - set(fixed.observation_space) == {
+        "phase",
+        *(f"row_{name}" for name in RANGE),
+    }
+
+
+def decision_of(env: CompilerEnv) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(env.observe("decision")["decision"])
+    return found
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_what_is_seen_is_what_is_described(make_checked: Make, target: str) -> None:
+    env = make_checked(
+        programs="kernels/matrix",
+        target=target,
+        observation="dict",
+        cheapest_action=True,
+    )
+    seen, info = env.reset()
+    rng = np.random.default_rng(0)
+    terminated, taken, asked = False, set(), [0, 0]
+    while not terminated and sum(asked) < 400:
+        legal = np.flatnonzero(info["action_mask"])
+        assert len(legal) > 1
+        np.testing.assert_array_equal(seen["mask"], info["action_mask"])
+        for name, values in seen.items():
+            assert env.observation_space[name].contains(values), name  # type: ignore
+        phase, decision = int(seen["phase"][0]), decision_of(env)
+        asked[phase] += 1
+        assert decision["function"] == info["function"]
+        if phase == 0:
+            weights = [row["spill_weight"] for row in decision["rows"]]
+            assert legal.tolist() == list(range(len(weights)))
+            assert weights == sorted(weights, reverse=True)
+            assert seen["row_size"][: len(weights)].all()
+            assert not any(seen[f"row_{name}"][len(weights) :].any() for name in RANGE)
+            assert not seen["range"].any()
+            assert not any(seen[name].any() for name in COLUMNS)
+        else:
+            assert not any(seen[f"row_{name}"].any() for name in RANGE)
+            assert seen["cheapest_action"][0] in legal
+            check_columns(seen, decision, legal)
+            taken.add(decision["virtual_register"])
+        seen, _, terminated, _, info = env.step(int(rng.choice(legal)))
+    assert min(asked) > 50
+    assert len(taken) > 30
+
+
+def check_columns(seen: Any, decision: Any, legal: Any) -> None:
+    weight, spillable = seen["range"][:2]
+    if spillable:
+        assert weight == pytest.approx(decision["spill_weight"], rel=1e-5)
+    assert (SPILL in legal) == bool(spillable)
+    assert sum(loop in legal for loop in LOOPS) == min(4, len(decision["loops"]))
+    columns = np.stack([seen[name] for name in COLUMNS], axis=1)
+    assert not columns[[a for a in range(54) if a not in legal]].any()
+    for number, column in enumerate(decision["columns"]):
+        if number not in legal:
+            continue
+        free, hint, saves, opens, spills, heaviest, cost = columns[number]
+        assert free == (not column["spills"])
+        assert hint == column["hint"]
+        assert spills == len(column["spills"])
+        assert (cost > 0) >= (spills > 0 and heaviest > 0)
+        assert saves == 0 or hint or spills
+        assert opens in (0, 1)
+
+
+@pytest.mark.parametrize("order", ["agent", "global_first"])
+@pytest.mark.parametrize("name", ["kernels/json", "loops/stencil_five_point"])
+def test_random_choices_compute_the_same(
+    make_checked: Make, name: str, order: str, tmp_path: Path
+) -> None:
+    env = make_checked(programs=name, order=order)
+    _, terminated, _, info = play(env, legal_at_random(env, 1))
+    assert terminated, info
+    assert env.validate().ok
+    check_replay(env, tmp_path)
+
+
+def check_random(
+    make: Make, name: str | Program, target: str, seed: int, **settings: Any
+) -> int:
+    """Random choices to the end, and how many that were."""
+    env = make(programs=name, target=target, **settings)
+    _, info = env.reset()
+    if "no_decision" in info:
+        return 0
+    _, terminated, _, info = finish(env, legal_at_random(env, seed))
+    assert terminated, (name, target, seed, info)
+    count = len(env.trajectory.actions)
+    if target == X86 and env.program.inputs is not None:
+        assert env.validate().ok, (name, seed)
+    env.close()
+    return count
+
+
+def test_random_choices_on_aarch64(make_checked: Make) -> None:
+    assert check_random(make_checked, "kernels/lz", AARCH64, 0) > 500
+
+
+@pytest.mark.slow
+def test_many_random_choices(make_checked: Make) -> None:
+    counts = dict.fromkeys(TARGETS, 0)
+    sets = {"kernels": 1, "loops": 3}
+    names = [n for s, step in sets.items() for n in load_programs(s).names[::step]]
+    names += [f"csmith/{seed}" for seed in range(1, 6)]
+    for number, name in enumerate(names):
+        for target in TARGETS:
+            order = ["agent", "weight", "size", "global_first"][number % 4]
+            found = check_random(make_checked, name, target, number, order=order)
+            counts[target] += found
+    assert min(counts.values()) > 20_000, counts
+
+
+def test_splits(make_checked: Make) -> None:
+    """Each kind of split is offered, taken, and makes pieces."""
+    env = make_checked(programs="kernels/matrix", order="global_first")
+    done = {"blocks": 0, "loops": 0}
+
+    def split_first(_: Any) -> int:
+        mask = env.action_masks()
+        for action in [*LOOPS, BLOCKS]:
+            if mask[action]:
+                done["blocks" if action == BLOCKS else "loops"] += 1
+                return action
+        return int(np.flatnonzero(mask)[0])
+
+    _, terminated, _, _ = play(env, split_first)
+    assert terminated
+    assert min(done.values()) > 5
+    assert env.validate().ok
+
+
+DEBUG_C = """
+int work(int *p, int n) {
+  int sum = 0, product = 1, last = 0, most = 0, least = 0;
+  for (int i = 0; i < n; i++) {
+    int value = p[i], twice = value * 2, square = value * value;
+    sum += value; product *= twice + 1; last = square;
+    most = most > value ? most : value; least = least < value ? least : value;
+    p[i] = sum ^ product ^ last ^ most ^ least ^ square ^ twice;
+  }
+  return sum + product + last + most + least;
+}
+int main(void) { int p[40]; for (int i = 0; i < 40; i++) p[i] = i; return work(p, 40); }
+"""
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_debug_information_survives(
+    make_checked: Make, target: str, tmp_path: Path
+) -> None:
+    bitcode = run(
+        *("clang-22", f"--target={target}", "-g", "-O2", "-Xclang"),
+        *("-disable-llvm-passes", "-emit-llvm", "-c", "-x", "c", "-o", "-", "-"),
+        data=DEBUG_C.encode(),
+    )
+    env = make_checked(programs=Program("debug", bitcode), target=target)
+    for seed in range(3):
+        play(env, legal_at_random(env, seed))
+        path = tmp_path / "debug.o"
+        path.write_bytes(env.emit("object"))
+        checked = run("llvm-dwarfdump-22", "--verify", path).decode()
+        assert "No errors." in checked
+        shown = run("llvm-dwarfdump-22", "--name=sum", path).decode()
+        assert "DW_AT_location" in shown
+
+
+def test_fork_is_the_same_allocation(make_checked: Make) -> None:
+    env = make_checked(programs="kernels/lz", render_mode="ansi")
+    env.reset()
+    choose = legal_at_random(env, 0)
+    for _ in range(61):
+        env.step(choose(None))
+    twin = env.fork()
+    names = ("decision", "decisions", "mir")
+    assert twin.observe(*names) == env.observe(*names)
+    assert twin.render() == env.render()
+    np.testing.assert_array_equal(twin.action_masks(), env.action_masks())
+    for seed, each in enumerate((env, twin)):
+        finish(each, legal_at_random(each, seed + 10))
+        check_ends_as_replayed(each)
+    assert twin.emit("object") != env.emit("object")
+    twin.close()
+
+
+def test_resets_are_forks_of_a_parked_session(make_checked: Make) -> None:
+    env = make_checked(programs="kernels/json")
+    objects = set()
+    for episode in range(4):
+        play(env, legal_at_random(env, episode % 2))
+        objects.add(env.emit("object"))
+    assert env.stats.parked == 3
+    assert len(objects) == 2
+
+
+def test_one_function(make_checked: Make) -> None:
+    whole = make_checked(programs=two(), reward="dense", order="weight")
+    play(whole, lambda _: int(np.flatnonzero(whole.action_masks())[0]))
+    alone = make_checked(programs=two(), function="second", order="weight")
+    _, info = alone.reset()
+    assert info["function"] == "second"
+    finish(alone, lambda _: int(np.flatnonzero(alone.action_masks())[0]))
+    count = len(alone.trajectory.actions)
+    assert alone.trajectory.actions == whole.trajectory.actions[-count:]
+    each = make_checked(programs=two(), function="each")
+    assert {each.reset()[1]["function"] for _ in range(12)} == {
+        *("first", "quiet", "second")
+    }
+
+
+def test_illegal_choices_are_refused(make_checked: Make) -> None:
+    env = make_checked(programs=TWO)
+    env.reset()
+    with pytest.raises(InvalidActionError, match="legal"):
+        env.step(SPILL)
+    finish(env, legal_at_random(env, 0))
+
+
+def test_a_program_without_decisions(make_checked: Make) -> None:
+    env = make_checked(programs=EMPTY)
+    current, info = env.reset()
+    assert info["no_decision"] is True
+    assert current in env.observation_space
+    _, reward, terminated, truncated, _ = env.step(0)
+    assert (reward, terminated, truncated) == (0.0, True, False)
+
+
+#: Ten results that no input may share a register with, and each tied to an input: all
+#: registers at once, some of them already taken by what cannot be spilled.
+CROWDED = ir(
+    "define void @crowded(ptr %p) {\n"
+    + "".join(
+        f"  %q{i} = getelementptr i64, ptr %p, i64 {i}\n  %v{i} = load i64, ptr %q{i}\n"
+        for i in range(10)
+    )
+    + '  %r = call {i64,i64,i64,i64,i64,i64,i64,i64,i64,i64} asm sideeffect "nop", "'
+    + ",".join(["=&r"] * 10 + [str(i) for i in range(10)])
+    + '"('
+    + ", ".join(f"i64 %v{i}" for i in range(10))
+    + ")\n"
+    + "".join(
+        f"  %x{i} = extractvalue {{i64,i64,i64,i64,i64,i64,i64,i64,i64,i64}} %r, {i}\n"
+        f"  store volatile i64 %x{i}, ptr %q{i}\n"
+        for i in range(10)
+    )
+    + "  ret void\n}\n",
+    "crowded",
+)
+
+
+def test_inline_assembly_that_takes_most_registers(make_checked: Make) -> None:
+    env = make_checked(programs=CROWDED)
+    for seed in range(5):
+        _, terminated, _, info = play(env, legal_at_random(env, seed))
+        assert terminated, info
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_function_of_two_thousand_live_ranges(make_env: MakeEnv, target: str) -> None:
+    env = make_env(ALLOC, programs=large(target))
+    seen, _ = env.reset()
+    assert seen[54 + 1 + 1] > 2000  # progress: at first
+    _, terminated, _, info = finish(env, legal_at_random(env, 0))
+    assert terminated, info
+
+
+def large(target: str) -> Program:
+    """One function that computes with some two thousand values."""
+    body = "".join(
+        f"  %v{i} = load volatile i32, ptr %p\n"
+        + (f"  %w{i} = mul i32 %v{i}, %v{i - 40}\n" if i >= 40 else "")
+        + (f"  store volatile i32 %w{i}, ptr %p\n" if i >= 40 else "")
+        for i in range(1200)
+    )
+    text = f"define void @large(ptr %p) {{\n{body}  ret void\n}}\n"
+    return ir(text, "large", target)
