@@ -27,6 +27,10 @@ _CHANGED = 4.0
 #: The name of the one study in a file.
 _STUDY = "mlcompiler_gym"
 
+#: Seconds after which a lock is one of a process that was killed. To write a line
+#: takes milliseconds.
+_GRACE = 5
+
 
 @dataclass(frozen=True)
 class Tried:
@@ -101,8 +105,15 @@ class Tuner:
         try:
             storage = None
             if file is not None:
-                backend = library.storages.journal.JournalFileBackend(os.fspath(file))
-                storage = library.storages.JournalStorage(backend)
+                # Its lock is a link to the file, and a relative one leads nowhere from
+                # another folder: what a process that was killed had locked would stay
+                # so for ever.
+                path = os.path.abspath(file)
+                journal = library.storages.journal
+                lock = journal.JournalFileSymlinkLock(path, grace_period=_GRACE)
+                storage = library.storages.JournalStorage(
+                    journal.JournalFileBackend(path, lock_obj=lock)
+                )
             study: optuna.Study = library.create_study(
                 storage=storage,
                 study_name=_STUDY,

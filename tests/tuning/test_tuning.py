@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +105,28 @@ def test_what_was_asked_and_never_told_is_given_up(tmp_path: Path) -> None:
     again = Tuner(PARAMETERS, ["cost"], study=tmp_path / "study")
     assert [each.values is None for each in again.tried] == [False, False, True]
     assert len(ask_and_tell(again, 2)) == 2
+
+
+@pytest.mark.timeout(60)
+def test_a_study_goes_on_that_was_killed_while_it_was_locked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("studies").mkdir()
+    study = Path("studies/study")
+    tuner = Tuner(PARAMETERS, ["cost"], study=study)
+    tuner.tell(tuner.ask(), [1.0])
+    # The lock is given back by a change of its name.
+    program = (
+        "import os, signal\n"
+        "from mlcompiler_gym.tuning import Tuner\n"
+        f"tuner = Tuner({PARAMETERS!r}, ['cost'], study='studies/study')\n"
+        "os.rename = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "tuner.ask()\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", program], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert Tuner(PARAMETERS, ["cost"], study=study).tried[0].values == (1.0,)
 
 
 def test_other_studies_are_refused(tmp_path: Path) -> None:
