@@ -144,12 +144,12 @@ class _Compiler:
 
     def compile(
         self, proposals: Sequence[Mapping[str, str]]
-    ) -> list[tuple[float, ...] | None]:
-        """What each gives; None if the compiler does not survive it."""
+    ) -> list[tuple[float, ...]]:
+        """What each gives; NaN if the compiler does not survive it."""
         actions = [self.env.action(chosen) for chosen in proposals]
         found = self.env.action_values(actions=actions, parallel=self._workers)
         keys = [self.env.setup.actions.check(action) for action in actions]
-        return [tuple(found[key].values()) or None for key in keys]
+        return [tuple(found[key].values()) for key in keys]
 
     def build(self, chosen: Mapping[str, str]) -> tuple[str, list[str], bytes]:
         """The command line, its options, and the object file."""

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import warnings
 from collections.abc import Mapping, Sequence
@@ -157,10 +158,10 @@ class Tuner:
 
         Args:
             tried: What :meth:`ask` returned.
-            values: Of the objectives, in their order; None if the compiler did not
-                survive.
+            values: Of the objectives, in their order; None, or with a NaN, if the
+                compiler did not survive.
         """
-        if values is None:
+        if values is None or any(map(math.isnan, values)):
             state = self._optuna.trial.TrialState.FAIL
             self._study.tell(tried.number, state=state)
             return tried

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import subprocess
 import sys
@@ -77,12 +78,16 @@ def test_seeds_make_a_difference() -> None:
     assert first == same != other
 
 
-def test_what_the_compiler_does_not_survive_is_passed_over() -> None:
+@pytest.mark.parametrize("lost_values", [None, [math.nan]])
+@pytest.mark.filterwarnings("error")
+def test_what_the_compiler_does_not_survive_is_passed_over(
+    lost_values: list[float] | None,
+) -> None:
     tuner = Tuner(PARAMETERS, ["cost"], seed=0)
     for _ in range(40):
         tried = tuner.ask()
         lost = tried.chosen.get("speed") == "true"
-        tuner.tell(tried, None if lost else [cost(tried)])
+        tuner.tell(tried, lost_values if lost else [cost(tried)])
     assert any(each.values is None for each in tuner.tried)
     [best] = tuner.front
     assert best.values == (7.0,)
