@@ -2,14 +2,12 @@
 """Parameters: what 100 compiles make of each kernel's .text, against -Oz.
 
 `TUNING_COMPILES` (100) compiles of each program, by `mlcompiler_gym.tuning.tune` with
-its defaults, and beside it as many of random search. All of it but the seconds is
-deterministic. Trials are kept in `.cache/tuning`, and the next run goes on there.
+its defaults. All of it but the seconds is deterministic.
 """
 
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from time import monotonic
 
 import numpy as np
@@ -18,35 +16,27 @@ import mlcompiler_gym
 from mlcompiler_gym.tuning import tune
 
 COMPILES = int(os.environ.get("TUNING_COMPILES", "100"))
-SAMPLERS = ("tpe", "random")
-FOLDER = Path(".cache/tuning")
 
 
 def run() -> None:
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    ratios: dict[str, list[float]] = {sampler: [] for sampler in SAMPLERS}
     sizes = []
-    print(f"{'program':24} {'-Oz':>8} {'tpe':>8} {'random':>8} {'seconds':>8}")
+    print(f"{'program':24} {'-Oz':>8} {'tuned':>8} {'':>7} {'seconds':>8}")
     for program in mlcompiler_gym.load_programs("kernels"):
         began = monotonic()
-        found = {}
-        for sampler in SAMPLERS:
-            study = FOLDER / f"{program.name.replace('/', '-')}-{sampler}.log"
-            tuning = tune(program, compiles=COMPILES, sampler=sampler, study=study)
-            assert tuning.best.values is not None
-            [found[sampler]], [baseline] = tuning.best.values, tuning.baseline
-            ratios[sampler].append(found[sampler] / baseline)
-        sizes.append((baseline, *found.values()))
+        tuning = tune(program, compiles=COMPILES)
+        assert tuning.best.values is not None
+        [tuned], [baseline] = tuning.best.values, tuning.baseline
+        sizes.append((baseline, tuned))
         print(
-            f"{program.name:24} {baseline:8.0f} {found['tpe']:8.0f} "
-            f"{found['random']:8.0f} {monotonic() - began:8.1f}",
+            f"{program.name:24} {baseline:8.0f} {tuned:8.0f} "
+            f"{tuned / baseline - 1:+7.1%} {monotonic() - began:8.1f}",
             flush=True,
         )
-    totals = np.sum(sizes, axis=0)
-    for at, sampler in enumerate(SAMPLERS, 1):
-        geomean = np.exp(np.mean(np.log(ratios[sampler])))
-        smaller = sum(ratio < 1 for ratio in ratios[sampler])
-        print(
-            f"{sampler}: geomean {geomean - 1:+.1%}, total "
-            f"{totals[at] / totals[0] - 1:+.1%}, smaller in {smaller} of {len(sizes)}"
-        )
+    baselines, results = np.array(sizes).T
+    geomean = np.exp(np.mean(np.log(results / baselines)))
+    total = results.sum() / baselines.sum()
+    smaller = (results < baselines).sum()
+    print(
+        f"geomean {geomean - 1:+.1%}, total {total - 1:+.1%}, smaller in {smaller} of "
+        f"{len(sizes)}"
+    )
