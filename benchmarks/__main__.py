@@ -17,6 +17,7 @@ NAMES = (
     "plugin",
     "action_values",
     "regalloc",
+    "full_regalloc",
     "pass_ordering",
     "ir2vec",
     "grpc",

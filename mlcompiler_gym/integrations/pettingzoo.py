@@ -1,28 +1,37 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Loop distribution as a game of two agents, for PettingZoo."""
+"""Tasks as games of several agents, for PettingZoo."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from gymnasium import spaces
 from numpy.typing import NDArray
-from pettingzoo import AECEnv
 
-from mlcompiler_gym.envs.errors import InvalidActionError, ResetNeededError
+from mlcompiler_gym.envs.full_regalloc import RegAllocEnv
 from mlcompiler_gym.envs.loop_distribution import LoopDistributionEnv
-from mlcompiler_gym.envs.render import RENDER_MODES, RenderMode
+from mlcompiler_gym.envs.render import RenderMode
+from mlcompiler_gym.integrations.turns import TurnsAEC, refuse_settings
 
-#: The agents.
+#: The agents of loop distribution; register allocation begins with the first, too.
 SELECT = "select"
 DISTRIBUTE = "distribute"
 
 #: Features that have a row for each node.
 _OF_NODES = ("loop", "node", "merged", "node_ir2vec")
 
+#: The other agents of register allocation.
+TASK = "task"
+COLOUR = "colour"
+SPLIT = "split"
 
-class LoopDistributionAEC(AECEnv):  # type: ignore[misc]
+#: Actions of register allocation underneath: registers come first, then what follows.
+_SPILL, _BLOCKS, _LOOPS, _ACTIONS = 48, 49, 50, 54
+_ROWS = 16
+
+
+class LoopDistributionAEC(TurnsAEC):
     """The two agents of RL-LoopDistribution, who take turns.
 
     ``select`` says which of the nodes that may come next does: ``Discrete(8)``, a row
@@ -31,10 +40,8 @@ class LoopDistributionAEC(AECEnv):  # type: ignore[misc]
     :class:`~mlcompiler_gym.LoopDistributionEnv` pays with ``agents=2``, which is
     underneath: nothing before the end of the compile.
 
-    Observations are dicts, as PettingZoo's: ``observation`` (float32: of ``select`` all
-    features but the mask; of ``distribute`` those of the node that has been chosen,
-    and zeros while there is none) and ``action_mask`` (int8, 1: legal), which is in
-    the info of the agent whose turn it is, too.
+    ``observation`` is, of ``select``, all features but the mask; of ``distribute``
+    those of the node that has been chosen, and zeros while there is none.
 
     Args:
         render_mode: As of the environment underneath.
@@ -42,105 +49,37 @@ class LoopDistributionAEC(AECEnv):  # type: ignore[misc]
             ``agents`` and ``observation``.
     """
 
-    metadata = {  # noqa: RUF012 (PettingZoo)
-        "name": "mlcompiler_loop_distribution_v0",
-        "render_modes": list(RENDER_MODES),
-        "render_fps": 4,
-        "is_parallelizable": False,
-    }
+    metadata = TurnsAEC.metadata | {"name": "mlcompiler_loop_distribution_v0"}
 
     def __init__(
         self, *, render_mode: RenderMode | None = None, **settings: Any
     ) -> None:
-        super().__init__()
-        for name in ("agents", "observation"):
-            if name in settings:
-                raise TypeError(f"LoopDistributionAEC has no argument {name!r}")
-        self.env = LoopDistributionEnv(
+        refuse_settings("LoopDistributionAEC", settings, "agents", "observation")
+        env = LoopDistributionEnv(
             agents=2, observation="dict", render_mode=render_mode, **settings
         )
-        self.render_mode = render_mode
-        self.possible_agents = [SELECT, DISTRIBUTE]
-        self.agents: list[str] = []
-        features = self.env.setup.features
-        self._names = [name for name in features.names if name != "mask"]
-        self._seen: dict[str, NDArray[np.float32]] = features.zero()
-        self._masks = np.zeros((len(self._seen["loop"]), 2), np.int8)
-        self._row: int | None = None
-        actions = {SELECT: len(self._masks), DISTRIBUTE: 2}
-        self.action_spaces: dict[str, spaces.Space[Any]] = {
-            a: spaces.Discrete(n) for a, n in actions.items()
-        }
-        self.observation_spaces = {
-            agent: spaces.Dict(
-                {
-                    "observation": self._box(agent),
-                    "action_mask": spaces.Box(0, 1, (actions[agent],), np.int8),
-                }
-            )
-            for agent in actions
-        }
-
-    def _box(self, agent: str) -> spaces.Box:
-        bounds = self.env.observation_space.spaces  # type: ignore[attr-defined]
-        low, high = (
-            self._features({n: getattr(bounds[n], end) for n in self._names}, agent, 0)
-            for end in ("low", "high")
-        )
-        return spaces.Box(low, high, dtype=np.float32)
+        rows = len(env.setup.features.zero()["loop"])
+        self._masks = np.zeros((rows, 2), np.int8)
+        # While spaces are made, any node stands for the one chosen.
+        self._row: int | None = 0
+        super().__init__(env, {SELECT: rows, DISTRIBUTE: 2}, render_mode)
 
     def _features(
-        self, seen: dict[str, NDArray[np.float32]], agent: str, row: int
+        self, seen: Mapping[str, NDArray[np.float32]], agent: str
     ) -> NDArray[np.float32]:
-        """What an agent sees, in one array."""
+        if agent == DISTRIBUTE and self._row is None:
+            seen = self.env.setup.features.zero()
         return np.concatenate(
             [
                 (
-                    seen[name][row]
+                    seen[name][self._row or 0]
                     if agent == DISTRIBUTE and name in _OF_NODES
                     else seen[name]
                 ).ravel()
-                for name in self._names
+                for name in self.env.setup.features.names
+                if name != "mask"
             ]
         )
-
-    def observation_space(self, agent: str) -> spaces.Space[Any]:
-        """The same object each time."""
-        return self.observation_spaces[agent]
-
-    def action_space(self, agent: str) -> spaces.Space[Any]:
-        """The same object each time."""
-        return self.action_spaces[agent]
-
-    def reset(
-        self, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> None:
-        """Begin the compile of a program.
-
-        Args:
-            seed: Seeds the choice of programs.
-            options: ``{"program": name}`` chooses it; others are ignored, as
-                PettingZoo wants it.
-        """
-        known = {n: v for n, v in (options or {}).items() if n == "program"}
-        self._seen, info = self.env.reset(seed=seed, options=known)
-        self.agents = list(self.possible_agents)
-        self.rewards = dict.fromkeys(self.agents, 0.0)
-        self._cumulative_rewards = dict.fromkeys(self.agents, 0.0)
-        self.terminations = dict.fromkeys(self.agents, False)
-        self.truncations = dict.fromkeys(self.agents, False)
-        self.infos: dict[str, dict[str, Any]] = {}
-        self._ask_select(info)
-
-    def _ask_select(self, info: dict[str, Any]) -> None:
-        self._row = None
-        self._masks = info["action_mask"].reshape(-1, 2)
-        self.agent_selection = SELECT
-        self._show(info)
-
-    def _show(self, info: dict[str, Any]) -> None:
-        for agent in self.agents:
-            self.infos[agent] = {**info, "action_mask": self._mask(agent)}
 
     def _mask(self, agent: str) -> NDArray[np.int8]:
         mask = np.zeros(2, np.int8)
@@ -150,57 +89,74 @@ class LoopDistributionAEC(AECEnv):  # type: ignore[misc]
             mask = self._masks[self._row].copy()
         return mask
 
-    def observe(self, agent: str) -> dict[str, NDArray[Any]]:
-        """What an agent sees now."""
-        if agent == DISTRIBUTE and self._row is None:
-            seen = self.env.setup.features.zero()
-        else:
-            seen = self._seen
-        return {
-            "observation": self._features(seen, agent, self._row or 0),
-            "action_mask": self._mask(agent),
-        }
+    def _ask(self, info: dict[str, Any]) -> str:
+        self._row = None
+        self._masks = info["action_mask"].reshape(-1, 2)
+        return SELECT
 
-    def step(self, action: Any) -> None:
-        """The answer of the agent whose turn it is.
-
-        Raises:
-            InvalidActionError: It is not legal; the episode goes on.
-            ResetNeededError: There is no episode under way.
-        """
-        if not self.agents:
-            raise ResetNeededError("there is no episode under way; call reset()")
-        agent = self.agent_selection
-        if self.terminations[agent] or self.truncations[agent]:
-            self._was_dead_step(action)
-            return
-        mask = self._mask(agent)
-        if not self.action_spaces[agent].contains(action) or not mask[int(action)]:
-            legal = ", ".join(map(str, np.flatnonzero(mask)))
-            raise InvalidActionError(
-                f"action {action!r} of {agent!r} is not legal here; legal are: {legal}"
-            )
-        self._cumulative_rewards[agent] = 0.0
-        self._clear_rewards()
+    def _answer(self, agent: str, action: int) -> str | int:
         if agent == SELECT:
-            self._row = int(action)
-            self.agent_selection = DISTRIBUTE
-            self._show({})
-            return
+            self._row = action
+            return DISTRIBUTE
         assert self._row is not None
-        seen, reward, over, cut, info = self.env.step(2 * self._row + int(action))
-        self._seen = seen
-        for each in self.agents:
-            self.rewards[each] = float(reward)
-            self.terminations[each] = over
-            self.truncations[each] = cut
-        self._ask_select(info)
-        self._accumulate_rewards()
+        return 2 * self._row + action
 
-    def render(self) -> Any:
-        """What the environment underneath renders."""
-        return self.env.render()
 
-    def close(self) -> None:
-        """End the compile that is under way."""
-        self.env.close()
+class RegAllocAEC(TurnsAEC):
+    """The four agents of RL4ReAl, who take turns.
+
+    ``select`` says which live range comes next: ``Discrete(16)``, a row. ``task`` then
+    says what is to be done with it, ``Discrete(4)``: give it a register, spill it,
+    split it at blocks, or split it around a loop. ``colour`` chooses the register, a
+    column of ``Discrete(48)``, and ``split`` the loop, ``Discrete(4)``. An agent may be
+    asked although its mask has one action only. All are paid what
+    :class:`~mlcompiler_gym.RegAllocEnv` pays, which is underneath.
+
+    ``observation`` has all features but the mask.
+
+    Args:
+        render_mode: As of the environment underneath.
+        **settings: As of :class:`~mlcompiler_gym.RegAllocEnv`, but for ``order``,
+            ``allocator`` and ``observation``.
+    """
+
+    metadata = TurnsAEC.metadata | {"name": "mlcompiler_regalloc_v0"}
+
+    def __init__(
+        self, *, render_mode: RenderMode | None = None, **settings: Any
+    ) -> None:
+        refuse_settings("RegAllocAEC", settings, "order", "allocator", "observation")
+        env = RegAllocEnv(observation="dict", render_mode=render_mode, **settings)
+        self._legal = np.zeros(_ACTIONS, np.int8)
+        self._turn = SELECT
+        actions = {SELECT: _ROWS, TASK: 4, COLOUR: _SPILL, SPLIT: _ACTIONS - _LOOPS}
+        super().__init__(env, actions, render_mode)
+
+    def _features(
+        self, seen: Mapping[str, NDArray[np.float32]], agent: str
+    ) -> NDArray[np.float32]:
+        names = self.env.setup.features.names
+        return np.concatenate([seen[name].ravel() for name in names if name != "mask"])
+
+    def _mask(self, agent: str) -> NDArray[np.int8]:
+        kinds = np.split(self._legal, [_SPILL, _BLOCKS, _LOOPS])
+        masks = {
+            SELECT: self._legal[:_ROWS],
+            TASK: np.array([kind.any() for kind in kinds], np.int8),
+            COLOUR: kinds[0],
+            SPLIT: kinds[-1],
+        }
+        mask: NDArray[np.int8] = masks[agent] * np.int8(agent == self._turn)
+        return mask
+
+    def _ask(self, info: dict[str, Any]) -> str:
+        self._legal = info["action_mask"]
+        self._turn = TASK if self._seen["phase"][0] else SELECT
+        return self._turn
+
+    def _answer(self, agent: str, action: int) -> str | int:
+        if agent == TASK and action in (0, 3):
+            self._turn = SPLIT if action else COLOUR
+            return self._turn
+        first = {SELECT: 0, TASK: _SPILL - 1, COLOUR: 0, SPLIT: _LOOPS}[agent]
+        return first + action

@@ -243,12 +243,11 @@ def test_splits(make_checked: Make) -> None:
     done = {"blocks": 0, "loops": 0}
 
     def split_first(_: Any) -> int:
-        mask = env.action_masks()
-        for action in [*LOOPS, BLOCKS]:
-            if mask[action]:
-                done["blocks" if action == BLOCKS else "loops"] += 1
-                return action
-        return int(np.flatnonzero(mask)[0])
+        legal = np.flatnonzero(env.action_masks()).tolist()
+        splits = [action for action in (*LOOPS, BLOCKS) if action in legal]
+        for action in splits[:1]:
+            done["blocks" if action == BLOCKS else "loops"] += 1
+        return int((splits or legal)[0])
 
     _, terminated, _, _ = play(env, split_first)
     assert terminated
