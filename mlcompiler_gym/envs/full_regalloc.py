@@ -3,6 +3,11 @@
 
 from __future__ import annotations
 
+import json
+
+import numpy as np
+from gymnasium.spaces import GraphInstance
+
 from mlcompiler_gym.envs.core import CompilerEnv
 from mlcompiler_gym.envs.vector import vector_maker
 
@@ -39,6 +44,35 @@ class RegAllocEnv(CompilerEnv):
     """
 
     task = "regalloc"
+
+    def interference_graph(self) -> GraphInstance:
+        """The interference graph of the function, as it stands.
+
+        Needs ``interference=True``. What is fixed, such as the registers of arguments,
+        is not in it; the mask knows of that.
+
+        Returns:
+            ``nodes``: float32, (live ranges, 16), in the order of LLVM's numbers: the
+            numbers of a row; 0 if it waits, 1 if it is at hand, 2 if it has a register;
+            and LLVM's number of that. ``edge_links``: int64, (edges, 2), of live ranges
+            that are live at the same time and whose classes share a register, each
+            pair once. ``edges`` is None.
+
+        Raises:
+            ValueError: The environment was made without ``interference=True``.
+        """
+        decision = json.loads(str(self.observe("decision")["decision"]))
+        if "interference" not in decision:
+            raise ValueError(
+                "there is no interference graph; make the environment with "
+                "interference=True"
+            )
+        graph = decision["interference"]
+        return GraphInstance(
+            np.array(graph["nodes"], np.float32).reshape(-1, 16),
+            None,
+            np.array(graph["edges"], np.int64).reshape(-1, 2),
+        )
 
 
 #: ``gymnasium.make_vec("mlcompiler/RegAlloc-v0", num_envs, ...)``.

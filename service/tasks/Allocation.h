@@ -86,6 +86,7 @@ public:
   void take(const llvm::LiveInterval &LI);
 
   const llvm::LiveInterval &current() const { return *LI; }
+  bool isCurrent(const llvm::LiveInterval &Range) const { return &Range == LI; }
   /// How often it, or what it is a piece of, has been split.
   unsigned splits(const llvm::LiveInterval &Of) const;
 

@@ -12,6 +12,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "AllocationFeatures.h"
+#include "AllocationGraph.h"
 #include "AllocatorPass.h"
 #include "CandidateColumns.h"
 #include "DecisionPoint.h"
@@ -73,6 +74,8 @@ private:
   void take(int64_t Action);
   std::vector<int64_t> legal() const;
   ColumnNumbers describeColumn(int64_t Action) const;
+  json::Object describeRows() const;
+  json::Object describePlace() const;
   int64_t asBasic() const;
   int64_t cheapest(ArrayRef<int64_t> May,
                    ArrayRef<ColumnNumbers> Numbers) const;
@@ -80,6 +83,7 @@ private:
   std::string Order = Orders[0].str();
   std::string Allocator = Allocators[0].str();
   bool IsVerified = false;
+  bool ShowsInterference = false;
   bool ShowsBasic = false;
   bool ShowsCheapest = false;
 
@@ -113,6 +117,8 @@ void RegAlloc::declare(TaskOptions &Options) {
                "whether LLVM's verifier of machine code looks at it behind "
                "every pass of the code generator, and ends the session if it "
                "finds an error");
+  Options.flag("interference", ShowsInterference,
+               "whether the observation 'decision' has the interference graph");
   Options.flag(BasicName, ShowsBasic,
                "whether to send the feature of this name, what LLVM's basic "
                "allocator would do");
@@ -406,17 +412,24 @@ static json::Object describe(const Allocation &Of, const LiveInterval &LI) {
 }
 
 json::Object RegAlloc::describeDecision() const {
-  const MachineFunction &MF = *machineFunction();
-  const TargetRegisterInfo &TRI = *MF.getSubtarget().getRegisterInfo();
-  const std::string Function = toText(MF.getName());
-  if (!Waiting.empty()) {
-    json::Array Described;
-    for (const LiveInterval *LI : Waiting)
-      Described.push_back(::describe(*Current, *LI));
-    return json::Object{{"function", Function}, {"rows", std::move(Described)}};
-  }
+  json::Object Decision = Waiting.empty() ? describePlace() : describeRows();
+  Decision["function"] = toText(machineFunction()->getName());
+  if (ShowsInterference)
+    Decision["interference"] = describeInterference(*Current);
+  return Decision;
+}
+
+json::Object RegAlloc::describeRows() const {
+  json::Array Described;
+  for (const LiveInterval *LI : Waiting)
+    Described.push_back(::describe(*Current, *LI));
+  return json::Object{{"rows", std::move(Described)}};
+}
+
+json::Object RegAlloc::describePlace() const {
+  const TargetRegisterInfo &TRI =
+      *machineFunction()->getSubtarget().getRegisterInfo();
   json::Object Decision = ::describe(*Current, Current->current());
-  Decision["function"] = Function;
   json::Array Columns;
   for (const RegisterColumn &Column :
        Current->registers().take_front(RegisterColumns)) {

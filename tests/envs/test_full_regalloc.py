@@ -190,6 +190,43 @@ def check_columns(seen: Any, decision: Any, legal: Any) -> None:
         assert opens in (0, 1)
 
 
+@pytest.mark.parametrize("target", TARGETS)
+def test_what_interferes_gets_no_common_register(
+    make_checked: Make, target: str
+) -> None:
+    """The edges are what the allocator must respect, and all that keeps it."""
+    env = make_checked(
+        programs="kernels/lz", target=target, interference=True, order="weight"
+    )
+    env.reset()
+    choose = legal_at_random(env, 0)
+    for _ in range(60):
+        graph = env.interference_graph()  # type: ignore[attr-defined]
+        decision = decision_of(env)
+        names = decision["interference"]["names"]
+        assert len(names) == len(set(names)) == len(graph.nodes)
+        state, register = graph.nodes[:, -2], graph.nodes[:, -1]
+        assert ((state == 2) == (register > 0)).all()
+        [at_hand] = np.flatnonzero(state == 1)
+        assert names[at_hand] == decision["virtual_register"]
+        assert (graph.edge_links[:, 0] < graph.edge_links[:, 1]).all()
+        ends = register[graph.edge_links]
+        assert not ((ends[:, 0] == ends[:, 1]) & (ends[:, 0] > 0)).any()
+        # Who holds what could be taken interferes, and is named.
+        links = graph.edge_links[(graph.edge_links == at_hand).any(axis=1)]
+        neighbours = {names[end] for end in links.ravel()}
+        for column in decision["columns"]:
+            assert neighbours.issuperset(column["spills"])
+        env.step(choose(None))
+
+
+def test_no_graph_unless_it_is_asked_for(make_checked: Make) -> None:
+    env = make_checked(programs=TWO)
+    env.reset()
+    with pytest.raises(ValueError, match="interference=True"):
+        env.interference_graph()  # type: ignore[attr-defined]
+
+
 @pytest.mark.parametrize("order", ["agent", "global_first"])
 @pytest.mark.parametrize("name", ["kernels/json", "loops/stencil_five_point"])
 def test_random_choices_compute_the_same(
