@@ -2,7 +2,8 @@
 """``./run demo``: train a small inlining policy and compare it with -Oz.
 
 A policy that roughly decides like LLVM's heuristic is trained further by PPO, on
-whole compiles of a few real programs. Then it compiles each of them on its own.
+whole compiles of a few real programs. Then it compiles each of them on its own, and so
+do LLVM and a policy that never inlines.
 """
 
 from __future__ import annotations
@@ -49,14 +50,14 @@ class Outcome:
     """A program as a policy compiled it; sizes in bytes."""
 
     program: str
-    oz: float
+    llvm: float
     size: float
     decisions: int
 
     @property
     def change(self) -> float:
-        """Relative to -Oz; negative is smaller."""
-        return (self.size - self.oz) / self.oz
+        """Relative to LLVM's own decisions; negative is smaller."""
+        return (self.size - self.llvm) / self.llvm
 
 
 def stb_programs(folder: Path) -> list[Path]:
@@ -95,7 +96,7 @@ def compile_all(envs: CompilerVectorEnv, policy: Policy) -> list[Outcome]:
         for row in np.flatnonzero(terminated):
             outcomes[running[row]] = Outcome(
                 program=infos["program"][row],
-                oz=infos["baseline"][_OBJECTIVE][row],
+                llvm=infos["baseline"][_OBJECTIVE][row],
                 size=infos["objective"][_OBJECTIVE][row],
                 decisions=decisions,
             )
@@ -103,6 +104,11 @@ def compile_all(envs: CompilerVectorEnv, policy: Policy) -> list[Outcome]:
             raise MLCompilerGymError(f"{names[running[row]]}: {infos['error'][row]}")
         observations, running = observations[~terminated], running[~terminated]
     return [outcomes[index] for index in range(envs.num_envs)]
+
+
+def never(observations: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Keeps every call."""
+    return np.zeros(len(observations), np.int64)
 
 
 def greedy(model: PPO) -> Policy:
@@ -215,47 +221,79 @@ def train(
     return model
 
 
-def print_table(console: Console, outcomes: Sequence[Outcome]) -> None:
-    """One row for each program, and what it comes to."""
-    total = Outcome(
-        "total",
-        sum(o.oz for o in outcomes),
+def _total(outcomes: Sequence[Outcome]) -> Outcome:
+    return Outcome(
+        f"all {len(outcomes)}",
+        sum(o.llvm for o in outcomes),
         sum(o.size for o in outcomes),
         sum(o.decisions for o in outcomes),
     )
-    table = Table(title="Size of the machine code (.text)")
+
+
+def print_table(
+    console: Console, outcomes: Sequence[Outcome], kept: Sequence[Outcome]
+) -> None:
+    """One row for each program, and what they come to.
+
+    Args:
+        console: Where to.
+        outcomes: Of the policy.
+        kept: Of the same programs, where no call is inlined.
+    """
+    table = Table(title="Bytes of machine code (.text)")
     table.add_column("program")
-    for heading in ("-Oz, bytes", "policy, bytes", "change", "decisions"):
+    for heading in ("LLVM -Oz", "never inline", "policy", "policy against LLVM"):
         table.add_column(heading, justify="right")
-    for outcome in (*outcomes, total):
+    rows = [*zip(outcomes, kept, strict=True), (_total(outcomes), _total(kept))]
+    for outcome, plain in rows:
         colour = "green" if outcome.change < 0 else "red" if outcome.change > 0 else ""
         table.add_row(
             outcome.program,
-            f"{outcome.oz:.0f}",
+            f"{outcome.llvm:.0f}",
+            f"{plain.size:.0f}",
             f"{outcome.size:.0f}",
             f"{outcome.change:+.2%}",
-            f"{outcome.decisions}",
             style=colour,
             end_section=outcome is outcomes[-1],
         )
     console.print(table)
     changes = [outcome.change for outcome in outcomes]
+    total, plain = rows[-1]
     console.print(
-        f"The policy's code is smaller than -Oz's on {sum(c < 0 for c in changes)} of "
+        f"The policy's code is smaller than LLVM's on {sum(c < 0 for c in changes)} of "
         f"{len(changes)} programs and larger on {sum(c > 0 for c in changes)}; "
-        f"{total.change:+.2%} in total. It was trained on these very programs."
+        f"{total.change:+.2%} in total. It was trained on these very programs. To "
+        f"inline nothing comes to {plain.change:+.2%} in total."
     )
 
 
-def save_plot(outcomes: Sequence[Outcome], path: Path) -> None:
-    """A bar for each program, the best on top."""
-    ordered = sorted(outcomes, key=lambda outcome: outcome.change, reverse=True)
-    figure, axes = plt.subplots(figsize=(7, 1 + 0.3 * len(ordered)), layout="tight")
-    changes = [100 * outcome.change for outcome in ordered]
-    colours = ["tab:red" if change > 0 else "tab:green" for change in changes]
-    axes.barh([outcome.program for outcome in ordered], changes, color=colours)
+def save_plot(outcomes: Sequence[Outcome], kept: Sequence[Outcome], path: Path) -> None:
+    """Two bars for each program, the policy's best on top.
+
+    Args:
+        outcomes: Of the policy.
+        kept: Of the same programs, where no call is inlined.
+        path: The file to write.
+    """
+    pairs = sorted(zip(outcomes, kept, strict=True), key=lambda pair: -pair[0].change)
+    places = np.arange(len(pairs))
+    figure, axes = plt.subplots(figsize=(8, 1.4 + 0.42 * len(pairs)), layout="tight")
+    for outcome_of, label, colour, offset in (
+        (lambda pair: pair[0], "trained policy", "tab:blue", 0.2),
+        (lambda pair: pair[1], "never inline", "lightgrey", -0.2),
+    ):
+        changes = [100 * outcome_of(pair).change for pair in pairs]
+        bars = axes.barh(places + offset, changes, 0.38, label=label, color=colour)
+        axes.bar_label(bars, [f"{change:+.1f}%" for change in changes], padding=3,
+                       fontsize=7)  # fmt: skip
+    axes.set_yticks(places, [pair[0].program for pair in pairs])
     axes.axvline(0, color="black", linewidth=0.8)
-    axes.set_xlabel("text size against LLVM 22 -Oz, % (left is smaller)")
+    axes.margins(x=0.15)
+    axes.set_title("Machine code of programs compiled for size")
+    axes.set_xlabel(
+        "change of .text against LLVM 22 -Oz (left of 0: smaller than LLVM)"
+    )
+    axes.legend(loc="lower right")
     figure.savefig(path, dpi=150)
     plt.close(figure)
 
@@ -287,11 +325,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         )
         model = train(programs, evaluation, args)
         outcomes = compile_all(evaluation, greedy(model))
+        kept = compile_all(evaluation, never)
         evaluation.close()
     except MLCompilerGymError as error:
         parser.exit(1, f"{parser.prog}: {error}\n")
-    print_table(console, outcomes)
-    save_plot(outcomes, args.output / "inlining_vs_oz.png")
+    print_table(console, outcomes, kept)
+    save_plot(outcomes, kept, args.output / "inlining_vs_oz.png")
     model.save(args.output / "policy.zip")
     for name in ("inlining_vs_oz.png", "policy.zip"):
         console.print(f"wrote {args.output / name}")

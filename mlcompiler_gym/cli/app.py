@@ -4,28 +4,38 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 import mlcompiler_gym
+from mlcompiler_gym.cli import COMMANDS, print_doctor
 from mlcompiler_gym.cli.building import Untouched, cc, cxx
+from mlcompiler_gym.cli.compile import compile_programs
+from mlcompiler_gym.cli.envs import envs
 from mlcompiler_gym.cli.evaluate import evaluate
 from mlcompiler_gym.cli.leaderboard import leaderboard
+from mlcompiler_gym.cli.play import play
 from mlcompiler_gym.cli.plugin import print_plugin_path
 from mlcompiler_gym.cli.policy import policy
 from mlcompiler_gym.cli.programs import programs
+from mlcompiler_gym.cli.replay import replay, validate
 from mlcompiler_gym.cli.results import results
 from mlcompiler_gym.cli.serve import serve, serve_credentials
 from mlcompiler_gym.cli.train import train
 from mlcompiler_gym.cli.tune import tune
 from mlcompiler_gym.cli.vocabulary import vocabulary
+from mlcompiler_gym.cli.working import AsJson
 from mlcompiler_gym.errors import MLCompilerGymError
 
 
 class _Commands(TyperGroup):
     """Our own errors are messages for the user, not tracebacks."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -44,19 +54,48 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="LLVM's decisions as Gymnasium environments.",
 )
-app.add_typer(programs, name="programs")
-app.add_typer(policy, name="policy")
-app.add_typer(leaderboard, name="leaderboard")
-app.add_typer(vocabulary, name="vocabulary")
-app.command(cls=Untouched)(cc)
-app.command("c++", cls=Untouched)(cxx)
-app.command("eval")(evaluate)
-app.command()(train)
-app.command()(results)
-app.command("plugin-path")(print_plugin_path)
-app.command()(tune)
-app.command()(serve)
-app.command()(serve_credentials)
+
+
+def doctor(as_json: AsJson = False) -> None:
+    """Say what is installed, and what of it works here.
+
+    Paste what it prints into a bug report. Ends with status 1 if no program can be
+    compiled.
+    """
+    raise typer.Exit(print_doctor(as_json=as_json))
+
+
+_GROUPS = {
+    "envs": envs,
+    "programs": programs,
+    "policy": policy,
+    "leaderboard": leaderboard,
+    "vocabulary": vocabulary,
+}
+_FUNCTIONS: dict[str, Callable[..., None]] = {
+    "play": play,
+    "eval": evaluate,
+    "replay": replay,
+    "validate": validate,
+    "compile": compile_programs,
+    "train": train,
+    "results": results,
+    "tune": tune,
+    "cc": cc,
+    "c++": cxx,
+    "plugin-path": print_plugin_path,
+    "serve": serve,
+    "serve-credentials": serve_credentials,
+    "doctor": doctor,
+}
+
+for _name, _what in COMMANDS.items():
+    if _name in _GROUPS:
+        app.add_typer(_GROUPS[_name], name=_name, short_help=_what)
+    else:
+        # Arguments of compilers are clang's.
+        _cls = Untouched if _name in ("cc", "c++") else None
+        app.command(_name, cls=_cls, short_help=_what)(_FUNCTIONS[_name])
 
 
 def _print_version(wanted: bool) -> None:

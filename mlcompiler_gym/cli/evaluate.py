@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.box import SIMPLE
-from rich.console import Console
-from rich.table import Table
 
+from mlcompiler_gym.cli.tables import Table, names, note, numbers, print_json
 from mlcompiler_gym.cli.working import (
+    AsJson,
     EnvId,
     Limit,
     OnRay,
@@ -25,9 +24,6 @@ from mlcompiler_gym.cli.working import (
     progress_of,
 )
 from mlcompiler_gym.errors import EvaluationError
-
-#: Rows of a table that people read.
-_ROWS = 100
 
 
 def evaluate(
@@ -59,6 +55,7 @@ def evaluate(
     workers: Workers = None,
     ray: OnRay = False,
     ray_address: RayAddress = None,
+    as_json: AsJson = False,
 ) -> None:
     """Evaluate a policy on programs.
 
@@ -72,7 +69,6 @@ def evaluate(
     what = ev.Evaluation(
         env_id, policy, parse_settings(settings or []), save_trajectories is not None
     )
-    console = Console()
     with progress_of("episodes") as progress:
         records = ev.evaluate(
             what,
@@ -85,8 +81,8 @@ def evaluate(
             players=players(workers, ray, ray_address)(what),
             progress=progress,
         )
-    _show(console, what, records)
-    console.print(f"{len(records)} episodes in {output}")
+    _show(what, records, as_json=as_json)
+    note(f"{len(records)} episodes in {output}")
 
 
 def parse_settings(settings: list[str]) -> dict[str, Any]:
@@ -108,36 +104,43 @@ def parse_settings(settings: list[str]) -> dict[str, Any]:
     return parsed
 
 
-def _show(console: Console, what: Any, records: list[dict[str, Any]]) -> None:
+def _show(what: Any, records: list[dict[str, Any]], *, as_json: bool) -> None:
     from mlcompiler_gym.evaluation import ProgramSummary, summarise
 
     rows, total = summarise(records)
-    table = Table(title=f"{what.policy} in {what.env_id}", box=SIMPLE)
-    table.add_column("program", no_wrap=True, overflow="fold")
-    for column in ("episodes", "decisions", "reward"):
-        table.add_column(column, justify="right")
+    columns = [
+        *names("program"),
+        *numbers("episodes"),
+        *numbers("decisions", form=".4g"),
+        *numbers("reward", form="+.4f"),
+    ]
     for name in total.values:
-        for column in (f"{name}\nbaseline", "\npolicy", "\nratio"):
-            table.add_column(column, justify="right")
+        # Of one objective, the title says which.
+        prefix = f"{name}\n" if len(total.values) > 1 else ""
+        columns += numbers(f"{prefix}LLVM", f"{prefix}policy", form=".8g")
+        columns += numbers(f"{prefix}ratio", form=".4f")
     if total.errors:
-        table.add_column("errors", justify="right")
+        columns += numbers("errors")
 
-    def add(name: str, row: ProgramSummary, **options: Any) -> None:
-        cells = [name, str(row.episodes), f"{row.steps:.4g}"]
-        cells.append("-" if row.reward is None else f"{row.reward:+.4f}")
+    def values(name: str, row: ProgramSummary) -> list[Any]:
+        found = [name, row.episodes, row.steps, row.reward]
         for objective in total.values:
-            value, base = row.values.get(objective), row.baseline.get(objective)
-            ratio = row.ratios.get(objective)
-            cells += ["-" if each is None else f"{each:.8g}" for each in (base, value)]
-            cells.append("-" if ratio is None else f"{ratio:.4f}")
-        if total.errors:
-            cells.append(str(row.errors or ""))
-        table.add_row(*cells, **options)
+            found += [
+                row.baseline.get(objective),
+                row.values.get(objective),
+                row.ratios.get(objective),
+            ]
+        return [*found, row.errors] if total.errors else found
 
-    if len(rows) <= _ROWS:
-        for name, row in rows.items():
-            add(name, row, end_section=name == list(rows)[-1])
-    add(f"{len(rows)} programs", total, style="bold")
-    console.print(table)
+    title = ", ".join([f"{what.policy} in {what.env_id}", *total.values])
+    table = Table(columns, title=title)
+    for name, row in rows.items():
+        table.add(*values(name, row))
+    table.total = values(f"{len(rows)} programs", total)
+    if as_json:
+        content = {"programs": table.records(), "total": table.total_record()}
+        print_json({**what.identity(), **content})
+        return
+    table.print()
     if total.ratios:
-        console.print("ratio: geometric mean of policy / baseline; lower is better")
+        note("ratio: geometric mean of policy / LLVM; lower is better")

@@ -7,11 +7,24 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.box import SIMPLE
-from rich.console import Console
-from rich.table import Table
 
-from mlcompiler_gym.cli.working import OnRay, RayAddress, Workers, progress_of
+from mlcompiler_gym.cli.tables import (
+    Column,
+    Table,
+    ids,
+    names,
+    note,
+    numbers,
+    print_json,
+    text,
+)
+from mlcompiler_gym.cli.working import (
+    AsJson,
+    OnRay,
+    RayAddress,
+    Workers,
+    progress_of,
+)
 from mlcompiler_gym.cli.working import players as make_players
 from mlcompiler_gym.errors import MLCompilerGymError
 
@@ -40,21 +53,24 @@ def _library() -> Any:
 
 
 @leaderboard.command()
-def tracks(board: BoardFolder = _BOARD) -> None:
+def tracks(board: BoardFolder = _BOARD, as_json: AsJson = False) -> None:
     """List the tracks and their classes."""
     loaded = _library().Board.load(board)
-    table = Table(box=SIMPLE)
-    for column in ("track", "environment", "objective", "programs", "classes"):
-        table.add_column(column, overflow="fold")
+    table = Table(
+        [*ids("track"), *names("environment", "objective", "programs"), text("classes")]
+    )
     for track in loaded.tracks.values():
-        table.add_row(
+        table.add(
             track.id,
             track.env,
             track.objective,
             track.programs,
             ", ".join(track.classes),
         )
-    Console().print(table)
+    if as_json:
+        print_json(table.records())
+    else:
+        table.print()
 
 
 @leaderboard.command()
@@ -172,6 +188,7 @@ def rank(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="[ranking.json of the board]")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Put verified submissions in order."""
     from mlcompiler_gym.files import write_file
@@ -181,14 +198,17 @@ def rank(
     ranking = library.rank(loaded, library.read_verdicts(loaded))
     target = output or board / "ranking.json"
     write_file(target, ranking.to_json().encode())
+    if as_json:
+        typer.echo(ranking.to_json())
+        return
     for name, classes in ranking.tracks.items():
         for class_name, standings in classes.items():
             if standings:
-                Console().print(_standings(f"{name}, {class_name}", standings))
+                _standings(f"{name}, {class_name}", standings).print()
     for word in ("flagged", "refused"):
-        if names := getattr(ranking, word):
-            typer.echo(f"{word}: {', '.join(names)}")
-    typer.echo(f"written to {target}")
+        if listed := getattr(ranking, word):
+            note(f"{word}: {', '.join(listed)}")
+    note(f"written to {target}")
 
 
 @leaderboard.command()
@@ -211,25 +231,30 @@ def site(
 
 
 def _standings(title: str, standings: Any) -> Table:
-    table = Table(title=title, box=SIMPLE, title_justify="left")
-    table.add_column("rank", justify="right")
-    table.add_column("submission", no_wrap=True)
-    for column in ("ratio", "95%", "total", "worse", "worst", "compiles", "time"):
-        table.add_column(column, justify="right")
+    table = Table(
+        [
+            *names("submission"),
+            Column("#", "number", called="rank"),
+            *numbers("ratio", "95%\nfrom", "95%\nto", "total", form=".4f"),
+            *numbers("worse", form=".0%"),
+            *numbers("worst", form=".4f"),
+            Column("com-\npiles", "number", "g", called="compiles"),
+            *numbers("time", form=".2f"),
+        ],
+        title=title,
+    )
     for each in standings:
-        table.add_row(
-            str(each.rank),
+        low, high = each.interval or (None, None)
+        table.add(
             each.submission,
-            f"{each.ratio:.4f}",
-            _interval(each.interval),
-            f"{each.total:.4f}",
-            f"{each.worse:.0%}",
-            f"{each.worst_ratio:.4f}",
-            "-" if each.compiles is None else f"{each.compiles:g}",
-            "-" if each.measured is None else f"{each.measured.compile_ratio:.2f}",
+            each.rank,
+            each.ratio,
+            low,
+            high,
+            each.total,
+            each.worse,
+            each.worst_ratio,
+            each.compiles,
+            None if each.measured is None else each.measured.compile_ratio,
         )
     return table
-
-
-def _interval(bounds: tuple[float, float] | None) -> str:
-    return "-" if bounds is None else f"{bounds[0]:.4f} to {bounds[1]:.4f}"

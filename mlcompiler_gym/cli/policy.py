@@ -9,9 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.box import SIMPLE
-from rich.console import Console
-from rich.table import Table
 
 from mlcompiler_gym.cli.evaluate import parse_settings
 from mlcompiler_gym.cli.policy_tables import (
@@ -21,7 +18,9 @@ from mlcompiler_gym.cli.policy_tables import (
     show_trial,
     text,
 )
-from mlcompiler_gym.cli.working import Limit, Workers, players, progress_of
+from mlcompiler_gym.cli.tables import Table, names, note, print_json
+from mlcompiler_gym.cli.tables import text as text_column
+from mlcompiler_gym.cli.working import AsJson, Limit, Workers, players, progress_of
 from mlcompiler_gym.errors import EvaluationError, MissingLibraryError
 
 if TYPE_CHECKING:
@@ -56,7 +55,6 @@ Repeats = Annotated[
     int,
     typer.Option(min=1, help="How often each compile is timed; the shortest counts."),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="For programs, as JSON.")]
 
 
 Journal = Annotated[
@@ -75,14 +73,12 @@ def show(name: Named, as_json: AsJson = False) -> None:
 
     found = describe(portable_policy(name))
     if as_json:
-        typer.echo(json.dumps(found, indent=1))
+        print_json(found)
         return
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
+    table = Table([*names("field"), text_column("value")])
     for key, value in lines(found):
-        table.add_row(key, value)
-    Console().print(table)
+        table.add(key, value)
+    table.print()
 
 
 @policy.command()
@@ -123,17 +119,17 @@ def compare(
                 for u in trial.units
             ]
             found["failed"] = dict(trial.failed)
-        typer.echo(json.dumps(found, indent=1))
+        print_json(found)
         return
-    console = Console()
-    table = Table(box=SIMPLE, title_justify="left")
-    for column in ("what differs", one, other):
-        table.add_column(column, overflow="fold")
+    table = Table([*names("what differs"), text_column(one), text_column(other)])
     for what, both in different.items():
-        table.add_row(what, *(text(each) for each in both))
-    console.print(table if different else "the two say the same")
+        table.add(what, *(text(each) for each in both))
+    if different:
+        table.print()
+    else:
+        note("the two say the same")
     if trial is not None:
-        show_trial(console, trial, one, other)
+        show_trial(trial, one, other)
 
 
 @policy.command()
@@ -209,11 +205,10 @@ def gate(
         write_file(json_file, content.encode())
     if junit is not None:
         write_file(junit, gates.as_junit(verdict, f"gate.{Path(new).stem}"))
-    console = Console()
-    show_trial(console, trial, old, new)
-    show_checks(console, verdict.checks)
+    show_trial(trial, old, new)
+    show_checks(verdict.checks)
     broken = verdict.broken
-    typer.echo(
+    note(
         f"{len(broken)} of {len(verdict.checks)} checks failed"
         if broken
         else f"all {len(verdict.checks)} checks passed"
@@ -264,9 +259,9 @@ def drift(
                 {**vars(each), "drifted": each.beyond(threshold)} for each in found
             ],
         }
-        typer.echo(json.dumps(content, indent=1))
+        print_json(content)
     else:
-        show_drift(Console(), found, threshold, int(counts[0].sum()))
+        show_drift(found, threshold, int(counts[0].sum()))
     raise typer.Exit(1 if beyond else 0)
 
 

@@ -7,16 +7,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.box import SIMPLE
-from rich.console import Console
-from rich.table import Table
+from mlcompiler_gym.cli.tables import Table, names, note, numbers
 
 if TYPE_CHECKING:
     from mlcompiler_gym.evaluation.drift import Drift
     from mlcompiler_gym.evaluation.gate import Check, Trial
-
-#: Rows of a table that people read.
-_ROWS = 100
 
 
 def lines(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -40,8 +35,8 @@ def lines(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
         alike.setdefault("; ".join(each["transforms"]), []).append(
             f"{each['feature']}{count}"
         )
-    for transforms, names in alike.items():
-        yield "inputs", ", ".join(names) + (transforms and f": {transforms}")
+    for transforms, features in alike.items():
+        yield "inputs", ", ".join(features) + (transforms and f": {transforms}")
     yield "function", _function(found["function"])
     yield "head", text(found["head"])
     if found["seen_decisions"]:
@@ -75,22 +70,23 @@ def text(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-def show_trial(console: Console, trial: Trial, old: str | None, new: str) -> None:
+def show_trial(trial: Trial, old: str | None, new: str) -> None:
     """Programs or packages, the worst first, and all of them together."""
-    table = Table(box=SIMPLE, title=trial.objective, title_justify="left")
-    table.add_column("program", overflow="fold")
-    for column in ("LLVM", *([old] if old else []), new, "ratio"):
-        table.add_column(Path(column).name, justify="right")
-    units = sorted(trial.units, key=lambda unit: (-unit.ratio, unit.program))
-    for unit in units[:_ROWS]:
+    compared = ("LLVM", *([Path(old).name] if old else []), Path(new).name)
+    table = Table(
+        [
+            *names("program"),
+            *numbers(*compared, form=".8g"),
+            *numbers("ratio", form=".4f"),
+        ],
+        title=trial.objective,
+    )
+    for unit in sorted(trial.units, key=lambda unit: (-unit.ratio, unit.program)):
         values = (unit.llvm, *([unit.old] if old else []), unit.value)
-        cells = ("-" if each is None else f"{each:.8g}" for each in values)
-        table.add_row(unit.program, *cells, f"{unit.ratio:.4f}")
-    console.print(table)
-    if len(units) > _ROWS:
-        console.print(f"and {len(units) - _ROWS} more")
+        table.add(unit.program, *values, unit.ratio)
+    table.print()
     for name, error in trial.failed.items():
-        console.print(f"{name} does not compile: {error}", markup=False)
+        note(f"{name} does not compile: {error}")
     found = trial.comparison()
     bounds = found.mean.bounds
     interval = "" if bounds is None else f" ({bounds[0]:.4f} to {bounds[1]:.4f}, 95%)"
@@ -98,56 +94,57 @@ def show_trial(console: Console, trial: Trial, old: str | None, new: str) -> Non
         f"against {old or 'LLVM'}; below 1 is better",
         f"geometric mean {found.mean.mean:.4f}{interval}",
         f"total {found.total:.4f}",
-        f"worse {found.worse:.0%} of {len(units)}",
+        f"worse {found.worse:.0%} of {len(trial.units)}",
         f"worst {found.worst_ratio:.4f}, {found.worst_program}",
         f"compile time {trial.seconds[0] / trial.seconds[1]:.3f} of LLVM's",
     ):
-        console.print(line, highlight=False, markup=False)
+        note(line)
 
 
-def show_checks(console: Console, checks: Sequence[Check]) -> None:
+def show_checks(checks: Sequence[Check]) -> None:
     """Show the worst that was found for each budget, and everything that breaks it."""
-    table = Table(box=SIMPLE)
-    for column in ("budget", "of", "found", "at most", ""):
-        table.add_column(column, overflow="fold")
+    table = Table(
+        [
+            *names("budget", "of"),
+            *numbers("found", form=".4f"),
+            *numbers("at most", form="g"),
+            *names("verdict"),
+        ]
+    )
     ordered = sorted(checks, key=lambda each: (each.budget, -(each.ratio or 0)))
-    shown = [
-        check
-        for place, check in enumerate(ordered)
-        if check.broken or place == 0 or ordered[place - 1].budget != check.budget
-    ]
-    for check in shown[:_ROWS]:
-        table.add_row(
-            check.budget.replace("_", " "),
-            check.name,
-            "-" if check.ratio is None else f"{check.ratio:.4f}",
-            "-" if check.limit is None else f"{check.limit:g}",
-            "broken" if check.broken else "holds",
-        )
-    console.print(table)
+    for place, check in enumerate(ordered):
+        first = place == 0 or ordered[place - 1].budget != check.budget
+        if check.broken or first:
+            table.add(
+                check.budget.replace("_", " "),
+                check.name,
+                check.ratio,
+                check.limit,
+                "broken" if check.broken else "holds",
+            )
+    table.print()
 
 
-def show_drift(
-    console: Console, found: Sequence[Drift], threshold: float, decisions: int
-) -> None:
+def show_drift(found: Sequence[Drift], threshold: float, decisions: int) -> None:
     """The furthest element of each feature."""
-    table = Table(box=SIMPLE)
-    for column in ("feature", "element", "PSI", "by chance", "KS", ""):
-        table.add_column(
-            column, justify="left" if column in ("feature", "") else "right"
-        )
+    table = Table(
+        [
+            *names("feature"),
+            *numbers("element"),
+            *numbers("PSI", "by chance", "KS", form=".3f"),
+            *names("verdict"),
+        ]
+    )
     furthest = {each.feature: each for each in reversed(found)}
     for each in reversed(furthest.values()):
-        table.add_row(
+        table.add(
             each.feature,
-            str(each.element),
-            f"{each.stability:.3f}",
-            f"{each.chance:.3f}",
-            f"{each.distance:.3f}",
+            each.element,
+            each.stability,
+            each.chance,
+            each.distance,
             "drifted" if each.beyond(threshold) else "",
         )
-    console.print(table)
+    table.print()
     drifted = sum(each.beyond(threshold) for each in furthest.values())
-    console.print(
-        f"{drifted} of {len(furthest)} features drifted, over {decisions} decisions"
-    )
+    note(f"{drifted} of {len(furthest)} features drifted, over {decisions} decisions")

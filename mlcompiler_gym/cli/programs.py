@@ -3,17 +3,19 @@
 
 from __future__ import annotations
 
+import enum
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
+from mlcompiler_gym.cli.tables import Column, Table, ids, names, print_json, text
+from mlcompiler_gym.cli.working import AsJson
 from mlcompiler_gym.errors import ProgramError
-from mlcompiler_gym.programs import NAMED_SETS, load_programs
+from mlcompiler_gym.programs import NAMED_SETS, known_sets, load_programs
 from mlcompiler_gym.programs.catalogue import SPLITS, entries_of, read_catalogue
-from mlcompiler_gym.programs.named_set import CatalogueSet, package_of
+from mlcompiler_gym.programs.named_set import CatalogueSet, NamedSet, package_of
+from mlcompiler_gym.programs.own_sets import OwnSet, find_set, name_set, sets_folder
 from mlcompiler_gym.programs.variant import Variant
 
 programs = typer.Typer(no_args_is_help=True, help="Programs to compile.")
@@ -29,6 +31,11 @@ _Jobs = Annotated[
 ]
 
 
+class _SplitBy(enum.StrEnum):
+    FOLDER = "folder"
+    TARGET = "target"
+
+
 @programs.command("list")
 def list_programs(
     what: Annotated[
@@ -37,38 +44,66 @@ def list_programs(
     target: _Target = "x86_64",
     level: _Level = "Oz",
     licence: _Licence = None,
+    as_json: AsJson = False,
 ) -> None:
     """List all sets, or the programs of one."""
     if what is None:
-        Console().print(_table_of_sets())
-        return
-    name, _, split = what.partition(":")
-    named_set = NAMED_SETS.get(name)
-    if named_set is None:
-        raise ProgramError(f"no set {name!r}; there are: {', '.join(NAMED_SETS)}")
+        table = _table_of_sets()
+    else:
+        name, _, split = what.partition(":")
+        table = _table_of_programs(
+            name, split or None, Variant.of(target, level), licence
+        )
+    if as_json:
+        print_json(table.records())
+    else:
+        table.print()
+
+
+def _table_of_programs(
+    name: str, split: str | None, variant: Variant, licences: list[str] | None
+) -> Table:
+    sets = known_sets()
+    if name not in sets:
+        raise ProgramError(f"no set {name!r}; there are: {', '.join(sets)}")
+    named_set = sets[name]
+    if isinstance(named_set, OwnSet):
+        table = Table([*ids("program", "split"), *names("source", "object")])
+        for each in named_set.entries(split):
+            table.add(
+                named_set.name_of(each), each.split, each.source, each.output or None
+            )
+        return table
     if not isinstance(named_set, CatalogueSet):
         raise ProgramError(
             f"there is no end of {name}: name any seed, as in {named_set.example}"
         )
-    entries = named_set.entries(Variant.of(target, level), split or None, licence)
-    width = max((len(entry.name) for entry in entries), default=0)
-    for entry in entries:
-        typer.echo(f"{entry.name:{width}}  {entry.split:10}  {entry.licence}")
+    table = Table([*ids("program", "split"), *names("licence")])
+    for entry in named_set.entries(variant, split, licences):
+        table.add(entry.name, entry.split, entry.licence)
+    return table
 
 
 def _table_of_sets() -> Table:
-    table = Table(title="Sets of programs")
-    for column in ("set", "train", "validation", "test", "licence", "what it is"):
-        table.add_column(column, justify="right" if column in SPLITS else "left")
-    for named_set in NAMED_SETS.values():
-        sizes = [
-            str(len(entries_of(named_set.name, split)))
-            if isinstance(named_set, CatalogueSet)
-            else "no end"
-            for split in SPLITS
-        ]
-        table.add_row(named_set.name, *sizes, named_set.licence, named_set.description)
+    columns = [
+        *ids("set"),
+        *(Column(split, "number") for split in SPLITS),
+        *names("licence"),
+        text("what it is"),
+    ]
+    table = Table(columns)
+    for named_set in known_sets().values():
+        sizes = [_size(named_set, split) for split in SPLITS]
+        table.add(named_set.name, *sizes, named_set.licence, named_set.description)
     return table
+
+
+def _size(named_set: NamedSet, split: str) -> str:
+    if isinstance(named_set, CatalogueSet):
+        return str(len(entries_of(named_set.name, split)))
+    if isinstance(named_set, OwnSet):
+        return str(len(named_set.entries(split)))
+    return "no end"
 
 
 @programs.command()
@@ -80,6 +115,12 @@ def info(
     level: _Level = "Oz",
 ) -> None:
     """Say what is known of one program."""
+    own = find_set(name.partition("/")[0])
+    for each in own.entries() if own else ():
+        if own is not None and own.name_of(each) == name:
+            _say("split", each.split)
+            _say("source", each.source)
+            _say("object", each.output or "not known")
     catalogue = read_catalogue()
     entry = catalogue.get(name)
     members = [e for e in catalogue.values() if package_of(e.name) == name != e.name]
@@ -178,21 +219,43 @@ def extract(
             "archives that hold bitcode."
         ),
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Folder to write [of your data]."),
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(help="Name of the set: programs=NAME and NAME:train then work."),
+    ] = None,
     level: _Level = "Oz",
+    split_by: Annotated[
+        _SplitBy, typer.Option(help="What stays together in splits.")
+    ] = _SplitBy.FOLDER,
     jobs: _Jobs = None,
     resume: Annotated[
         bool, typer.Option(help="Keep what an earlier run made and is still true.")
     ] = True,
 ) -> None:
-    """Make programs of your own code."""
+    """Make a set of programs of your own code."""
     from mlcompiler_gym.programs.embedded import extract_embedded
     from mlcompiler_gym.programs.extract import extract as extract_build
 
+    if output is None:
+        if name is None:
+            raise ProgramError("say --name NAME, or --output FOLDER, or both")
+        output = sets_folder().with_name("extracted") / name
+    output = Path(output)
     Variant.of(None, level)
     databases = [path for path in source if path.suffix == ".json"]
     if len(source) == 1 and databases:
-        report = extract_build(source[0], output, level=level, jobs=jobs, resume=resume)
+        report = extract_build(
+            source[0],
+            output,
+            level=level,
+            jobs=jobs,
+            resume=resume,
+            by_target=split_by == _SplitBy.TARGET,
+        )
         typer.echo(str(report))
         failed = not report.made and not report.kept
     elif databases:
@@ -203,4 +266,6 @@ def extract(
         failed = False
     if failed:
         raise typer.Exit(1)
-    typer.echo(f"use them with programs={str(output)!r}")
+    if name is not None:
+        name_set(name, output, NAMED_SETS)
+    typer.echo(f"use them with programs={name or str(output)!r}")

@@ -10,11 +10,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.box import SIMPLE
-from rich.console import Console
-from rich.table import Table
 
 from mlcompiler_gym.cli.evaluate import parse_settings
+from mlcompiler_gym.cli.tables import Table, note, numbers
 from mlcompiler_gym.cli.working import (
     EnvId,
     Limit,
@@ -120,23 +118,30 @@ def train(
             progress=show,
         )
     trained.policy.save(output)
-    _show(Console(), trained)
+    _show(trained)
     print(f"{output}: learned from {trained.labels} decisions")
 
 
-def _show(console: Console, trained: Any) -> None:
-    table = Table(title="Played on packages that were not learned from", box=SIMPLE)
-    for column in ("margin", "geomean", "total", "worse", "worst", "programs"):
-        table.add_column(column, justify="right")
+def _show(trained: Any) -> None:
+    table = Table(
+        [
+            *numbers("margin", form="g"),
+            *numbers("geomean", "total", form=".4f"),
+            *numbers("worse", form=".1%"),
+            *numbers("worst", form=".4f"),
+            *numbers("programs"),
+        ],
+        title="Played on packages that were not learned from",
+    )
     for row in trained.margins:
-        table.add_row(
-            f"{row.margin:g}",
-            f"{row.ratio:.4f}",
-            f"{row.total:.4f}",
-            f"{row.worse:.1%}",
-            f"{row.worst:.4f}",
-            str(row.programs),
-            style="bold" if row is trained.chosen else None,
+        table.add(
+            row.margin,
+            row.ratio,
+            row.total,
+            row.worse,
+            row.worst,
+            row.programs,
+            style="bold" if row is trained.chosen else "",
         )
-    console.print(table)
-    console.print("geomean, total, worst: against LLVM; lower is better. Bold: chosen")
+    table.print()
+    note("geomean, total, worst: against LLVM; lower is better. Bold: chosen")

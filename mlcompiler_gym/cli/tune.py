@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.box import SIMPLE
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-from rich.table import Table
 
+from mlcompiler_gym.cli.tables import Column, Table, names, note, numbers
 from mlcompiler_gym.errors import TuningError
 from mlcompiler_gym.files import write_file
 
@@ -104,7 +103,7 @@ def tune(
             )
         except ValueError as error:
             raise TuningError(str(error)) from error
-    _show(Console(), program, tuning)
+    _show(program, tuning)
     if output is not None:
         write_file(output, tuning.object_code)
     if plot is not None:
@@ -113,30 +112,31 @@ def tune(
         draw(plot, tuning.objectives, tuning.baseline, tuning.tried, program)
 
 
-def _show(console: Console, program: str, tuning: Tuning) -> None:
-    table = Table(title=program, box=SIMPLE)
-    table.add_column("compile")
-    table.add_column("parameters set", justify="right")
+def _show(program: str, tuning: Tuning) -> None:
+    columns = [*names("compile"), *numbers("parameters set")]
     for name in tuning.objectives:
-        table.add_column(name, justify="right")
-        table.add_column("gain", justify="right")
-    own = [(f"{base:g}", "") for base in tuning.baseline]
-    table.add_row("LLVM's own", "0", *(cell for pair in own for cell in pair))
+        columns += numbers(name, form="g")
+        columns.append(Column(f"{name}\ngain", "number", "+.2%"))
+    table = Table(columns, title=program)
+    own = [value for base in tuning.baseline for value in (base, None)]
+    table.add("LLVM's own", 0, *own)
     for each in tuning.front:
-        cells = []
+        cells: list[float] = []
         for value, base in zip(each.values or (), tuning.baseline, strict=True):
-            cells += [f"{value:g}", f"{(base - value) / (base or 1.0):+.2%}"]
-        style = "bold" if each.number == tuning.best.number else ""
-        table.add_row(str(each.number), str(len(each.chosen)), *cells, style=style)
-    console.print(table)
+            cells += [value, (base - value) / (base or 1.0)]
+        best = each.number == tuning.best.number
+        table.add(
+            str(each.number), len(each.chosen), *cells, style="bold" if best else ""
+        )
+    table.print()
     failed = sum(each.values is None for each in tuning.tried)
-    console.print(
+    note(
         f"{len(tuning.tried)} compiles"
         + (f", {failed} of them not survived by the compiler" if failed else "")
     )
     # Not wrapped: they are to be copied.
-    console.print("\nopt and llc:", style="bold")
-    console.print(tuning.commandline, soft_wrap=True, highlight=False, markup=False)
+    typer.echo("\nopt and llc:")
+    typer.echo(tuning.commandline)
     flags = [word for each in tuning.llvm_arguments for word in ("-mllvm", each)]
-    console.print("\nfor clang:", style="bold")
-    console.print(shlex.join(flags), soft_wrap=True, highlight=False, markup=False)
+    typer.echo("\nfor clang:")
+    typer.echo(shlex.join(flags))

@@ -34,6 +34,7 @@ Workers = Annotated[
     int | None,
     typer.Option(min=1, help="Processes [1; on a cluster all processors]."),
 ]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 OnRay = Annotated[
     bool,
     typer.Option(

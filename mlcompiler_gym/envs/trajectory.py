@@ -131,15 +131,7 @@ def replay(
     """
     config = trajectory.config
     if program is None:
-        try:
-            source = load_programs(
-                trajectory.program, target=config.target or None, level=config.level
-            )
-            program = source.named(trajectory.program)
-        except ProgramError as error:
-            raise TrajectoryError(
-                f"{error} (give the program to replay on as an argument)"
-            ) from error
+        program = find_recorded(trajectory)
     if program.sha256.hex() != trajectory.program_sha256:
         raise TrajectoryError(
             f"the trajectory is of a program with SHA-256 "
@@ -165,6 +157,27 @@ def replay(
         return Replay(values_of(measured), session.emit("object"))
     finally:
         session.close()
+
+
+def find_recorded(trajectory: Trajectory, name: str | None = None) -> Program:
+    """The program that a trajectory is of.
+
+    Args:
+        trajectory: Says for which target and level the program is.
+        name: Of the program. ``None``: the one that was recorded.
+
+    Raises:
+        TrajectoryError: There is none of that name.
+    """
+    config = trajectory.config
+    wanted = trajectory.program if name is None else name
+    try:
+        source = load_programs(wanted, target=config.target or None, level=config.level)
+        return source.named(wanted)
+    except ProgramError as error:
+        raise TrajectoryError(
+            f"{error} (give the program to replay on as an argument)"
+        ) from error
 
 
 def _check_actions(actions: Any) -> tuple[Action, ...]:

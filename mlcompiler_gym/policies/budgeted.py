@@ -167,6 +167,9 @@ def _search(
     return BudgetedSearch(env, seed, compiles, method)
 
 
+#: From an environment, a seed and a number of compiles to a local search.
+local = functools.partial(_search, method=_local)
+
 #: For ``mlcompiler-gym eval --policy mlcompiler_gym.policies.budgeted:local_100``.
 local_10 = functools.partial(_search, compiles=10, method=_local)
 local_100 = functools.partial(_search, compiles=100, method=_local)

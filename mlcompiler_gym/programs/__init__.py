@@ -3,7 +3,12 @@
 
 from mlcompiler_gym.programs.loop_times import loop_times
 from mlcompiler_gym.programs.program import Program, ProgramSet, ProgramSource
-from mlcompiler_gym.programs.resolve import NAMED_SETS, ProgramsLike, load_programs
+from mlcompiler_gym.programs.resolve import (
+    NAMED_SETS,
+    ProgramsLike,
+    known_sets,
+    load_programs,
+)
 
 __all__ = [
     "NAMED_SETS",
@@ -11,6 +16,7 @@ __all__ = [
     "ProgramSet",
     "ProgramSource",
     "ProgramsLike",
+    "known_sets",
     "load_programs",
     "loop_times",
 ]

@@ -40,12 +40,15 @@ class CompileCommand:
         flags: What of the command line says what the program is; the source
             file and everything about output and optimisation are left out.
         cplusplus: Whether the C++ driver is called.
+        output: The object file, as the database has it, relative to the database's
+            folder if it is in there; empty if the database does not say.
     """
 
     source: Path
     folder: Path
     flags: tuple[str, ...]
     cplusplus: bool
+    output: str = ""
 
 
 def read_compile_commands(path: Path) -> list[CompileCommand]:
@@ -83,7 +86,21 @@ def _parse(entry: dict[str, Any], base: Path) -> CompileCommand:
         folder=folder,
         flags=tuple(_what_it_is(arguments[1:], source, folder)),
         cplusplus="++" in Path(arguments[0]).name,
+        output=_output(entry, arguments, folder, base.resolve()),
     )
+
+
+def _output(
+    entry: dict[str, Any], arguments: Sequence[str], folder: Path, base: Path
+) -> str:
+    named = entry.get("output")
+    for argument, behind in itertools.pairwise([*arguments, ""]):
+        if named is None and argument == "-o":
+            named = behind
+    if not named:
+        return ""
+    path = (folder / named).resolve()
+    return str(path.relative_to(base) if path.is_relative_to(base) else path)
 
 
 def _what_it_is(arguments: Sequence[str], source: Path, folder: Path) -> Iterable[str]:

@@ -16,6 +16,7 @@ from mlcompiler_gym.client.executable import find_executable
 from mlcompiler_gym.errors import ProgramError
 from mlcompiler_gym.programs.extracted import (
     Extracted,
+    divide,
     is_extracted,
     read_manifest,
     write_manifest,
@@ -63,7 +64,7 @@ def extract_embedded(files: Sequence[Path], output: Path) -> list[Extracted]:
             "-fembed-bitcode, -flto or -ffat-lto-objects, or extract from the "
             "build's compile_commands.json"
         )
-    write_manifest(output, [*old, *found])
+    write_manifest(output, divide([*old, *found], by_target=False, known=old))
     return found
 
 

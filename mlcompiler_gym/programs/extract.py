@@ -21,6 +21,7 @@ from mlcompiler_gym.programs.compile_commands import (
 )
 from mlcompiler_gym.programs.extracted import (
     Extracted,
+    divide,
     is_extracted,
     read_manifest,
     write_manifest,
@@ -69,6 +70,7 @@ def extract(
     jobs: int | None = None,
     resume: bool = True,
     progress: bool = True,
+    by_target: bool = False,
 ) -> ExtractReport:
     """Compile every file of a build to bitcode that is not optimised yet.
 
@@ -83,6 +85,7 @@ def extract(
         resume: Keep what an earlier run made with the same command line of a
             source that has not changed since.
         progress: Whether to show a bar.
+        by_target: Keep CMake's targets together in splits, and not folders.
 
     Raises:
         ProgramError: The database cannot be read, or there is no clang.
@@ -91,9 +94,10 @@ def extract(
     clang = find_clang()
     report = ExtractReport()
     files = _name_files([command.source for command in commands])
-    known = {}
-    if resume and is_extracted(os.fspath(output)):
-        known = {each.file: each for each in read_manifest(output)}
+    earlier = []
+    if is_extracted(os.fspath(output)):
+        earlier = read_manifest(output)
+    known = {each.file: each for each in earlier} if resume else {}
     done: list[Extracted] = []
     try:
         output.mkdir(parents=True, exist_ok=True)
@@ -121,12 +125,15 @@ def extract(
                     report.failed.append((source, str(error)))
                 else:
                     report.made += 1
-                    done.append(Extracted(unit.file, source, unit.line))
+                    output_of = unit.command.output
+                    done.append(
+                        Extracted(unit.file, source, unit.line, output=output_of)
+                    )
         finally:
             # Also after Ctrl-C: what is there is not made again.
             bar.close()
             pool.shutdown(wait=True, cancel_futures=True)
-            write_manifest(output, done)
+            write_manifest(output, divide(done, by_target=by_target, known=earlier))
     return report
 
 

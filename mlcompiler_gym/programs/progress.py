@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from mlcompiler_gym.errors import MissingLibraryError
@@ -17,7 +18,8 @@ def progress_bar(
         total: Units of work; None: nobody knows.
         what: Shown before the bar.
         unit: Of the work; ``"B"`` is shown as kB, MB and so on.
-        enabled: Whether there is to be one at all.
+        enabled: Whether there is to be one where a person looks at it, that is, on a
+            terminal or in a notebook.
         delay: Seconds before it appears.
     """
     try:
@@ -31,5 +33,5 @@ def progress_bar(
         unit_scale=unit == "B",
         leave=False,
         delay=delay,
-        disable=not enabled,
+        disable=not (enabled and (sys.stderr.isatty() or "ipykernel" in sys.modules)),
     )

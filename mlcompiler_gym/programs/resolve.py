@@ -14,6 +14,7 @@ from mlcompiler_gym.programs.extracted import is_extracted, load_folder
 from mlcompiler_gym.programs.files import is_program_file, load_file
 from mlcompiler_gym.programs.generators import Csmith, LLVMStress
 from mlcompiler_gym.programs.named_set import NamedSet
+from mlcompiler_gym.programs.own_sets import find_set, own_sets
 from mlcompiler_gym.programs.program import (
     Program,
     ProgramSet,
@@ -35,6 +36,11 @@ ProgramsLike: TypeAlias = (
 NAMED_SETS: dict[str, NamedSet] = {
     each.name: each for each in (Kernels(), Loops(), PyPI(), Csmith(), LLVMStress())
 }
+
+
+def known_sets() -> dict[str, NamedSet]:
+    """All sets that have a name: ours, and those that users have named."""
+    return {**own_sets(), **NAMED_SETS}
 
 
 def load_programs(
@@ -86,6 +92,8 @@ def load_programs(
             return item
         name = os.fspath(item)
         path = name.removeprefix("file:")
+        if path == name and find_set(_set_name(name)) is not None:
+            return _load_named(name, Variant.of(target, level), licences)
         if is_extracted(path) or (path != name and Path(path).is_dir()):
             return load_folder(path)
         if path != name or is_program_file(name):
@@ -97,11 +105,16 @@ def load_programs(
     return combine(map(load, programs))
 
 
+def _set_name(name: str) -> str:
+    """``"mine"`` of ``"mine/src/parse.c"`` and of ``"mine:train"``."""
+    return name.partition(":")[0].split("/", 1)[0]
+
+
 def _load_named(
     name: str, variant: Variant, licences: Collection[str] | None
 ) -> ProgramSource:
     whole, colon, split = name.partition(":")
-    named_set = NAMED_SETS.get(whole.split("/", 1)[0])
+    named_set = NAMED_SETS.get(_set_name(name)) or find_set(_set_name(name))
     if named_set is not None:
         if whole == named_set.name:
             return named_set.load(variant, split if colon else None, licences)
@@ -109,12 +122,13 @@ def _load_named(
             return ProgramSet(found)
     if Path(name).is_dir():
         return load_folder(name)
-    known = [*NAMED_SETS, *named_set.names()] if named_set else [*NAMED_SETS]
+    sets = known_sets()
+    known = [*sets, *named_set.names()] if named_set else [*sets]
     if named_set is None:
         known += NAMED_SETS["kernels"].names()
     hint = did_you_mean(name, known)
     raise ProgramError(
-        f"unknown program {name!r}; {hint}Name a set ({', '.join(NAMED_SETS)}), one "
+        f"unknown program {name!r}; {hint}Name a set ({', '.join(sets)}), one "
         "of its splits as in 'pypi:train', one of its programs as in "
         "'kernels/regex', or the path of a .bc, .ll, .c, .cc, .cpp or .cxx file"
     )

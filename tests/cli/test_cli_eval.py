@@ -93,7 +93,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_llvm_is_as_good_as_itself_and_trajectories_replay(tmp_path: Path) -> None:
-    shown = eval_in(tmp_path, INLINING, "--policy", "llvm", *named(*PROGRAMS)).stdout
+    done = eval_in(tmp_path, INLINING, "--policy", "llvm", *named(*PROGRAMS))
+    shown = done.stdout
     records = read(tmp_path / "evaluation.jsonl")
     assert [record["program"] for record in records] == list(PROGRAMS)
     for record in records:
@@ -102,7 +103,7 @@ def test_llvm_is_as_good_as_itself_and_trajectories_replay(tmp_path: Path) -> No
         trajectory = Trajectory.from_json(json.dumps(record["trajectory"]))
         assert len(trajectory.actions) == record["steps"]
         assert replay(trajectory).values == record["objective"]
-    assert "llvm in mlcompiler/Inlining-v0" in shown
+    assert "llvm in mlcompiler/Inlining-v0" in done.stderr
     [total] = [line for line in shown.splitlines() if "2 programs" in line]
     assert total.split()[-1] == "1.0000"
 
@@ -142,22 +143,23 @@ def test_other_policies_and_settings_are_other_episodes(tmp_path: Path) -> None:
     eval_in(tmp_path, *options, "--policy", "never")
     eval_in(tmp_path, *options, "--policy", "always")
     objective = 'objective={"text_size": 1, "ir_instructions": 0.5}'
-    shown = eval_in(tmp_path, *options, "--policy", "always", objective).stdout
+    done = eval_in(tmp_path, *options, "--policy", "always", objective)
     records = read(tmp_path / "evaluation.jsonl")
     assert [r["policy"] for r in records] == ["never", "always", "always"]
     assert set(records[2]["objective"]) == {"text_size", "ir_instructions"}
-    assert "ir_instructions" in shown
-    assert "1 episodes" in shown
+    assert "ir_instructions" in done.stdout
+    assert "1 episodes" in done.stderr
 
 
 def test_workers_make_no_difference(tmp_path: Path) -> None:
     options = (INLINING, "--policy", "random", "--episodes", "3", *named(*PROGRAMS))
     one = eval_in(tmp_path, *options, "-o", "one").stdout
-    three = eval_in(tmp_path, *options, "-o", "three", "--workers", "3").stdout
+    more = ("-o", "three", "--workers", "3")
+    three = eval_in(tmp_path, *options, *more).stdout
     lines = [sorted((tmp_path / n).read_text().splitlines()) for n in ("one", "three")]
     assert lines[0] == lines[1]
     assert len(lines[0]) == 6
-    assert one.replace("in one", "") == three.replace("in three", "")
+    assert one == three
 
 
 def test_policies_of_a_users_module(folder: Path) -> None:

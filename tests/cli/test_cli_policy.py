@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.commands import cli
+from support.commands import cli, cli_in_terminal
 from support.policies import inlines_what_is_cheap, two_features, two_trees
 
 from mlcompiler_gym import InliningEnv, PortablePolicy
@@ -46,8 +46,9 @@ def test_show_fits_a_terminal(tmp_path: Path) -> None:
     policy = PortablePolicy(message).with_seen(np.zeros((7, 3), np.float32))
     policy.save(tmp_path / "network.policy")
     PortablePolicy(two_trees()).save(tmp_path / "trees.policy")
-    shown = policy_in(tmp_path, "show", "network.policy", COLUMNS="80").stdout
-    assert max(map(len, shown.splitlines())) <= 80
+    lines = cli_in_terminal("policy", "show", "network.policy", cwd=tmp_path)
+    assert max(map(len, lines)) <= 80
+    shown = " ".join(lines)
     for part in (
         "inlining",
         "x=true",
@@ -84,13 +85,13 @@ def test_compare_says_what_differs(tmp_path: Path) -> None:
     assert found.pop("card.author") == ["the tests", "somebody else"]
     assert list(found) == ["input a"]
     assert "somebody else" in policy_in(tmp_path, *arguments).stdout
-    same = policy_in(tmp_path, "compare", "one.policy", "one.policy").stdout
+    same = policy_in(tmp_path, "compare", "one.policy", "one.policy").stderr
     assert "the two say the same" in same
 
 
 def test_compare_plays_both(folder: Path) -> None:
     arguments = ("compare", "inactive", "cheap.policy", *PROGRAMS)
-    shown = policy_in(folder, *arguments).stdout
+    shown = policy_in(folder, *arguments).stderr
     journal = (folder / "compare.jsonl").read_bytes()
     records = [json.loads(line) for line in journal.splitlines()]
     assert len(records) == 4
@@ -113,7 +114,7 @@ def test_compare_plays_both(folder: Path) -> None:
 
 
 def gate(folder: Path, *budgets: str, status: int) -> tuple[str, dict[str, Any]]:
-    shown = policy_in(
+    done = policy_in(
         folder,
         "gate",
         "never.policy",
@@ -126,8 +127,8 @@ def gate(folder: Path, *budgets: str, status: int) -> tuple[str, dict[str, Any]]
         "--junit",
         "gate.xml",
         status=status,
-    ).stdout
-    return shown, json.loads((folder / "gate.json").read_text())
+    )
+    return done.stdout + done.stderr, json.loads((folder / "gate.json").read_text())
 
 
 def test_gate_ends_as_a_ci_job_should(folder: Path) -> None:
@@ -189,7 +190,7 @@ def test_drift_compares_with_training(folder: Path) -> None:
     assert found["decisions"] > 30
     [element] = found["elements"]
     assert element["stability"] == pytest.approx(0, abs=1e-9)
-    shown = policy_in(folder, *arguments, "csmith/1234", status=1).stdout
+    shown = policy_in(folder, *arguments, "csmith/1234", status=1).stderr
     assert "1 of 1 features drifted" in shown
     strict = ("--threshold", "1000")
-    assert "0 of 1" in policy_in(folder, *arguments, "csmith/1234", *strict).stdout
+    assert "0 of 1" in policy_in(folder, *arguments, "csmith/1234", *strict).stderr

@@ -55,8 +55,7 @@ def test_help_and_version() -> None:
 
 def test_list_of_the_sets() -> None:
     lines = cli("programs", "list").stdout.splitlines()
-    table = [re.split(" *│ *", line)[1:-1] for line in lines]
-    rows = {cells[0]: cells for cells in table if cells}
+    rows = {cells[0]: cells for cells in (line.split("\t") for line in lines)}
     for name in ("kernels", "loops", "pypi"):
         sizes = [str(len(entries_of(name, split))) for split in SPLITS]
         assert rows[name][1:4] == sizes
@@ -67,21 +66,25 @@ def test_list_of_the_sets() -> None:
 @pytest.mark.parametrize("what", ["kernels", "loops:test", "pypi:validation"])
 def test_list_of_one_set(what: str) -> None:
     name, _, split = what.partition(":")
-    lines = cli("programs", "list", what).stdout.splitlines()
+    head, *lines = cli("programs", "list", what).stdout.splitlines()
+    assert head.split("\t") == ["program", "split", "licence"]
     entries = entries_of(name, split or None)
-    rows = [line.split(maxsplit=2) for line in lines]
     variant = "x86_64-Oz"
-    assert rows == [
+    assert [line.split("\t") for line in lines] == [
         [e.name, e.split, e.licence] for e in entries if variant in e.hashes
     ]
-    assert rows
+    assert lines
+    listed = json.loads(cli("programs", "list", what, "--json").stdout)
+    assert [list(each.values()) for each in listed] == [
+        line.split("\t") for line in lines
+    ]
 
 
 def test_list_by_licence_and_target() -> None:
     options = ("--target", "aarch64", "--level", "O2", "--licence", "MIT")
     names = [
         line.split()[0]
-        for line in cli("programs", "list", "pypi", *options).stdout.splitlines()
+        for line in cli("programs", "list", "pypi", *options).stdout.splitlines()[1:]
     ]
     assert names == [
         entry.name

@@ -40,7 +40,9 @@ def test_prometheus_asks_where_the_server_answers() -> None:
 
 
 def test_the_container_is_built_of_the_packages_that_we_build_with() -> None:
-    (ours,) = re.findall(r"^packages=\(([^)]*)\)", (ROOT / "run").read_text(), re.M)
+    (ours,) = re.findall(
+        r"^build_packages=\(([^)]*)\)", (ROOT / "run").read_text(), re.M
+    )
     build, _ = re.split(
         r"\nFROM .*(?=\n)", (DEPLOY / "Containerfile").read_text().split(" AS build")[1]
     )

@@ -193,7 +193,7 @@ def test_the_command_makes_the_same_policy_again(tmp_path: Path) -> None:
             "--output=small.policy",
             cwd=tmp_path,
         )
-        assert "Played on packages that were not learned from" in done.stdout
+        assert "Played on packages that were not learned from" in done.stderr
         made.append(PortablePolicy.load(tmp_path / "small.policy"))
     first, second = (replace_command(each) for each in made)
     assert first == second
