@@ -278,11 +278,11 @@ def save_plot(outcomes: Sequence[Outcome], kept: Sequence[Outcome], path: Path) 
     pairs = sorted(zip(outcomes, kept, strict=True), key=lambda pair: -pair[0].change)
     places = np.arange(len(pairs))
     figure, axes = plt.subplots(figsize=(8, 1.4 + 0.42 * len(pairs)), layout="tight")
-    for outcome_of, label, colour, offset in (
-        (lambda pair: pair[0], "trained policy", "tab:blue", 0.2),
-        (lambda pair: pair[1], "never inline", "lightgrey", -0.2),
+    for which, label, colour, offset in (
+        (0, "trained policy", "tab:blue", 0.2),
+        (1, "never inline", "lightgrey", -0.2),
     ):
-        changes = [100 * outcome_of(pair).change for pair in pairs]
+        changes = [100 * pair[which].change for pair in pairs]
         bars = axes.barh(places + offset, changes, 0.38, label=label, color=colour)
         axes.bar_label(bars, [f"{change:+.1f}%" for change in changes], padding=3,
                        fontsize=7)  # fmt: skip

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -82,8 +83,9 @@ def compile_programs(
 ) -> None:
     """Write the object files that a policy, a search or trajectories lead to.
 
-    Programs of a set that was extracted from a build get the build's own names, so that
-    with the build's folder as --output, the build links the new objects.
+    Programs of a set that was extracted from a build get the build's own names. With
+    the build's folder as --output they replace its objects, and keep their times:
+    remove what is linked of them, and build, and it is linked anew.
     """
     if (programs is None) == (trajectories is None):
         raise EvaluationError("name programs, or --trajectories FILE")
@@ -182,5 +184,9 @@ def _write(folder: Path, made: _Made) -> Path:
     name = object_of(made.program.name)
     path = folder / (name or f"{made.program.name.strip('/.')}.o")
     path.parent.mkdir(parents=True, exist_ok=True)
+    # Ninja compiles anew what is younger than it remembers.
+    before = path.stat() if path.exists() else None
     write_file(path, made.content)
+    if before is not None:
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     return path

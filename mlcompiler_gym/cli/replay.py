@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shlex
 from collections.abc import Iterator, Sequence
@@ -13,12 +14,13 @@ import typer
 
 from mlcompiler_gym.cli.tables import Table, names, note, numbers, print_json
 from mlcompiler_gym.cli.working import AsJson, progress_of
-from mlcompiler_gym.errors import TrajectoryError
+from mlcompiler_gym.errors import ProgramError, TrajectoryError
 
 if TYPE_CHECKING:
     from mlcompiler_gym.envs import Trajectory
     from mlcompiler_gym.envs.trajectory import Replay
     from mlcompiler_gym.programs import Program
+    from mlcompiler_gym.validation import Validation
 
 Recorded = Annotated[
     Path,
@@ -87,8 +89,24 @@ def replay(
 
 
 def validate(
-    recorded: Recorded,
+    recorded: Annotated[
+        Path,
+        typer.Argument(
+            help="A trajectory, or several, one a line, as in what eval writes; or a "
+            "program that is linked already.",
+            exists=True,
+            dir_okay=False,
+        ),
+    ],
     program: OnProgram = None,
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            help="Of a program that is linked already: the one that is right.",
+            exists=True,
+            dir_okay=False,
+        ),
+    ] = None,
     inputs: Annotated[
         list[str] | None,
         typer.Option(
@@ -101,26 +119,16 @@ def validate(
 ) -> None:
     """Run what trajectories lead to, and compare with the unoptimised program.
 
-    Ends with status 1 if a program computes something else, and 3 if that cannot be
-    told.
+    Or compare two programs that are linked. Ends with status 1 if a program computes
+    something else, and 3 if that cannot be told.
     """
-    import dataclasses
-
-    from mlcompiler_gym.validation import validate as validate_code
-
+    given = [tuple(shlex.split(each)) for each in inputs or ()]
     found = []
-    for trajectory in read_trajectories(recorded):
-        compiled, replayed = replay_recorded(trajectory, program)
-        if inputs:
-            given = tuple(tuple(shlex.split(each)) for each in inputs)
-            compiled = dataclasses.replace(compiled, inputs=given)
-        config = trajectory.config
-        result = validate_code(
-            compiled, replayed.object_code, target=config.target, cpu=config.cpu
-        )
-        found.append(result.with_trajectory(trajectory))
-        if not as_json:
-            typer.echo(found[-1].report())
+    if _is_linked(recorded):
+        found.append(_compare_linked(recorded, against, given))
+    else:
+        for trajectory in read_trajectories(recorded):
+            found.append(_validate_recorded(trajectory, program, given))
     if as_json:
         print_json(
             [
@@ -133,10 +141,45 @@ def validate(
                 for each in found
             ]
         )
+    else:
+        for each in found:
+            typer.echo(each.report())
     if any(each.differences for each in found):
         raise typer.Exit(1)
     if not all(each.ok for each in found):
         raise typer.Exit(3)
+
+
+def _is_linked(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(4) == b"\x7fELF"
+
+
+def _compare_linked(
+    executable: Path, against: Path | None, inputs: Sequence[tuple[str, ...]]
+) -> Validation:
+    from mlcompiler_gym.validation import compare_executables
+
+    if against is None:
+        raise ProgramError(
+            f"{executable} is linked already: say --against which program is right"
+        )
+    return compare_executables(executable, against, inputs or ((),))
+
+
+def _validate_recorded(
+    trajectory: Trajectory, name: str | None, inputs: Sequence[tuple[str, ...]]
+) -> Validation:
+    from mlcompiler_gym.validation import validate as validate_code
+
+    program, replayed = replay_recorded(trajectory, name)
+    if inputs:
+        program = dataclasses.replace(program, inputs=tuple(inputs))
+    config = trajectory.config
+    result = validate_code(
+        program, replayed.object_code, target=config.target, cpu=config.cpu
+    )
+    return result.with_trajectory(trajectory)
 
 
 def read_trajectories(path: Path) -> list[Trajectory]:

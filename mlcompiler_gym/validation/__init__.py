@@ -11,7 +11,7 @@ from mlcompiler_gym.validation.link import link
 from mlcompiler_gym.validation.reference import reference_object
 from mlcompiler_gym.validation.result import Difference, Unusable, Validation
 from mlcompiler_gym.validation.sandbox import Limits, Run, run
-from mlcompiler_gym.validation.validate import validate
+from mlcompiler_gym.validation.validate import compare_executables, validate
 
 __all__ = [
     "Difference",
@@ -23,6 +23,7 @@ __all__ = [
     "SandboxError",
     "Unusable",
     "Validation",
+    "compare_executables",
     "link",
     "reference_object",
     "run",

@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mlcompiler_gym.client import Service
@@ -62,7 +63,6 @@ def validate(
         return reference_object(program, service, target, cpu)
 
     identity = (program.sha256, target, cpu, _hash(reference), limits)
-    differences, unusable = [], []
     with scratch_folder() as folder:
         name = program.name.rpartition("/")[2][:64]  # for messages
         optimised = Path(folder) / f"{name}-optimised"
@@ -70,23 +70,79 @@ def validate(
         unoptimised = _Unoptimised(
             identity, compile_reference, optimised.with_name(f"{name}-unoptimised")
         )
-        for arguments in program.inputs:
-            known = unoptimised.run(arguments, limits)
-            if known.problem is not None:
-                unusable.append(
-                    Unusable(arguments, known.problem, known.first, known.second)
-                )
-                continue
-            found = _compare(known, optimised, arguments, limits)
-            if found is not None:
-                differences.append(found)
-    return Validation(
-        program.name,
-        program.sha256.hex(),
-        program.inputs,
-        tuple(differences),
-        tuple(unusable),
+        return _compare_all(
+            program.name,
+            program.sha256.hex(),
+            program.inputs,
+            optimised,
+            unoptimised.run,
+            limits,
+        )
+
+
+def compare_executables(
+    executable: Path,
+    reference: Path,
+    inputs: Sequence[Sequence[str]] = ((),),
+    *,
+    limits: Limits | None = None,
+) -> Validation:
+    """Compare two programs that are linked already, on each input.
+
+    Args:
+        executable: The program in question.
+        reference: The program that is right.
+        inputs: Arguments of each run.
+        limits: What each run may use.
+
+    Raises:
+        ProgramError: One of them cannot be read.
+        SandboxError: One of them could not be started.
+    """
+    limits = limits or Limits()
+    try:
+        digest = hashlib.sha256(executable.read_bytes()).hexdigest()
+    except OSError as error:
+        raise ProgramError(f"cannot read {executable}: {error.strerror}") from error
+    return _compare_all(
+        executable.name,
+        digest,
+        tuple(map(tuple, inputs)),
+        executable,
+        functools.partial(_run_reference, reference),
+        limits,
     )
+
+
+def _compare_all(
+    name: str,
+    sha256: str,
+    inputs: tuple[tuple[str, ...], ...],
+    executable: Path,
+    expected: Callable[[tuple[str, ...], Limits], Reference],
+    limits: Limits,
+) -> Validation:
+    differences, unusable = [], []
+    for arguments in inputs:
+        known = expected(arguments, limits)
+        if known.problem is not None:
+            unusable.append(
+                Unusable(arguments, known.problem, known.first, known.second)
+            )
+            continue
+        found = _compare(known, executable, arguments, limits)
+        if found is not None:
+            differences.append(found)
+    return Validation(name, sha256, inputs, tuple(differences), tuple(unusable))
+
+
+def _run_reference(
+    executable: Path, arguments: tuple[str, ...], limits: Limits
+) -> Reference:
+    first = run(executable, arguments, limits)
+    # A run of no use needs no other to compare with.
+    second = first if first.status is None else run(executable, arguments, limits)
+    return Reference(first, second)
 
 
 def _hash(reference: bytes | None) -> bytes | None:
@@ -113,15 +169,9 @@ class _Unoptimised:
             return known
         if not self._executable.exists():
             link(self._compile(), self._executable)
-        first = run(self._executable, arguments, limits)
-        # A run of no use needs no other to compare with.
-        if first.status is None:
-            second = first
-        else:
-            second = run(self._executable, arguments, limits)
-        known = Reference(first, second)
+        known = _run_reference(self._executable, arguments, limits)
         # A busy machine may be why its time was up.
-        if not (first.timed_out or second.timed_out):
+        if not (known.first.timed_out or known.second.timed_out):
             _CACHE.put(key, known)
         return known
 
