@@ -33,8 +33,9 @@ def run(*command: str | Path, cwd: Path) -> str:
 
 def check_demo(folder: Path, *options: str) -> str:
     output = run("-m", "mlcompiler_gym.demo", "--output", "out", *options, cwd=folder)
-    assert re.search(r"total .* \d+ .* \d+ .* [+-]\d+\.\d\d%", output)
-    assert re.search(r"smaller than -Oz's on \d+ of \d+ programs", output)
+    assert re.search(r"all \d+ .* \d+ .* \d+ .* \d+ .* [+-]\d+\.\d\d%", output)
+    assert re.search(r"smaller than LLVM's on \d+ of \d+ programs", output)
+    assert re.search(r"To inline nothing comes to [+-]\d", output)
     assert (folder / "out/inlining_vs_oz.png").read_bytes().startswith(b"\x89PNG")
     assert (folder / "out/policy.zip").stat().st_size > 1000
     return output
@@ -46,6 +47,12 @@ def test_demo_quick(tmp_path: Path) -> None:
     output = check_demo(tmp_path, *options, "--programs", *programs)
     for program in programs:
         assert re.search(rf"{program} .* \d+ .* \d+ .* [+-]\d+\.\d\d%", output)
+
+
+def test_a_text_agent_plays_an_episode(tmp_path: Path) -> None:
+    output = run(EXAMPLES / "text_agent.py", cwd=tmp_path)
+    assert "Answer with the name of one action" in output
+    assert re.search(r"\d+ decisions. The compile is done.", output)
 
 
 def test_demo_with_an_unknown_program(tmp_path: Path) -> None:
