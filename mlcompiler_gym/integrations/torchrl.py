@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 import torch
+from gymnasium.vector import AutoresetMode
 from tensordict import TensorDict, TensorDictBase
 from torchrl.data import Binary, Categorical, Composite, Unbounded
 from torchrl.envs import EnvBase
 
 from mlcompiler_gym.envs import CompilerVectorEnv
-from mlcompiler_gym.envs.vector import AutoresetMode
 
 
-class CompilerTorchRLEnv(EnvBase):
+class CompilerTorchRLEnv(EnvBase):  # type: ignore[misc]
     """Compilers side by side, as TorchRL's collectors and losses take them.
 
     TorchRL resets what is done by itself, so the compilers do not. Where not every
