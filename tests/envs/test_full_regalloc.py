@@ -433,7 +433,7 @@ def large(target: str) -> Program:
         f"  %v{i} = load volatile i32, ptr %p\n"
         + (f"  %w{i} = mul i32 %v{i}, %v{i - 40}\n" if i >= 40 else "")
         + (f"  store volatile i32 %w{i}, ptr %p\n" if i >= 40 else "")
-        for i in range(1200)
+        for i in range(2200)
     )
     text = f"define void @large(ptr %p) {{\n{body}  ret void\n}}\n"
     return ir(text, "large", target)

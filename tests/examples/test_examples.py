@@ -222,6 +222,22 @@ def test_maskable_ppo_regalloc(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_ppo_full_regalloc(tmp_path: Path) -> None:
+    output = run(
+        EXAMPLES / "ppo_full_regalloc.py",
+        *("--train", "kernels/heaps", "--validation", "kernels/heaps"),
+        *("--test", "kernels/heaps", "--num-envs", "2", "--steps", "64"),
+        cwd=tmp_path,
+    )
+    assert re.search(r"seed 0: [+-]\d+\.\d\d% on \d+ held-out", output), output
+    folder = tmp_path / "full_regalloc_ppo"
+    assert (folder / "policy-0.zip").stat().st_size > 1000
+    assert (folder / "curve-0.png").read_bytes().startswith(b"\x89PNG")
+    curve = json.loads((folder / "result-0.json").read_text())["curve"]
+    assert [steps for steps, _ in curve] == [0, 64]
+
+
+@pytest.mark.slow
 def test_maskable_ppo_regalloc_goes_on(tmp_path: Path) -> None:
     options = ("--validate-every", "1")
     _, first = maskable_ppo(tmp_path, "--steps", "256", *options)
