@@ -262,8 +262,8 @@ def print_table(
     console.print(
         f"The policy's code is smaller than LLVM's on {sum(c < 0 for c in changes)} of "
         f"{len(changes)} programs and larger on {sum(c > 0 for c in changes)}; "
-        f"{total.change:+.2%} in total. It was trained on these very programs. To "
-        f"inline nothing comes to {plain.change:+.2%} in total."
+        f"{total.change:+.2%} in total. It was trained on these programs. Without "
+        f"inlining, the code is {plain.change:+.2%} in total."
     )
 
 

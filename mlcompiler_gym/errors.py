@@ -14,7 +14,7 @@ class MLCompilerGymError(Exception):
 class ErrorCode(enum.StrEnum):
     """What went wrong, in one word: ``error.code`` and ``info["error_code"]``.
 
-    Each is a string, too, and equal to its name. The first ones are those of the
+    Each is also a string, and equal to its name. The first ones are those of the
     protocol, where ``compiler_service.proto`` says more of them.
     """
 
@@ -43,9 +43,9 @@ class ErrorCode(enum.StrEnum):
     #: A pass left a module that LLVM's verifier refuses.
     BROKEN_MODULE = "BROKEN_MODULE"
 
-    #: The client's own: the session ended without a reply.
+    #: The session ended without a reply.
     SESSION_LOST = "SESSION_LOST"
-    #: The client's own: the program could not be run to measure it.
+    #: The program could not be run to measure it.
     NOT_MEASURED = "NOT_MEASURED"
 
 
@@ -152,7 +152,7 @@ class MissingLibraryError(ProgramError):
     """A library is needed that an extra of this package installs.
 
     Attributes:
-        name: Of the library.
+        name: Name of the library.
         extra: What to install: ``mlcompiler_gym[extra]``.
     """
 
@@ -181,7 +181,7 @@ class EvaluationError(MLCompilerGymError):
 
 
 class TuningError(MLCompilerGymError):
-    """A study cannot be read, or is not of what is to be tuned."""
+    """A study cannot be read, or is for something else."""
 
 
 class TrainingError(MLCompilerGymError):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What somebody may have meant who made a typing error."""
+"""What a misspelled name may have meant."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ class Made:
         decisions: How many decisions were taken, by task.
         kept: Whose object it is: ``"policy"`` or ``"llvm"``.
         reason: Why it is LLVM's; ``""`` if it is the policies'.
-        text_size: Bytes of its code; None if nobody asks.
+        text_size: Bytes of its code; None if it is not asked for.
         llvm_text_size: The same of LLVM's own; None without the guard.
         seconds: How long each part took.
     """
@@ -87,7 +87,7 @@ class Build:
         """Compile a unit and write its object file.
 
         Args:
-            job: Of clang; see :func:`~mlcompiler_gym.building.jobs.is_unit`.
+            job: A job of clang; see :func:`~mlcompiler_gym.building.jobs.is_unit`.
 
         Returns:
             The exit status of clang, which is not 0 if the unit does not compile, and

@@ -37,7 +37,7 @@ class UsageError(MLCompilerGymError):
 
 @dataclass
 class Options:
-    """What is ours on a command line, or else in the environment.
+    """The options of ours, from the command line, and otherwise from the environment.
 
     Attributes:
         policies: Files and names.
@@ -181,7 +181,7 @@ class _Driver:
             build.close()
 
     def _run_jobs(self, jobs: Sequence[list[str]], build: Build) -> int:
-        """Run all jobs but those that need what a failed one was to make."""
+        """Run all jobs, except jobs that need the output of a failed one."""
         first_status = 0
         missing: set[str] = set()
         for job in jobs:

@@ -158,8 +158,8 @@ class Deciders:
         """Compile a unit, as far as policies decide about it.
 
         Args:
-            unit: How it is to be compiled.
-            bitcode: Of the unit, not optimised yet.
+            unit: How to compile it.
+            bitcode: The unit's bitcode, not optimised yet.
 
         Raises:
             PolicyError: A policy cannot decide here.

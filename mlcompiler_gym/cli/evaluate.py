@@ -38,9 +38,9 @@ def evaluate(
     ] = "llvm",
     programs: Programs = None,
     limit: Limit = None,
-    episodes: Annotated[int, typer.Option(min=1, help="Of each program.")] = 1,
+    episodes: Annotated[int, typer.Option(min=1, help="Episodes of each program.")] = 1,
     seed: Annotated[
-        int, typer.Option(min=0, help="Of the first episode; the others' follow.")
+        int, typer.Option(min=0, help="Seed of the first episode; the others' follow.")
     ] = 0,
     output: Annotated[
         Path,
@@ -86,7 +86,7 @@ def evaluate(
 
 
 def parse_settings(settings: list[str]) -> dict[str, Any]:
-    """Values are JSON where they can be, and else text."""
+    """Values are JSON where they can be, and text otherwise."""
     words: dict[str, Any] = {"True": True, "False": False, "None": None}
     parsed: dict[str, Any] = {}
     for each in settings:

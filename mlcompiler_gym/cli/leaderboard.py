@@ -112,7 +112,7 @@ def pack(
 ) -> None:
     """Put an evaluation's results into a submission.
 
-    Of several episodes of a program the best is taken. Each is compiled once more.
+    The best of several episodes of a program is taken. Each is compiled once more.
     """
     library = _library()
     loaded = library.Board.load(board)
@@ -155,7 +155,7 @@ def verify(
     ] = None,
     private: Annotated[
         Path | None,
-        typer.Option(help="Folder of bitcode that a policy is played on besides."),
+        typer.Option(help="Folder of bitcode that a policy also plays on."),
     ] = None,
     workers: Workers = None,
     ray: OnRay = False,

@@ -230,7 +230,7 @@ def drift(
     workers: Workers = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compare the features of programs with those that a policy was trained on.
+    """Compare features of programs with the features of a policy's training.
 
     Ends with status 1 if a feature has drifted by more than the threshold, and by more
     than chance. The journal of a gate has the features of its programs, too.

@@ -21,7 +21,7 @@ from mlcompiler_gym.programs.variant import Variant
 programs = typer.Typer(no_args_is_help=True, help="Programs to compile.")
 
 _Target = Annotated[str, typer.Option(help="Architecture: x86_64 or aarch64.")]
-_Level = Annotated[str, typer.Option(help="What it is to be optimised for: Oz or O2.")]
+_Level = Annotated[str, typer.Option(help="What it will be optimised for: Oz or O2.")]
 _Licence = Annotated[
     list[str] | None,
     typer.Option(help="Only programs with this licence; may be repeated."),

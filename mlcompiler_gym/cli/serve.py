@@ -87,11 +87,14 @@ def serve(
     sandbox: Annotated[
         _Sandbox | None,
         typer.Option(
-            help="Confine session processes. require: or do not serve (the default for "
-            "any address but loopback); auto: as far as the kernel can; off."
+            help="Confine session processes. require: do not serve otherwise (the "
+            "default for any address but loopback). auto: as far as the kernel can. "
+            "off: do not."
         ),
     ] = None,
-    max_sessions: Annotated[int, typer.Option(help="Of a client, at once.")] = 1024,
+    max_sessions: Annotated[
+        int, typer.Option(help="Sessions of a client, at once.")
+    ] = 1024,
     max_streams: Annotated[
         int, typer.Option(help="gRPC streams of a client, at once.")
     ] = 96,

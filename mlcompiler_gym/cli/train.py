@@ -55,7 +55,7 @@ def train(
         typer.Option(help="TOML file of the forest: trees, leaves, margins, folds."),
     ] = None,
     seed: Annotated[
-        int, typer.Option(min=0, help="Of decisions, folds and the forest.")
+        int, typer.Option(min=0, help="Seed of decisions, folds and the forest.")
     ] = 0,
     author: Annotated[str, typer.Option(help="For the policy's card.")] = "",
     workers: Workers = None,

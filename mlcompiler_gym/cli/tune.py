@@ -26,7 +26,7 @@ def tune(
     ],
     objective: Annotated[
         list[str] | None,
-        typer.Option(help="What is to be small; may be repeated [text_size]."),
+        typer.Option(help="What is minimised; may be repeated [text_size]."),
     ] = None,
     compiles: Annotated[
         int, typer.Option(min=1, help="How many, with those of the study's file.")
@@ -35,7 +35,7 @@ def tune(
         float | None, typer.Option(min=0, help="Begin no compile after so many.")
     ] = None,
     sampler: Annotated[str, typer.Option(help="tpe, random or cmaes.")] = "tpe",
-    seed: Annotated[int, typer.Option(min=0, help="Of what is tried.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the proposals.")] = 0,
     workers: Annotated[int, typer.Option(min=1, help="Compiles at the same time.")] = 1,
     study: Annotated[
         Path | None,

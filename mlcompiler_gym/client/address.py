@@ -49,7 +49,7 @@ class Address:
     def parse(
         cls, url: str, credentials: str | os.PathLike[str] | None = None
     ) -> Address:
-        """Of ``grpc://host:port``, or ``grpcs://host:port`` for TLS.
+        """The address in ``grpc://host:port``, or ``grpcs://host:port`` for TLS.
 
         Raises:
             ValueError: It is neither, or would send a token in the clear.
@@ -84,7 +84,7 @@ class Address:
         return f"{'grpcs' if self.secure else 'grpc'}://{self.target}"
 
     def certificate(self) -> bytes | None:
-        """Of the authority to trust; None: those that the system trusts."""
+        """Certificate of the authority to trust; None: the system's own."""
         if self.credentials is None or not (self.credentials / CA_FILE).exists():
             return None
         return (self.credentials / CA_FILE).read_bytes()

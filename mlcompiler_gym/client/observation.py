@@ -55,8 +55,8 @@ class Graph(NamedTuple):
         is the graph in PyTorch Geometric.
 
         Returns:
-            ``x``, float32 of shape ``(nodes, columns)``; ``edge_index``, int64 of
-            shape ``(2, edges)``; ``edge_attr``, float32 of shape ``(edges,
+            ``x`` is float32 of shape ``(nodes, columns)``. ``edge_index`` is int64
+            of shape ``(2, edges)``. ``edge_attr`` is float32 of shape ``(edges,
             columns)``. All are contiguous copies.
         """
         return {

@@ -129,7 +129,7 @@ class Session(abc.ABC):
         """How long the service may take for a request; 0: as long as it likes.
 
         The service enforces deadlines itself. This is for one that cannot, so
-        that :meth:`receive` does not wait for ever.
+        that ``receive`` does not wait for ever.
         """
         self._deadline_ms = milliseconds
 
@@ -201,7 +201,7 @@ class Session(abc.ABC):
         return block(self.emitting(kind))
 
     def emitting(self, kind: str) -> Work[bytes]:
-        """:meth:`emit` as work, for those who cannot wait."""
+        """:meth:`emit` as work, for callers that cannot wait."""
         kinds = [name.lower() for name in pb.Emit.Format.keys()[1:]]
         if kind not in kinds:
             raise ValueError(f"unknown format {kind!r}; known: {', '.join(kinds)}")

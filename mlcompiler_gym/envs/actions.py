@@ -35,7 +35,7 @@ class LegalDiscrete(spaces.Discrete):
     def sample(
         self, mask: NDArray[np.int8] | None = None, probability: Any = None
     ) -> np.int64:
-        """Draw an action: of the mask, or of those that are legal now."""
+        """Draw an action that the mask allows, or that is legal now."""
         if mask is None and probability is None:
             mask = self.legal
         drawn: np.int64 = super().sample(mask, probability)
@@ -58,7 +58,7 @@ class LegalMultiDiscrete(spaces.MultiDiscrete):
         mask: NDArray[np.int8] | tuple[Any, ...] | None = None,
         probability: Any = None,
     ) -> NDArray[np.integer[Any]]:
-        """Draw an action: of the mask, or of those that are legal now.
+        """Draw an action that the mask allows, or that is legal now.
 
         Args:
             mask: As :attr:`legal`, or a tuple of arrays, as Gymnasium has it.

@@ -23,7 +23,7 @@ def choose(
 ) -> Work[tuple[Program, CompileConfig]]:
     """The program of an episode and how it is compiled.
 
-    From the options of ``reset``, or else by chance.
+    The options of ``reset`` name it. Otherwise it is drawn.
     """
     options = dict(options or {})
     if unknown := sorted(set(options) - set(_OPTIONS)):

@@ -60,18 +60,18 @@ class CompilerEnv(Remade, gymnasium.Env[Any, Any]):
 
     Args:
         programs: What to compile: a set (``"kernels"``), one of its splits
-            (``"pypi:train"``), one of its programs (``"kernels/regex"``), the path
-            of a ``.bc``, ``.ll``, ``.c``, ``.cc``, ``.cpp`` or ``.cxx`` file, a
-            :class:`~mlcompiler_gym.programs.Program`, or a list of these; see
-            :func:`~mlcompiler_gym.load_programs`. Each ``reset`` draws one with
-            the environment's seed, unless ``options={"program": name}`` names it.
+            (``"pypi:train"``) or one of its programs (``"kernels/regex"``). Also the
+            path of a ``.bc``, ``.ll``, ``.c``, ``.cc``, ``.cpp`` or ``.cxx`` file, a
+            :class:`~mlcompiler_gym.programs.Program`, or a list of these. See
+            :func:`~mlcompiler_gym.programs.load_programs`. Each ``reset`` draws one
+            with the environment's seed, unless ``options={"program": name}`` names it.
         objective: What is measured of the compiled code, or a dict of weights
             of several. ``None``: the task's own.
         observation: ``"flat"``: one float32 array; ``"dict"``: one float32 array
             per feature, by LLVM's names.
-        observations: What to observe of the program besides, at each decision:
-            names of observations that have a fixed shape, as ``"autophase"``, or
-            (with ``"dict"``) are graphs.
+        observations: Names of further observations to send at each decision. They
+            must have a fixed shape, as ``"autophase"`` has, or be graphs (only with
+            ``"dict"``).
         pipeline: Passes to run, as for ``opt -passes=``.
         level: What the programs' functions are marked for, ``"Oz"`` or ``"O2"``.
             ``None``: as the pipeline says.
@@ -93,13 +93,18 @@ class CompilerEnv(Remade, gymnasium.Env[Any, Any]):
     the same program, ``(b - v) / b`` of the objective's value ``v`` and the
     heuristic compiler's ``b`` (with weights: the weighted sum).
 
-    Info: ``program`` at reset and at the end; at the end ``objective`` and
-    ``baseline``, the values by name, and of those that are measured by running
-    ``spread`` and ``paired``; in tasks whose actions only ask, ``taken``, a list of
-    what the compiler made of each decision; ``no_decision`` if the program raises none
-    (the only step then ends the episode); ``error`` and ``error_code`` if the
-    compiler did not survive a step (the episode is truncated). Where not every
-    action is always legal, ``action_mask`` (int8, 1: legal).
+    Info: a dictionary with these keys:
+
+    - ``program``, at reset and at the end.
+    - ``objective`` and ``baseline``, at the end: values by name. Objectives that are
+      measured by running also have ``spread`` and ``paired``.
+    - ``taken``, at the end, in tasks whose actions only ask: a list of what the
+      compiler did at each decision.
+    - ``no_decision``, if the program raises no decision. The only step then ends the
+      episode.
+    - ``error`` and ``error_code``, if the compiler did not survive a step. The
+      episode is then truncated.
+    - ``action_mask`` (int8, 1: legal), where not every action is always legal.
     """
 
     metadata = {  # noqa: RUF012 (Gymnasium)
@@ -193,11 +198,11 @@ class CompilerEnv(Remade, gymnasium.Env[Any, Any]):
         Python for each decision. The deadline is for all of them together.
 
         Args:
-            policy: A :class:`~mlcompiler_gym.PortablePolicy`, or the name of a
+            policy: A :class:`~mlcompiler_gym.policies.PortablePolicy`, or the name of a
                 policy: ``"llvm"``, ``"inactive"``, ``"always"``, ``"random"``, and
                 for inlining ``"last_use"``; see
                 :data:`mlcompiler_gym.policies.NAMED`.
-            seed: Of the actions that it draws; None: it takes the likeliest, and
+            seed: Seed of the actions that it draws; None: it takes the likeliest, and
                 ``"random"`` is refused.
 
         Returns:
@@ -327,11 +332,11 @@ class CompilerEnv(Remade, gymnasium.Env[Any, Any]):
         Args:
             program: Its name, or itself; None: the one that is being compiled.
             policy: See :meth:`finish`.
-            decisions: How many, drawn without replacement; or which, by number; None:
-                all. Of a number beyond the last decision there are no rows.
+            decisions: How many, drawn without replacement, or which, by number. None:
+                all. A number beyond the last decision has no rows.
             actions: Which to try, where they are legal; None: all that are.
-            sample_seed: Of the decisions that are drawn.
-            seed: Of the actions that the policy draws; see :meth:`finish`.
+            sample_seed: Seed of the decisions that are drawn.
+            seed: Seed of the actions that the policy draws; see :meth:`finish`.
             parallel: See :meth:`action_values`.
             function: The one function to generate code for; see :meth:`reset`.
 
@@ -367,7 +372,7 @@ class CompilerEnv(Remade, gymnasium.Env[Any, Any]):
         return render(self.render_mode, self._running("render"))
 
     def fork(self) -> Self:
-        """A second environment, stopped at the very same decision.
+        """A second environment, stopped at the same decision.
 
         The two are independent from then on. A fork costs about a millisecond
         however far the compile has come.
@@ -425,13 +430,13 @@ class CompilerEnv(Remade, gymnasium.Env[Any, Any]):
         """Compute observations on demand, for example ``observe("ir")``.
 
         Args:
-            *names: ``"autophase"`` of the module; ``"autophase@function"`` of each
-                function, ``"@loop"`` and ``"@callsite"`` likewise where there is
-                such a thing. ``docs/observations.md`` lists them.
+            *names: ``"autophase"`` of the module, ``"autophase@function"`` of each
+                function. Some observations also have ``"@loop"`` or ``"@callsite"``.
+                ``docs/observations.md`` lists them.
 
         Returns:
-            By name: ``str``, ``bytes``, an array (of the module), a
-            :class:`~mlcompiler_gym.client.Rows` (of its pieces), or a
+            A dict by name. A value is a ``str``, ``bytes``, an array (of the
+            module), a :class:`~mlcompiler_gym.client.Rows` (of its pieces) or a
             :class:`~mlcompiler_gym.client.Graph`.
         """
         return self.session.observe(*names)
@@ -471,7 +476,7 @@ class CompilerEnv(Remade, gymnasium.Env[Any, Any]):
             **settings: See :func:`mlcompiler_gym.validation.validate`.
 
         Returns:
-            ``ok``, and which input made a difference; its :meth:`report` has the
+            ``ok``, and which input made a difference; its ``report`` method has the
             trajectory that led here.
 
         Raises:

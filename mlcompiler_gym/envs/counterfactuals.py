@@ -78,8 +78,8 @@ class Counterfactuals:
         observed: Shape (m, elements), float32: the task's features at each of the m
             decisions.
         place: Shape (n,), int64: the index in ``observed`` of each row.
-        names: Of the features, in their order in ``observed``, with as many elements
-            as each has.
+        names: Names of the features, in the order of ``observed``, and the number of
+            elements of each.
         decisions: How many decisions the policy's own episode had.
         errors: By row, why its values are NaN.
         error: Why there is no table of this program, if there is none.
@@ -102,7 +102,7 @@ class Counterfactuals:
 
     @property
     def features(self) -> NDArray[np.float32]:
-        """Those of each row: shape (n, elements), float32; made when asked for."""
+        """The features of each row, as float32 of shape (n, elements)."""
         return self.observed[self.place]
 
     def to_pandas(self) -> pd.DataFrame:

@@ -40,7 +40,7 @@ class Stats:
 
     Attributes:
         episodes: Episodes begun.
-        parked: Of these, how many began as a fork of a parked session.
+        parked: How many of them began as a fork of a parked session.
         steps: Decisions answered.
         crashes: Episodes that ended with an error.
         reset_seconds: Wall-clock time spent in ``reset``.

@@ -80,7 +80,7 @@ class Episode:
         return {"program": self.program.name, **info}
 
     def _observe(self, state: pb.State) -> dict[str, Any]:
-        """Take the features of a decision; what there is to say besides."""
+        """Take the features of a decision; return what else there is to say."""
         self.view.show(state)
         info = self._legal(state.legal) if self.setup.actions.masked else {}
         if function := state.function:
@@ -105,10 +105,10 @@ class Episode:
         """Take the reply of a step; None if the pipeline has reached its end.
 
         Args:
-            actions: Those that were taken, not empty.
+            actions: The actions that were taken, not empty.
             state: Where they have led.
-            measured: Of open-ended tasks, all objectives after each action; empty:
-                after the last one only, as ``state`` has them.
+            measured: All objectives after each action, in open-ended tasks. Empty:
+                only those after the last action are known, and ``state`` has them.
         """
         before = len(self.actions)
         self.actions.extend(actions)

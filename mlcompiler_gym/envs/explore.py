@@ -24,7 +24,7 @@ class ActionValues(dict[Action, dict[str, float]]):
     """By action, what the objectives come to, by name.
 
     Attributes:
-        errors: Of the actions that have no value, by action: why. Each of their
+        errors: By action, why it has no value. Each of their
             objectives is NaN.
     """
 
@@ -111,7 +111,7 @@ class Appraiser:
     def complete(
         self, values: dict[str, float], object_code: bytes
     ) -> dict[str, float]:
-        """Values with those that are measured by running the program.
+        """Add the values that are measured by running the program.
 
         Raises:
             MeasureError: It could not be run.

@@ -21,11 +21,11 @@ class RegAllocEnv(CompilerEnv):
     optimised first, by ``pipeline`` (``default<O2>``); ``info["function"]`` names the
     function.
 
-    Action: ``Discrete(54)``; 0 to 47 is the position of a physical register in the
-    allocation order of the live range, hints first, whose holders are then spilled;
-    48 spills the live range, 49 gives each block with uses a piece of its own, 50 to
-    53 give one to a loop. Where it is asked which live range comes next, 0 to 15 is
-    its row. ``info["action_mask"]`` and :meth:`action_masks` say which are legal.
+    Action: ``Discrete(54)``. 0 to 47 is the position of a physical register in the
+    allocation order of the live range, hints first. Its holders are then spilled. 48
+    spills the live range. 49 gives each block with uses a piece of its own, and 50 to
+    53 give one to a loop. Where the question is which live range comes next, 0 to 15
+    is its row. ``info["action_mask"]`` and ``action_masks()`` say which are legal.
 
     Observation: numbers of the live ranges to choose from, of the one at hand and of
     each column (``service/tasks/AllocationFeatures.h``). ``observation="dict"`` names
@@ -52,11 +52,11 @@ class RegAllocEnv(CompilerEnv):
         is not in it; the mask knows of that.
 
         Returns:
-            ``nodes``: float32, (live ranges, 16), in the order of LLVM's numbers: the
-            numbers of a row; 0 if it waits, 1 if it is at hand, 2 if it has a register;
-            and LLVM's number of that. ``edge_links``: int64, (edges, 2), of live ranges
-            that are live at the same time and whose classes share a register, each
-            pair once. ``edges`` is None.
+            ``nodes``: float32, (live ranges, 16), in the order of LLVM's numbers. A
+            node has the numbers of a row. Then comes 0 if it waits, 1 if it is at hand
+            or 2 if it has a register, and LLVM's number of the register.
+            ``edge_links``: int64, (edges, 2), of live ranges that are live at the same
+            time and whose classes share a register, each pair once. ``edges`` is None.
 
         Raises:
             ValueError: The environment was made without ``interference=True``.

@@ -25,7 +25,7 @@ class InliningEnv(CompilerEnv):
     ``default<Oz>``.
 
     With ``inlining_default=True`` there is a further feature, LLVM's own decision. An
-    agent that repeats it gives the very object file of LLVM's own compile. With
+    agent that repeats it gives the object file of LLVM's own compile. With
     ``linkage=True`` there are eight that LLVM's own lack: who can use caller and
     callee, how often they are used, and whether the callee's body goes with the call.
     With ``bodies=True`` there are twelve of their sizes and attributes.

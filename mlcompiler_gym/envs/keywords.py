@@ -12,7 +12,7 @@ def check_keywords(name: str, given: Iterable[str], known: Collection[str]) -> N
     """Refuse arguments that there are none of.
 
     Args:
-        name: Of what is being made.
+        name: Name of what is being made.
         given: Names of the arguments.
         known: Names of the arguments that it takes.
 

@@ -32,13 +32,13 @@ class LoopDistributionEnv(CompilerEnv):
     ``default<O3>``; programs: ``"loops"``. A reward of 0 is that of LLVM -O3,
     which distributes nothing by itself.
 
-    ``observe("loops")`` says what became of each loop, and of those that could not
-    be split, why.
+    ``observe("loops")`` says what became of each loop, and why some loops could not
+    be split.
 
     With ``agents=2`` both of the paper's agents decide, in one action of
-    ``Discrete(16)``: which of up to 8 nodes that may come next does, and whether it
-    joins the loop or begins a new one (twice its row, plus 1). ``loop``, ``node`` and
-    ``merged`` then have a row for each such node.
+    ``Discrete(16)``. One chooses the next node, of up to 8. The other says whether
+    the node joins the loop or begins a new one (twice its row, plus 1). ``loop``,
+    ``node`` and ``merged`` then have a row for each such node.
     :class:`mlcompiler_gym.integrations.pettingzoo.LoopDistributionAEC` has two agents
     that take turns.
     """

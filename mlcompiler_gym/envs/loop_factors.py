@@ -11,9 +11,9 @@ class LoopFactorsEnv(CompilerEnv):
     """``mlcompiler/LoopFactors-v0``: how wide and how often loops are made.
 
     A decision is one innermost loop, where LLVM's vectoriser is about to meet it, in
-    the order of the program: the width of its vectors (1, 2, 4, 8, 16), how many of
-    them are under way at once (1, 2, 4, 8), and how often the body is unrolled (1, 2,
-    4, 8). Each may be left to LLVM.
+    the order of the program. It sets the width of the loop's vectors (1, 2, 4, 8, 16),
+    how many vectors are under way at once (1, 2, 4, 8), and how often the body is
+    unrolled (1, 2, 4, 8). Each may be left to LLVM.
 
     Action: ``Discrete(150)``, a combination of the three; the last of them changes
     fastest, and 0 leaves all to LLVM. With ``flat=False``,

@@ -62,12 +62,13 @@ class Columns:
 class Observer:
     """Makes observations from what the service says of a state.
 
-    All numbers of an observation are in one row: the features, then what is observed
-    besides. A flat observation is that row; one by name has pieces of it, and graphs.
+    All numbers of an observation are in one row: the features, then the other
+    observations. A flat observation is that row. An observation by name has pieces of
+    it, and graphs.
 
     Args:
         features: The tensors of a decision, in the order in which they are sent.
-        observations: What is observed of the program besides.
+        observations: What is observed in addition to the features.
         flat: One float32 array of everything in order, or a dict by name: one
             float32 array per tensor, of the tensor's shape without a leading 1.
         actions: How many there are, where not all of them are always legal.
@@ -75,8 +76,8 @@ class Observer:
     Attributes:
         columns: Which numbers are about one of these actions: those of features whose
             first dimension is as long.
-        space: Of the observations.
-        names: Of everything that is observed, in order.
+        space: Space of the observations.
+        names: Names of everything that is observed, in order.
         size: Length of a row.
         is_row: Whether an observation is its row, as it is.
         no_graphs: Graphs where there is no decision.
@@ -165,7 +166,7 @@ class Observer:
             row: Where to write them. ``None``: into a new array.
 
         Raises:
-            ServiceUnavailableError: They are not those that were described.
+            ServiceUnavailableError: They differ from the described ones.
         """
         if not self._extras:
             features = self._decode_features(state)
@@ -226,7 +227,7 @@ class Observer:
         Args:
             rows: Shape ``(n, size)``. A flat batch is ``rows``; arrays by name are
                 copies.
-            graphs: Of each environment.
+            graphs: The graphs of each environment.
         """
         columns = {name: tuple(g[name] for g in graphs) for name in self.no_graphs}
         batch = self.present(rows, columns)
@@ -243,7 +244,7 @@ class Observer:
         """One feature out of an observation or a batch of them, in its own shape.
 
         Raises:
-            ValueError: It is not among those that are observed.
+            ValueError: It is not observed.
         """
         if name not in self.names:
             raise ValueError(

@@ -120,7 +120,7 @@ class ParametersEnv(CompilerEnv):
         ]
 
     def commandline(self, source: str = "input.bc", output: str = "output.o") -> str:
-        """The `opt` and `llc` that give :meth:`emit` ``("object")``, to the byte.
+        """The `opt` and `llc` that give ``emit("object")``, to the byte.
 
         Args:
             source: Name of a file that holds ``program.bitcode``.

@@ -112,7 +112,7 @@ class PassOrderingEnv(CompilerEnv):
         return self._answer(checked, request)
 
     def commandline(self, source: str = "input.bc", output: str = "output.bc") -> str:
-        """The ``opt-22`` call that gives :meth:`emit` ``("bitcode")``, to the byte.
+        """The ``opt-22`` call that gives ``emit("bitcode")``, to the byte.
 
         Args:
             source: Name of a file that holds ``program.bitcode``.
@@ -125,7 +125,7 @@ class PassOrderingEnv(CompilerEnv):
         """What LLVM's own levels reach on this program.
 
         Args:
-            *levels: Of O0, O1, O2, O3, Os, Oz; all by default. The program is the
+            *levels: Any of O0, O1, O2, O3, Os, Oz; all by default. The program is the
                 same for each, functions marked as it has them.
 
         Returns:

@@ -14,9 +14,9 @@ class RegAllocEvictionEnv(CompilerEnv):
     free register for, function by function. The program is optimised first, by
     ``pipeline`` (``default<O2>``); ``info["function"]`` names the function.
 
-    Action: ``Discrete(33)``; 0 to 31 is the position of a physical register in
-    the allocation order of the live range, hints first, whose holders are then
-    evicted; 32 evicts nothing. ``info["action_mask"]`` and :meth:`action_masks`
+    Action: ``Discrete(33)``. 0 to 31 is the position of a physical register in
+    the allocation order of the live range, hints first. Its holders are then
+    evicted. 32 evicts nothing. ``info["action_mask"]`` and ``action_masks()``
     say which are legal; others are refused and the episode goes on.
 
     Observation: LLVM's own 21 tensors, 33 columns each but the last, of block
@@ -28,13 +28,13 @@ class RegAllocEvictionEnv(CompilerEnv):
 
     Args:
         function: ``None``: the whole module is compiled. A name: that function
-            only, to the very code that it has in the module. ``"each"``: an
-            episode is one function, drawn from those that decisions come up in.
+            only, with the code that it has in the module. ``"each"``: an
+            episode is one function that raises decisions, drawn at random.
         reward: ``"final"``: at the end. ``"dense"``: as soon as a function is
             done, what it adds; the sum is the same.
 
     With ``eviction_default=True`` there is a further feature, LLVM's own decision. An
-    agent that repeats it gives the very object file of LLVM's own compile.
+    agent that repeats it gives the object file of LLVM's own compile.
     """
 
     task = "regalloc_eviction"
@@ -59,7 +59,7 @@ class RegAllocPriorityEnv(CompilerEnv):
         reward: As in :class:`RegAllocEvictionEnv`.
 
     With ``priority_default=True`` there is a further feature, LLVM's own priority. An
-    agent that repeats it gives the very object file of LLVM's own compile, although a
+    agent that repeats it gives the object file of LLVM's own compile, although a
     float does not hold all of its bits.
     """
 

@@ -21,7 +21,7 @@ _FLOAT = np.dtype("<f4")
 
 
 class PolicyFile(Protocol):
-    """A policy that is data, such as :class:`~mlcompiler_gym.PortablePolicy`."""
+    """A policy that is data, as :class:`~mlcompiler_gym.policies.PortablePolicy` is."""
 
     def to_bytes(self) -> bytes:
         """The contents of its file."""

@@ -77,12 +77,12 @@ class CompilerVectorEnv(Remade, VectorEnv[Any, Any, Any]):
     """``num_envs`` compiles, each a process of the service, and one poll loop.
 
     There is no Python process or thread per environment. ``step`` and ``reset``
-    behave as Gymnasium's ``SyncVectorEnv`` of the same environments does. Beside
-    them, ``send`` and ``recv`` let the agent go on with those that are ready,
-    so that one slow compile holds up no other: its baseline and its list of
+    behave as Gymnasium's ``SyncVectorEnv`` of the same environments does. In
+    addition, ``send`` and ``recv`` let the agent go on with environments that are
+    ready. So a slow compile holds up no other. Its baseline and its list of
     functions are waited for as its steps are. Objectives that are measured by
-    running the program are the exception; nothing else is done meanwhile, since
-    that would be measured, too.
+    running the program are the exception: nothing else is done meanwhile, because
+    it would disturb the measurement.
 
     Args:
         setup: What the environments share.
@@ -155,7 +155,8 @@ class CompilerVectorEnv(Remade, VectorEnv[Any, Any, Any]):
                 the reset to some environments.
 
         Returns:
-            Observations of all environments, and infos of those that were reset.
+            Observations of all environments, and infos of the environments
+            that were reset.
         """
         began = perf_counter()
         options = dict(options or {})
@@ -365,8 +366,8 @@ class CompilerVectorEnv(Remade, VectorEnv[Any, Any, Any]):
             seed: Episode ``i`` draws its actions, and with ``function="each"`` its
                 function, with the seed ``seed + i``. None: the likeliest actions are
                 taken, and functions are drawn as by 0.
-            decisions: After how many an episode is left; None: as
-                ``max_episode_steps`` says, or else to the end.
+            decisions: Steps after which an episode is left. None: as
+                ``max_episode_steps`` says, or at the end.
             features: See :meth:`CompilerEnv.rollout`.
             progress: Called with the number of episodes that are done, and of all.
 
@@ -583,10 +584,10 @@ class CompilerVectorEnv(Remade, VectorEnv[Any, Any, Any]):
         Args:
             policy: As of one environment, and so are the others.
             programs: Names, or themselves; None: all that the environments have.
-            decisions: Of each program.
+            decisions: Decisions of each program.
             actions: Which to try.
-            sample_seed: Of the decisions that are drawn, of each program anew.
-            seed: Of the actions that the policy draws, of each program anew.
+            sample_seed: Seed of the decisions that are drawn, for each program.
+            seed: Seed of the actions that the policy draws, for each program.
 
         Yields:
             A table for each program, in their order. Where something is wrong with

@@ -18,7 +18,7 @@ ObsT = TypeVar("ObsT")
 def signed_log(observation: ObsT) -> ObsT:
     """``sign(x) * log(1 + |x|)``, element by element, of an array or a dict of them.
 
-    It keeps the sign and the order of numbers and brings those that differ by
+    It keeps the sign and the order of numbers. It brings numbers that differ by
     factors (a callee of 3 instructions, one of 3000) into a network's range.
     """
     if isinstance(observation, dict):
@@ -34,7 +34,7 @@ def _signed_log_space(space: spaces.Space[Any]) -> spaces.Space[Any]:
             {name: _signed_log_space(box) for name, box in space.items()}
         )
     if not isinstance(space, spaces.Box) or space.dtype != np.float32:
-        raise TypeError(f"observations are to be a Box of float32, not {space}")
+        raise TypeError(f"observations must be a Box of float32, not {space}")
     return spaces.Box(signed_log(space.low), signed_log(space.high))
 
 

@@ -59,12 +59,12 @@ class Deployment(Evaluation):
         env_id: str | None = None,
         repeats: int = 1,
     ) -> Deployment:
-        """Of a policy in a file, or of one by name.
+        """The deployment of a policy in a file, or of one by name.
 
         Args:
             policy: ``"mine.policy"``, ``"llvm"`` and so on.
-            settings: What ``gym.make`` is given besides.
-            env_id: Of the environment; None: of the policy's task.
+            settings: Further arguments of ``gym.make``.
+            env_id: The environment; None: the one of the policy's task.
             repeats: How often the compiles are timed.
 
         Raises:

@@ -46,7 +46,7 @@ def counts_of(records: Iterable[Record]) -> list[NDArray[np.int64]]:
     """The decisions of all programs in each bin, element by element.
 
     Args:
-        records: Of :class:`~mlcompiler_gym.evaluation.deployment.Deployment`.
+        records: Records of a :class:`~mlcompiler_gym.evaluation.deployment.Deployment`.
 
     Raises:
         EvaluationError: There is no decision.

@@ -53,8 +53,8 @@ def evaluate(
             task.
         output: File of results, JSON Lines. Episodes that are in it are not played
             again.
-        episodes: Of each program.
-        seed: Of the first of them; the others have those that follow.
+        episodes: Episodes of each program.
+        seed: Seed of the first episode; the others have the following seeds.
         limit: Only the first so many programs.
         steps_folder: Where observations, actions and rewards are written, a file for
             each episode, if ``evaluation.save_steps``.
@@ -62,7 +62,7 @@ def evaluate(
         progress: Called with the episodes that are done and all.
 
     Returns:
-        What is known of every episode: program by program, by seed.
+        The record of every episode, in the order of programs and seeds.
 
     Raises:
         EvaluationError: It cannot be begun, or not be finished; what is done is in

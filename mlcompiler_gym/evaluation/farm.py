@@ -39,13 +39,13 @@ class RayPlayers:
         job: What is done.
         workers: How many there are, a processor for each. ``None``: as many as the
             cluster has processors.
-        address: Of the cluster; see
+        address: Address of the cluster; see
             :func:`~mlcompiler_gym.evaluation.cluster.connect`.
         patience: Seconds to wait for a worker when there is none.
 
     Attributes:
-        address: Of the cluster.
-        workers: How many there are to be.
+        address: Address of the cluster.
+        workers: How many workers there should be.
         lost: Episodes that were under way when their worker was lost.
 
     Raises:
@@ -127,7 +127,7 @@ class RayPlayers:
         self._starting[worker.__ray_ready__.remote()] = worker
 
     def _hand_out(self, left: Iterator[EpisodePlan]) -> bool:
-        """Give work to those who have none; False if all is done."""
+        """Give work to idle workers; False if all is done."""
         while self._idle:
             plan = self._again.popleft() if self._again else next(left, None)
             if plan is None:

@@ -20,7 +20,7 @@ class Unit:
 
     Attributes:
         program: Its name.
-        value: Of the objective, with the policy.
+        value: The objective's value with the policy.
         old: The same with the old policy; None: there is none, or it failed.
         llvm: The same of LLVM's own decisions.
     """
@@ -49,7 +49,7 @@ class Trial:
         objective: What was measured.
         units: Programs that the policy compiles.
         failed: Why it does not compile the others, by name.
-        seconds: Of all compiles, and of those by LLVM.
+        seconds: Time of all compiles, and of LLVM's compiles.
     """
 
     objective: str
@@ -64,8 +64,8 @@ class Trial:
         """From records.
 
         Args:
-            records: Of the policy, as a ``Deployment`` makes them.
-            old: Of the old one.
+            records: Records of the policy, as a ``Deployment`` makes them.
+            old: Records of the old policy.
             objective: Which; empty: the only one.
 
         Raises:
@@ -129,10 +129,10 @@ class Budgets:
     """Ratios that may not be exceeded; None: whatever.
 
     Attributes:
-        worst: Of a program.
-        package: Of the programs of a package together.
-        total: Of all programs together.
-        compile_time: Of the time to compile all of them, against LLVM's.
+        worst: Bound for each program.
+        package: Bound for the programs of a package together.
+        total: Bound for all programs together.
+        compile_time: Bound for the time of all compiles, against LLVM's.
     """
 
     worst: float | None = None
@@ -148,7 +148,7 @@ class Check:
     Attributes:
         budget: ``"compiles"``, ``"worst"``, ``"package"``, ``"total"`` or
             ``"compile_time"``.
-        name: Of the program or package; ``"all"`` of all.
+        name: Name of the program or package, or ``"all"``.
         ratio: What was found; None: it does not compile.
         limit: What it may be.
         error: Why it does not compile.
@@ -247,7 +247,7 @@ def as_junit(verdict: Verdict, name: str) -> bytes:
 
     Args:
         verdict: What came of it.
-        name: Of the test suite.
+        name: Name of the test suite.
     """
     broken: Sequence[Check] = verdict.broken
     suite = ET.Element(

@@ -27,10 +27,10 @@ class Journal:
     writes at a time.
 
     Args:
-        path: Of the file; made if there is none.
+        path: The file; made if there is none.
 
     Attributes:
-        records: By their keys (:func:`~mlcompiler_gym.evaluation.plan.key_of`).
+        records: The records of the file, by their keys.
 
     Raises:
         EvaluationError: The file is something else, or another process writes it.

@@ -65,7 +65,7 @@ class LocalPlayers:
                 broken += 1
                 if broken == _POOLS:
                     raise EvaluationError(
-                        "the processes that play are killed, by somebody or for want "
+                        "the processes that play are killed, from outside or for want "
                         "of memory; take fewer of them, and go on with the same file"
                     ) from error
                 # What was under way is played again, in a new pool.

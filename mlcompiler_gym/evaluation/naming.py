@@ -116,8 +116,8 @@ def _as_maker(name: str, found: Any) -> PolicyMaker:
         return lambda env, seed: found  # type: ignore[no-any-return, unused-ignore]
     if len(required) != 1:
         raise EvaluationError(
-            f"policy {name!r} takes {len(required)} arguments; it is to be a "
-            "function of (observation, info), or to make one of (env) or (env, seed)"
+            f"policy {name!r} takes {len(required)} arguments; it must be a "
+            "function of (observation, info), or make one of (env) or (env, seed)"
         )
     if "seed" in parameters:
         return lambda env, seed: found(env, seed=seed)  # type: ignore[no-any-return, unused-ignore]

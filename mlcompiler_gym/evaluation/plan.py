@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is to be evaluated."""
+"""What an evaluation plays."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Result:
     Attributes:
         record: What is said of it.
         steps: Observations, actions and rewards as an ``.npz`` file, if they are
-            to be kept.
+            kept.
     """
 
     record: Record
@@ -53,10 +53,9 @@ class Evaluation:
     """A policy in an environment.
 
     Attributes:
-        env_id: Of the environment, as for ``gym.make``.
-        policy: Name of the policy; see :func:`~mlcompiler_gym.evaluation.naming.\
-find_policy`.
-        settings: What ``gym.make`` is given besides; JSON has to have it all.
+        env_id: The environment, as for ``gym.make``.
+        policy: Name of the policy, as ``mlcompiler-gym eval --policy`` takes it.
+        settings: Further arguments of ``gym.make``; JSON has to have it all.
         save_steps: Keep observations, actions and rewards.
     """
 
@@ -98,11 +97,11 @@ find_policy`.
 
 @dataclass(frozen=True)
 class EpisodePlan:
-    """One episode that is to be played.
+    """One episode to play.
 
     Attributes:
         program: What is compiled.
-        seed: Of ``reset``, and of the policy if it takes one.
+        seed: Seed of ``reset``, and of the policy if it takes one.
     """
 
     program: Program
@@ -142,8 +141,8 @@ def plan_episodes(
 
     Args:
         programs: All of them, in order.
-        episodes: Of each program; their seeds follow one another.
-        seed: Of the first.
+        episodes: Episodes of each program; their seeds follow one another.
+        seed: Seed of the first episode.
         limit: Only the first so many programs.
     """
     # Programs travel as what they are, so that nobody else needs the files.

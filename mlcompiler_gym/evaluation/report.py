@@ -27,7 +27,7 @@ class Row:
         policy: As it was named.
         language: ``"all"``, ``"C"`` or ``"C++"``.
         count: How many programs.
-        packages: Of how many packages.
+        packages: Number of their packages.
         failed: How many more the compiler did not survive.
         comparison: With LLVM.
     """
@@ -60,9 +60,9 @@ def rows_of(
     """The rows of a report, in order.
 
     Args:
-        records: Of any number of journals. Of several episodes of a program by one
-            policy, each counts.
-        language: Of a program, by name.
+        records: The records of any number of journals. Each counts, also several
+            episodes of a program by one policy.
+        language: Tells the language of a program from its name.
     """
     groups: dict[tuple[str, str, str, str], list[Record]] = {}
     for record in records:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What many programs come to together.
 
-SciPy's bootstrap does the drawing: it resamples groups when it is given sums of them,
-its random numbers come from a generator with a fixed seed, and it is what others would
-check the figures with.
+SciPy's bootstrap does the drawing. It resamples groups when it is given sums of them,
+and its random numbers come from a generator with a fixed seed. Others would check the
+figures with it.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def geometric_mean(ratios: Sequence[float], packages: Sequence[str]) -> Interval
     their programs.
 
     Args:
-        ratios: Of each program; positive.
+        ratios: The ratio of each program; positive.
         packages: That each belongs to.
     """
     logs = np.log(np.asarray(ratios, np.float64))
@@ -101,7 +101,7 @@ def geometric_mean(ratios: Sequence[float], packages: Sequence[str]) -> Interval
 class Comparison:
     """What programs come to together, against what each is compared with.
 
-    Ratios are values against those that they are compared with; below 1 is better.
+    A ratio is a value against the value that it is compared with; below 1 is better.
 
     Attributes:
         mean: Geometric mean of the ratios, with its interval.
@@ -122,7 +122,7 @@ def compare(rows: Iterable[tuple[str, float, float]], tie: float = 0.0) -> Compa
     """What programs come to together.
 
     Args:
-        rows: Of each program its name, its value, and what that is compared with.
+        rows: Name and value of each program, and the value to compare with.
         tie: Ratios that lie no further above 1 are no worse.
     """
     names, values, others = zip(*rows, strict=True)

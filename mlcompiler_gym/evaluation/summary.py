@@ -17,14 +17,14 @@ class ProgramSummary:
 
     Attributes:
         episodes: How many there are.
-        errors: Of these, how many the compiler did not survive.
+        errors: How many of them the compiler did not survive.
         steps: Mean number of decisions.
         reward: Mean sum of rewards, of those without error.
         values: Means by objective.
         baseline: Means of what LLVM's own heuristics reach.
         ratios: Geometric means of value / baseline, by objective; lower is better.
-            Of all programs: geometric mean of the programs'. An objective is left
-            out where one of the two is 0.
+            For all programs, the geometric mean of the programs' ratios. An objective
+            is left out where one of the two is 0.
     """
 
     episodes: int

@@ -45,7 +45,7 @@ class LoopDistributionAEC(TurnsAEC):
 
     Args:
         render_mode: As of the environment underneath.
-        **settings: As of :class:`~mlcompiler_gym.LoopDistributionEnv`, but for
+        **settings: As of :class:`~mlcompiler_gym.LoopDistributionEnv`, except
             ``agents`` and ``observation``.
     """
 
@@ -106,8 +106,8 @@ class RegAllocAEC(TurnsAEC):
     """The four agents of RL4ReAl, who take turns.
 
     ``select`` says which live range comes next: ``Discrete(16)``, a row. ``task`` then
-    says what is to be done with it, ``Discrete(4)``: give it a register, spill it,
-    split it at blocks, or split it around a loop. ``colour`` chooses the register, a
+    says what happens to it, ``Discrete(4)``: it gets a register, is spilled, is split
+    at blocks, or is split around a loop. ``colour`` chooses the register, a
     column of ``Discrete(48)``, and ``split`` the loop, ``Discrete(4)``. An agent may be
     asked although its mask has one action only. All are paid what
     :class:`~mlcompiler_gym.RegAllocEnv` pays, which is underneath.
@@ -116,7 +116,7 @@ class RegAllocAEC(TurnsAEC):
 
     Args:
         render_mode: As of the environment underneath.
-        **settings: As of :class:`~mlcompiler_gym.RegAllocEnv`, but for ``order``,
+        **settings: As of :class:`~mlcompiler_gym.RegAllocEnv`, except ``order``,
             ``allocator`` and ``observation``.
     """
 

@@ -42,7 +42,7 @@ class CompilerVecEnv(VecEnv):
 
     def __init__(self, env: VectorEnv[Any, Any, Any]) -> None:
         if not isinstance(env.unwrapped, CompilerVectorEnv):
-            raise TypeError(f"env is to be a CompilerVectorEnv, not {env.unwrapped}")
+            raise TypeError(f"env must be a CompilerVectorEnv, not {env.unwrapped}")
         if env.unwrapped.autoreset_mode is not AutoresetMode.SAME_STEP:
             raise ValueError(
                 "SB3 expects an environment to be reset in the step that ends its "
@@ -107,8 +107,8 @@ class CompilerVecEnv(VecEnv):
     def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
         """An attribute of the vector environment, for each environment.
 
-        Of ``programs`` and ``sessions``, which list one for each environment,
-        each gets its own.
+        ``programs`` and ``sessions`` list one for each environment. Each environment
+        gets its own.
         """
         owner = self.env if hasattr(self.env, attr_name) else self._compilers
         value = getattr(owner, attr_name)
@@ -125,7 +125,7 @@ class CompilerVecEnv(VecEnv):
         """
         raise AttributeError(
             f"cannot set {attr_name!r}: the environments share their settings; make "
-            "the vector environment anew with others"
+            "another vector environment with others"
         )
 
     def env_method(

@@ -39,11 +39,11 @@ def in_session(algorithm: type[AlgorithmT]) -> type[AlgorithmT]:
         in_session(PPO)("MlpPolicy", envs).learn(100_000)
 
     Before each update, the actor goes into every session as a policy that is data,
-    and comes back with ``n_steps`` decisions of each environment: the rollout buffer
-    is that of stepping with actions drawn by the same numbers. Actions are drawn by
-    :class:`~mlcompiler_gym.policies.SampledPolicy`, environment ``i`` with the
-    algorithm's seed plus ``i``. Callbacks are called for each step, once all of them
-    are made. Programs without a decision pay no step.
+    and comes back with ``n_steps`` decisions of each environment. The rollout buffer
+    is the same as by stepping with actions drawn by the same numbers. The actions are
+    drawn by :class:`~mlcompiler_gym.policies.SampledPolicy`, for environment ``i`` with
+    the algorithm's seed plus ``i``. Callbacks are called for each step, once all
+    steps are made. Programs without a decision pay no step.
 
     Args:
         algorithm: ``PPO`` or ``A2C``, or where actions are masked sb3-contrib's
@@ -118,7 +118,7 @@ class _Collector:
             inner = inner.venv
         if not isinstance(inner, CompilerVecEnv):
             raise TypeError(
-                "the environment is to be a CompilerVecEnv, perhaps in VecMonitor, not "
+                "the environment must be a CompilerVecEnv, perhaps in VecMonitor, not "
                 f"a {type(inner).__name__}"
             )
         wrapped: Any = inner.env

@@ -129,7 +129,7 @@ def _unpack(path: Path) -> bytes:
 
 
 def _member_name(name: str) -> str:
-    """Of ``folder/card.toml`` or ``./card.toml``, ``card.toml``."""
+    """The name in a path: ``card.toml`` in ``folder/card.toml`` or ``./card.toml``."""
     parts = PurePosixPath(name).parts
     if name.startswith("/") or ".." in parts or not 1 <= len(parts) <= 2:
         raise refusal(name, "it reaches outside of its folder", "remove it")

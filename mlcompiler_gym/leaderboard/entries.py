@@ -35,12 +35,12 @@ class Entry:
 
     Attributes:
         program: Its name.
-        program_sha256: Of its bitcode.
+        program_sha256: Hash of its bitcode.
         actions: Every action in order.
         compiles: Compiles of this program that it took to find them; None: unknown.
-        value: What the objective is to come to.
+        value: Claimed value of the objective.
         baseline: The same of LLVM's own decisions.
-        object_sha256: Of the object file.
+        object_sha256: Hash of the object file.
     """
 
     __pydantic_config__ = STRICT

@@ -76,11 +76,11 @@ def pack(
 ) -> int:
     """Put a policy, or the trajectories of an evaluation, into a submission.
 
-    Of several episodes of a program the best is taken, and the compiles of all of them
+    The best of several episodes of a program is taken, and the compiles of all of them
     are counted. Each trajectory is compiled once more, by the track's own settings.
 
     Args:
-        folder: Of the submission, with its card.
+        folder: Folder of the submission, with its card.
         board: What is submitted to.
         journal: What ``eval`` wrote, or trajectories, one a line; in the class
             ``policy``, the policy's file.

@@ -24,7 +24,7 @@ class Standing:
     Ratios are against LLVM's own decisions; below 1 is better.
 
     Attributes:
-        rank: From 1; those that cannot be told apart share one.
+        rank: From 1. Submissions that cannot be told apart share a rank.
         submission: Its name.
         title: As it is called.
         ratio: Geometric mean over programs.
@@ -34,7 +34,7 @@ class Standing:
         worse: Part of the programs that are worse than LLVM's.
         worst_program: The one that is worst.
         worst_ratio: How bad it is.
-        compiles: Of a program, on average; None: it does not say.
+        compiles: Compiles of a program, on average; None: it does not say.
         policy_bytes: Size of the policy's file.
         measured: On the verifier's machine.
         private: On the verifier's private set.

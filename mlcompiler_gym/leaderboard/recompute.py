@@ -67,7 +67,7 @@ class Recomputation(Evaluation):
         digest: str,
         policy_file: bytes | None = None,
     ) -> Recomputation:
-        """Of a track.
+        """The compiler of a track.
 
         Args:
             track: Environment, objective, programs.

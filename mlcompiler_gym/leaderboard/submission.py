@@ -43,7 +43,7 @@ class Manifest:
     """The file ``manifest.json``.
 
     Attributes:
-        format: Of the submission.
+        format: Format of the submission.
         card: Digest of the card, of what it says.
         trajectories: Digest of the trajectories, of what they say.
         policy: SHA-256 of the policy's file.
@@ -65,9 +65,9 @@ class Submission:
     """A submission that is well formed and says what it said when it was packed.
 
     Attributes:
-        name: Of the folder.
+        name: Name of the folder.
         card: Who and how.
-        entries: Of each program, unless there is a policy.
+        entries: An entry for each program, unless there is a policy.
         policy: Content of the policy's file; None: trajectories.
         digest: SHA-256 of all that it says.
     """

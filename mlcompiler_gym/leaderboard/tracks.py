@@ -41,7 +41,7 @@ class Track:
         id: Its name.
         title: The same for people.
         env: Id of the environment.
-        objective: What is to be small.
+        objective: What is minimised.
         programs: Name of the set, as for ``load_programs``.
         level: What the programs are marked for.
         classes: Classes that can be entered.
@@ -76,7 +76,7 @@ class Track:
         }
 
     def evaluation(self, policy: str) -> Evaluation:
-        """Of a policy on this track."""
+        """The settings of a policy on this track."""
         return Evaluation(self.env, policy, self.evaluation_settings())
 
     def command(self, policy: str, output: str) -> str:

@@ -42,11 +42,11 @@ class Row:
 
     Attributes:
         program: Its name.
-        value: Of the objective.
+        value: The objective's value.
         baseline: The same of LLVM's own decisions.
         decisions: How many there were.
         compiles: That it took to find them.
-        object_sha256: Of the object file.
+        object_sha256: Hash of the object file.
         validation: Whether it computes the same: ``"same"``, why it cannot tell, or
             ``"not run"``.
     """
@@ -102,12 +102,12 @@ class Verdict:
 
     Attributes:
         submission: Name of its folder.
-        digest: Of all that it says.
+        digest: Digest of the submission.
         card: Who and how.
         llvm: LLVM's version that it was verified with.
         status: What became of it.
         findings: Why, if it was not accepted.
-        rows: Of each program that could be compiled.
+        rows: A row for each program that could be compiled.
         policy_bytes: Size of the policy's file; None: there is none.
         times: What was measured.
         private: What it came to on a private set, if there was one.
@@ -150,7 +150,7 @@ class Review:
     """What a person says of a flagged submission after having looked.
 
     Attributes:
-        digest: Of the submission, so that it holds for no other.
+        digest: Digest of the submission, so that it holds for no other.
         by: Who looked.
         reason: Why the gain is what it seems to be.
     """

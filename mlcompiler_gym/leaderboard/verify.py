@@ -37,7 +37,7 @@ MakePlayers = Callable[[Recomputation], Players]
 
 
 def check_compiler(board: Board, track: Track) -> CompileConfig:
-    """How a track compiles, and with the very LLVM that the board is of.
+    """How a track compiles, with the LLVM version of the board.
 
     Raises:
         LeaderboardError: The compiler service here is of another version.
@@ -105,11 +105,11 @@ def verify(
     Nothing that the submitter wrote is executed, but policies, which are data.
 
     Args:
-        path: Of the submission: a folder, or an archive of one.
+        path: The submission: a folder, or an archive of one.
         board: What it was submitted to.
         journal: File that says how far this has come; it is gone on with from there.
             ``None``: ``verifying-NAME.jsonl`` in the current folder.
-        private: Folder of bitcode that a policy is to be played on besides; folders in
+        private: Folder of bitcode that a policy also plays on; folders in
             it are packages. The journal has what came of each, the verdict only what
             they come to together.
         players: Who compiles.

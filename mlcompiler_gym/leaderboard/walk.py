@@ -57,9 +57,9 @@ class Walk:
     """A compile.
 
     Attributes:
-        value: Of the objective; None if the compiler did not survive it.
+        value: The objective's value; None if the compiler did not survive it.
         differing: Places at which it was decided otherwise than LLVM would have.
-        steps: What was decided, if that was to be seen.
+        steps: What was decided, if the walk kept it.
     """
 
     value: float | None
@@ -151,7 +151,7 @@ class Walker:
         return iter(range(1 << 30))
 
     def _own(self) -> Policy | None:
-        """LLVM's own answers, or those that leave everything as it is."""
+        """LLVM's own answers, or answers that leave everything as it is."""
         if self._compiler.setup.spec.kind == pb.TaskSpec.OPEN_ENDED:
             return None
         try:
@@ -164,7 +164,7 @@ class Walker:
         return actions.meaning(actions.check(action))
 
     def _about(self) -> dict[str, str]:
-        """What is decided on, but for what is a table."""
+        """What is decided on, except tables."""
         if self._own() is None:
             return {}
         decision = json.loads(str(self._compiler.observe("decision")["decision"]))

@@ -27,7 +27,7 @@ class Reading:
         output: What the program printed.
         status: Its exit status.
         wall_seconds: By the clock.
-        cpu_seconds: Of processor time.
+        cpu_seconds: Processor time.
         instructions: In user mode, or minus the number of the error for which
             they could not be counted.
     """

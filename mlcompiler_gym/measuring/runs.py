@@ -67,13 +67,13 @@ def measure(
     every objective, or is known to be as good, or has been run often enough.
 
     Every run has to print what the first build does, so that what is fast because it
-    is wrong has no value. Nothing else should run on the machine meanwhile, if times
-    are to be compared with those of other calls; within one, they may.
+    is wrong has no value. Nothing else should run on the machine meanwhile. Otherwise,
+    compare times only within one call.
 
     Args:
         program: The program, with inputs.
         builds: Object files by a label each.
-        objectives: Of :data:`OBJECTIVES`.
+        objectives: Names among :data:`OBJECTIVES`.
         how: Repeats, limits, and what counts.
 
     Returns:

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 #: What can be measured of programs that run, and what that is.
 OBJECTIVES = {
-    "wall_time": "seconds by the clock from main to the program's end, all inputs",
-    "cpu_time": "seconds of processor time, likewise",
-    "instructions": "instructions executed in user mode, likewise",
+    "wall_time": "seconds by the clock from main to the end, summed over all inputs",
+    "cpu_time": "seconds of processor time, summed over all inputs",
+    "instructions": "instructions executed in user mode, summed over all inputs",
 }
 
 
@@ -31,17 +31,17 @@ class Measuring:
 
     Attributes:
         repeats: How often each build is run at least, in turn with the others. The
-            first runs, which find files in no cache, are made besides.
+            first runs, which find files in no cache, do not count.
         most_repeats: How often each is run where that does not tell them apart.
             Where they are compared is after ``repeats`` runs, twice as many, four
             times as many, and so on.
         confidence: Probability that a difference that is said to be one is one, all
             comparisons together.
         precision: A ratio that is known to this part of it is known well enough.
-        counter: What counts instructions: ``"hardware"``, the processor's own
-            counter, if the kernel has it; ``"valgrind"``, one by one, which takes
-            fifty times as long and is the same each time; ``"auto"``, the first
-            of these that is there.
+        counter: What counts instructions. ``"hardware"``: the processor's own
+            counter, if the kernel has it. ``"valgrind"``: valgrind, which takes
+            fifty times as long and counts the same each time. ``"auto"``: the first
+            of these that works.
         limits: What each run may use. ``None``: as for validation.
     """
 
@@ -82,8 +82,8 @@ class Measuring:
         """Compare runs of two builds, with the confidence that each look is left.
 
         Args:
-            values: Of the one build, in the order in which they were made.
-            bases: Of the other, in turn with them.
+            values: Values of one build, in the order in which they were made.
+            bases: Values of the other build, in turn with them.
         """
         return compare_pairs(values, bases, 1 - (1 - self.confidence) / len(self.looks))
 
@@ -91,7 +91,7 @@ class Measuring:
 def split_objectives(
     names: Iterable[str],
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Names of objectives that the service measures, and of those that runs do."""
+    """Names of objectives that the service measures, and of objectives of runs."""
     every = tuple(names)
     return (
         tuple(name for name in every if name not in OBJECTIVES),

@@ -61,7 +61,7 @@ def heuristic(env: gymnasium.Env[Any, Any]) -> Policy:
 
 
 def heuristic_settings(env: gymnasium.Env[Any, Any]) -> dict[str, Any]:
-    """What an environment has to be made with, besides, for :func:`heuristic`.
+    """What an environment also has to be made with, for :func:`heuristic`.
 
     Args:
         env: Any of the environments.
@@ -224,7 +224,7 @@ NAMED: dict[str, PolicyMaker] = {
 def compiler_of(env: gymnasium.Env[Any, Any]) -> CompilerEnv:
     """What is inside of the wrappers."""
     if not isinstance(env.unwrapped, CompilerEnv):
-        raise TypeError(f"env is to be an environment of a compiler, not {env}")
+        raise TypeError(f"env must be an environment of a compiler, not {env}")
     return env.unwrapped
 
 

@@ -46,7 +46,7 @@ class BudgetedSearch:
 
     Args:
         env: An environment of discrete actions, of a task that has an end.
-        seed: Of the search.
+        seed: Seed of the search.
         compiles: How many episodes may be played to their end, the first included.
         method: What searches.
 
@@ -63,7 +63,7 @@ class BudgetedSearch:
     ) -> None:
         compiler = env.unwrapped
         if not isinstance(compiler, CompilerEnv):
-            raise TypeError(f"env is to be an environment of a compiler, not {env}")
+            raise TypeError(f"env must be an environment of a compiler, not {env}")
         check_one_choice(compiler)
         self.rng = np.random.default_rng(seed)
         self.spent = 0

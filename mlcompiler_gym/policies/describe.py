@@ -45,7 +45,7 @@ def describe(policy: PortablePolicy) -> dict[str, Any]:
 def differences(one: PortablePolicy, other: PortablePolicy) -> dict[str, list[Any]]:
     """What two policies say that is not the same: both, by what it is.
 
-    Of functions of the same shape, ``"largest change of a number"``: of a weight, a
+    For functions of the same shape, ``"largest change of a number"``: of a weight, a
     threshold, a leaf.
     """
     first, second = describe(one), describe(other)

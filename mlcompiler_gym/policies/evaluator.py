@@ -61,8 +61,8 @@ class Evaluator:
 
     Args:
         file: The contents of a policy file.
-        elements: Of all inputs.
-        outputs: Of the model's function.
+        elements: Number of elements of all inputs.
+        outputs: Number of outputs of the model's function.
 
     Raises:
         PolicyError: It is none, or is broken.
@@ -113,7 +113,7 @@ class Evaluator:
             legal = np.ascontiguousarray(legal, np.uint8)
             if legal.shape != (count, self.actions):
                 raise ValueError(
-                    f"legal is to have the shape {(count, self.actions)}, not "
+                    f"legal must have the shape {(count, self.actions)}, not "
                     f"{legal.shape}"
                 )
         actions = np.empty(count, np.int64)

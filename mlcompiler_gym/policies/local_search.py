@@ -38,7 +38,7 @@ def local_search(
     Args:
         env: A pass-ordering environment. It is reset.
         seconds: Wall-clock time to search for; None: as long as there are compiles.
-        seed: Of the search and of ``reset``.
+        seed: Seed of the search and of ``reset``.
         start: What to begin with: the passes of ``-Oz``, say.
         compiles: Sequences that are tried, the first included; None: as many as there
             is time for.

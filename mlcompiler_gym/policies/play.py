@@ -16,7 +16,7 @@ class Played:
     """How an episode ended.
 
     Attributes:
-        info: Of the last step: ``objective`` and ``baseline``, unless it says
+        info: The info of the last step: ``objective`` and ``baseline``, unless it says
             ``no_decision`` or ``error``.
         reward: Sum over all steps.
         steps: How many there were.

@@ -171,8 +171,9 @@ class PortablePolicy:
         """The likeliest legal action.
 
         Args:
-            observation: Of one decision: the flat array of shape (elements,), whose
-                features come in the order of the policy's, or a dict by name.
+            observation: The observation of one decision: the flat array of shape
+                (elements,), whose features come in the order of the policy's, or a dict
+                by name.
             info: With ``"action_mask"``, int8 of shape (actions,), where actions may
                 be illegal.
 

@@ -27,7 +27,7 @@ class SearchResult:
         actions: They lead there from the episode's beginning.
         value: Weighted sum of the objectives, each relative to its value at the
             beginning; lower is better.
-        values: Of the objectives.
+        values: Values of the objectives.
         tried: Actions taken in all.
     """
 
@@ -44,7 +44,7 @@ class Search:
         env: As the episode begins.
         info: That came with it.
         seconds: Wall-clock time to search for; None: as long as there are compiles.
-        seed: Of what is drawn.
+        seed: Seed of the draws.
         compiles: Sequences that may be run, whole or in part; None: as long as there is
             time.
 
@@ -134,7 +134,7 @@ def random_search(
     Args:
         env: A pass-ordering environment. It is reset.
         seconds: Wall-clock time to search for.
-        seed: Of the search and of ``reset``.
+        seed: Seed of the search and of ``reset``.
         length: Actions in a sequence.
         options: For ``reset``.
     """
@@ -163,13 +163,13 @@ def greedy_search(
 ) -> SearchResult:
     """Try every action in a fork, take the best; start again from elsewhere.
 
-    Where no action is of use, some random ones are taken; where that has led
-    nowhere, the search begins anew behind a part of the best sequence known.
+    Where no action helps, some random ones are taken. Where that has led nowhere,
+    the search begins again after a part of the best sequence known.
 
     Args:
         env: A pass-ordering environment. It is reset.
         seconds: Wall-clock time to search for.
-        seed: Of the search and of ``reset``.
+        seed: Seed of the search and of ``reset``.
         first: Actions that every sequence begins with.
         options: For ``reset``.
     """

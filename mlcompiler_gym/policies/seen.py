@@ -55,7 +55,7 @@ def summarise(
     Args:
         rows: Shape (decisions, elements), before all transforms, as
             ``Rollout.features`` has them.
-        inputs: Of the policy, in the order of the elements.
+        inputs: Inputs of the policy, in the order of the elements.
 
     Raises:
         ValueError: There are no decisions, or the elements are not the policy's.
@@ -64,7 +64,7 @@ def summarise(
     places = list(_elements(inputs))
     if rows.ndim != 2 or len(rows) == 0 or rows.shape[1] != len(places):
         raise ValueError(
-            f"seen is to have the shape (decisions, {len(places)}), not {rows.shape}"
+            f"seen must have the shape (decisions, {len(places)}), not {rows.shape}"
         )
     found = []
     for (feature, element), column in zip(places, rows.T, strict=True):

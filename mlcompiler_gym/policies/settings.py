@@ -19,7 +19,7 @@ from mlcompiler_gym.policies.policy import PortablePolicy
 def settings_for(
     env: gymnasium.Env[Any, Any], policy: str | PortablePolicy
 ) -> dict[str, Any]:
-    """What an environment has to be made with, besides, for a policy.
+    """What an environment also has to be made with, for a policy.
 
     Args:
         env: Any of the environments.
@@ -49,7 +49,7 @@ def settings_for(
 
 
 def _observations(setup: Setup, policy: PortablePolicy) -> dict[str, Any]:
-    """What is to be observed of the program, beside the features of a decision."""
+    """What to observe of the program, in addition to the features of a decision."""
     inputs = [each.feature for each in policy.message.model.inputs]
     known = {each.name for each in setup.service.describe().observations}
     named = [name for name in inputs if name in known]

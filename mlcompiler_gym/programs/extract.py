@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A user's own code as programs: compiled anew for bitcode, beside its build."""
+"""A user's own code as programs: compiled again for bitcode, beside its build."""
 
 from __future__ import annotations
 

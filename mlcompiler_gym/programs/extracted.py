@@ -31,7 +31,7 @@ class Extracted:
     Attributes:
         file: Path of the bitcode, relative to the folder.
         source: What it was made of: a source file, an object, an archive member.
-        command: The compiler's command line; empty if it was not compiled anew.
+        command: The compiler's command line; empty if it was not compiled again.
         split: ``"train"``, ``"validation"`` or ``"test"``.
         output: The object file of the build, relative to the folder of its
             ``compile_commands.json``; empty if the build does not say.

@@ -118,7 +118,7 @@ class GeneratorSet(NamedSet):
 class GeneratedPrograms(ProgramSource):
     """All seeds of a generator, or those of one split.
 
-    Of ten seeds in a row the first eight are for training, the next for
+    In ten successive seeds, the first eight are for training, the next for
     validation, the last for testing.
     """
 

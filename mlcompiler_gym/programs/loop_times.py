@@ -24,10 +24,10 @@ def loop_times(cpu: str = "x86-64") -> dict[str, dict[str, NDArray[np.float64]]]
         cpu: ``"x86-64"`` or ``"x86-64-v3"``.
 
     Returns:
-        By program, and by the loop's name as ``info["taken"]`` has it: float64 array
-        of shape ``(30,)``, the time of the program over -O3's by action of
-        ``LoopFactors-v0`` with ``unroll=False``, all other loops being left to LLVM;
-        NaN where the action is not legal. Without loops to decide, a program has none.
+        By program, and by the loop's name as ``info["taken"]`` has it, a float64 array
+        of shape ``(30,)``. It has the time of the program over -O3's for each action of
+        ``LoopFactors-v0`` with ``unroll=False``. All other loops are left to LLVM. An
+        action that is not legal has NaN. A program without loops to decide has none.
 
     Raises:
         ValueError: There is no table for that processor.

@@ -15,11 +15,11 @@ def progress_bar(
     """A bar of tqdm's that goes away when it is closed.
 
     Args:
-        total: Units of work; None: nobody knows.
+        total: Units of work; None: the number is not known.
         what: Shown before the bar.
-        unit: Of the work; ``"B"`` is shown as kB, MB and so on.
-        enabled: Whether there is to be one where a person looks at it, that is, on a
-            terminal or in a notebook.
+        unit: Unit of the work; ``"B"`` is shown as kB, MB and so on.
+        enabled: Whether to show one where a person looks at it, that is, on a terminal
+            or in a notebook.
         delay: Seconds before it appears.
     """
     try:

@@ -56,10 +56,10 @@ def load_programs(
     Args:
         programs: A set (``"kernels"``), one of its splits (``"pypi:train"``), one
             of its packages (``"pypi/lz4"``) or programs (``"pypi/lz4/lz4hc"``,
-            ``"csmith/1234"``), the path of a ``.bc``, ``.ll``, ``.c``, ``.cc``,
-            ``.cpp`` or ``.cxx`` file or of a folder of bitcode, such as
-            ``mlcompiler-gym programs extract`` writes, a :class:`Program`, a
-            :class:`ProgramSource`, or several of these. ``file:`` before a path
+            ``"csmith/1234"``). Also the path of a ``.bc``, ``.ll``, ``.c``, ``.cc``,
+            ``.cpp`` or ``.cxx`` file, or of a folder of bitcode, such as
+            ``mlcompiler-gym programs extract`` writes. Also a :class:`Program`, a
+            :class:`ProgramSource`, or several of all these. ``file:`` before a path
             says that it is one.
         target: Target triple to compile sources for, and that selects the
             bitcode of sets that have it for several architectures.

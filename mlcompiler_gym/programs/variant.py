@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which bitcode of a program: the architecture, and what it is to be optimised for."""
+"""Which bitcode of a program: the architecture, and what it will be optimised for."""
 
 from __future__ import annotations
 

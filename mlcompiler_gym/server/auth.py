@@ -31,7 +31,7 @@ _HEALTH = "/grpc.health.v1.Health/"
 
 
 class RequireToken(grpc.ServerInterceptor):  # type: ignore[misc]
-    """Refuses calls without one of the tokens, but for those about health."""
+    """Refuses calls without one of the tokens, except calls about health."""
 
     def __init__(self, tokens: list[str]) -> None:
         self._tokens = tokens
@@ -57,8 +57,8 @@ class RequireToken(grpc.ServerInterceptor):  # type: ignore[misc]
 def client_of(context: grpc.ServicerContext, *, by_token: bool) -> tuple[str, str]:
     """What a client is known by, and what logs call it.
 
-    It is its token, of which only a digest is kept, or else its host: where no token is
-    asked for, one that is given says nothing.
+    It is known by its token, of which only a digest is kept. Where no token is asked
+    for, it is known by its host, and a token that it gives says nothing.
     """
     if by_token:
         given = str(dict(context.invocation_metadata()).get(_HEADER, ""))

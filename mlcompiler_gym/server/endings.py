@@ -34,7 +34,7 @@ class Endings:
     """
 
     def __init__(self, pids: set[int]) -> None:
-        """``pids`` loses those that are gone."""
+        """Processes that are gone leave ``pids``."""
         self._pids = pids
         #: By descriptors of the processes, which no other process can come to have.
         self._endings: dict[int, _Ending] = {}
@@ -54,9 +54,9 @@ class Endings:
 
         Args:
             sock: Its client's end.
-            pid: Of its process; 0: not known.
+            pid: The session's process; 0: not known.
             account: Whose it is.
-            copies: Of it that the account has, and that end with it.
+            copies: Copies of the session, which end with it.
             kill: At once, rather than when it sees that its client has gone.
         """
         descriptor = -1

@@ -29,7 +29,7 @@ class Copy:
 
 
 class Copies:
-    """By tokens that nobody can guess."""
+    """By tokens that cannot be guessed."""
 
     def __init__(self, endings: Endings) -> None:
         self._endings = endings
@@ -57,7 +57,7 @@ class Copies:
             return self._copies.pop(token)
 
     def expire(self, now: float | None = None) -> None:
-        """End those that have waited too long."""
+        """End copies that have waited too long."""
         now = time.monotonic() if now is None else now
         with self._lock:
             late = [t for t, copy in self._copies.items() if copy.until <= now]

@@ -26,12 +26,12 @@ class Limits:
     """The account of each client: of a token, or without tokens of a host.
 
     Attributes:
-        sessions: Open at once, those that a ``Fork`` has made included, and the copies
-            in which an ``Explore`` tries actions.
+        sessions: Sessions at once, with copies by ``Fork``, and the copies in which an
+            ``Explore`` tries actions.
         streams: gRPC streams at once.
-        upload_bytes: Of a program, and of any other message.
-        seconds: Of wall-clock time for one request.
-        memory_bytes: Of each session.
+        upload_bytes: Size of a program, or of any other message.
+        seconds: Wall-clock time of one request.
+        memory_bytes: Memory of each session.
     """
 
     sessions: int = 1024
@@ -47,7 +47,7 @@ class Limits:
 
     @property
     def reply_bytes(self) -> int:
-        """Of a reply."""
+        """Bytes of a reply."""
         return _REPLIES
 
     def objection(self, request: pb.Request) -> str:
@@ -78,7 +78,7 @@ class Limits:
         return ""
 
     def bound(self, limits: pb.Limits) -> None:
-        """Set those that are not limited to what is allowed."""
+        """Set limits that are not given to what is allowed."""
         limits.deadline_ms = limits.deadline_ms or self.deadline_ms
         limits.memory_bytes = limits.memory_bytes or self.memory_bytes
 

@@ -66,7 +66,7 @@ class Metrics:
         streams: Callable[[], int],
         program_bytes: Callable[[], int],
     ) -> None:
-        """Ask these when somebody asks."""
+        """Ask these for each scrape."""
         self.sessions.set_function(sessions)
         self.parked.set_function(parked)
         self.streams.set_function(streams)

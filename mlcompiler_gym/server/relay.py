@@ -316,7 +316,7 @@ class Relay:
         self._blocked.discard(number)
 
     def _gather(self) -> list[Item]:
-        """Wait for replies, and take those that come together."""
+        """Wait for replies, and take the replies that come together."""
         items = self._collect(self._epoll.poll(_AGAIN if self._blocked else None))
         while items and self._together > 0:
             events = self._epoll.poll(_TOGETHER)

@@ -43,17 +43,18 @@ class Config:
     Attributes:
         host: Address to listen on. Any but loopback needs ``credentials`` or
             ``insecure``.
-        port: 0: any that is free; :attr:`Server.port` says which.
+        port: 0: any that is free; ``Server.port`` says which.
         credentials: Folder of certificate, key and tokens.
         insecure: Speak in the clear with everybody.
-        sandbox: ``"require"``: do not serve unless session processes are confined;
-            ``"auto"``: confine them as far as the kernel can; ``"off"``. ``None``:
-            require it where other machines can reach ``host``, else auto.
-        limits: Of each client.
+        sandbox: ``"require"``: do not serve unless session processes are confined.
+            ``"auto"``: confine them as far as the kernel can. ``"off"``: do not.
+            ``None``: ``"require"`` where other machines can reach ``host``, and
+            ``"auto"`` otherwise.
+        limits: The limits of each client.
         programs: Folder to keep programs in. ``None``: one that goes with the
             server.
-        program_bytes: Of all programs there.
-        program_count: Of all programs there.
+        program_bytes: Size of all programs there.
+        program_count: Number of programs there.
         metrics_port: For Prometheus, over HTTP; ``None``: none. 0: any.
         health_port: A second port, in the clear, for nothing but health checks.
         streams: gRPC streams at once; each takes two threads.
@@ -79,7 +80,7 @@ class Config:
 
     @property
     def sandbox_mode(self) -> str:
-        """What :attr:`sandbox` comes to."""
+        """What ``sandbox`` comes to."""
         return self.sandbox or ("auto" if is_loopback(self.host) else "require")
 
     def check(self) -> None:
@@ -265,7 +266,7 @@ class Server:
                 self._set_health(health_pb2.HealthCheckResponse.SERVING)
 
     def stop(self, grace: float | None = None) -> None:
-        """Begin no session any more, wait for those that there are, and end.
+        """Begin no further session, wait for the running ones, and end.
 
         Args:
             grace: Seconds to wait; ``None``: as configured.

@@ -76,7 +76,7 @@ def pressure(name: str, values: int, linkage: str = "", after: str = "") -> str:
     """A function that holds so many values at once, loaded and stored in turn.
 
     Args:
-        name: Of the function; it takes a pointer.
+        name: Name of the function; it takes a pointer.
         values: More than there are registers make evictions.
         linkage: For example ``"internal "``.
         after: Instructions before the return.

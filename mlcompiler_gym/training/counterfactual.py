@@ -42,7 +42,7 @@ class CounterfactualSettings:
         worse: Share of programs that may come out worse than by LLVM. Margins with
             which more do are not chosen, if there is another.
         folds: Parts that the packages are split into.
-        seed: Of the forest, and of the split into folds.
+        seed: Seed of the forest, and of the split into folds.
     """
 
     trees: int = 200
@@ -66,7 +66,7 @@ class Forest:
     """A fitted forest, from which policies with different margins come.
 
     Args:
-        labels: Of a task with two actions.
+        labels: Labels of a task with two actions.
         env: The environment that they are of; it shows what the base policy goes by.
         settings: How it is fitted. The same labels, in any order, and the same
             settings give the same policies, byte for byte.

@@ -40,9 +40,9 @@ class Labelling:
     """Which decisions are labelled, and how.
 
     Attributes:
-        env_id: Of an environment with discrete actions.
-        settings: What ``gym.make`` is given besides; JSON has to have it all.
-        policy: The base policy, by name: it decides all but what is tried, and the
+        env_id: An environment with discrete actions.
+        settings: Further arguments of ``gym.make``; JSON has to have it all.
+        policy: The base policy, by name: it decides all except what is tried, and the
             policy that is learned deviates from it.
         decisions: The most that are labelled of a program. They are drawn, rare
             kinds rather than frequent ones: a kind is what the base policy answers,
@@ -148,7 +148,8 @@ def collect(
     Args:
         labelling: How.
         programs: Which.
-        folder: Of the files, one for each program. What is there is not done again.
+        folder: Folder of the files, one for each program. A file that is there is not
+            made again.
         seed: What decisions are drawn by.
         players: Who labels. ``None``: this process.
         progress: Called with the programs that are done and all.
@@ -187,7 +188,7 @@ def few_of_each(programs: Iterable[Program], most: int) -> list[Program]:
     """At most so many programs of each package, by their hash: packages are the limit.
 
     Args:
-        programs: Of which.
+        programs: The programs to choose from.
         most: How many of a package.
 
     Returns:

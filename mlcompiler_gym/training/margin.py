@@ -58,7 +58,7 @@ def play_out_of_fold(
     """Play each program by a policy that was fitted to other packages.
 
     Args:
-        labels: Of all programs.
+        labels: Labels of all programs.
         env: The environment that they are of.
         evaluation: How an episode is played; its policy is what is deviated from.
         programs: By name; the programs that have labels are played.

@@ -61,8 +61,8 @@ def train_counterfactual(
     Args:
         labelling: Which decisions are labelled, and how.
         programs: What is learned from.
-        folder: Of labels, policies and journals.
-        settings: Of the forest and the choice of a margin.
+        folder: Folder of labels, policies and journals.
+        settings: Settings of the forest and of the choice of a margin.
         seed: What decisions are drawn by.
         players: Who labels and plays: made of a labelling or an evaluation.
         card: What the policy is said to be; results are added.
@@ -120,7 +120,7 @@ def train_counterfactual(
 def load_settings(
     path: Path | None, given: Mapping[str, Any]
 ) -> CounterfactualSettings:
-    """Settings from a TOML file, and from what is given besides.
+    """Settings from a TOML file, and from further arguments.
 
     Raises:
         TrainingError: The file cannot be read, or there is no such setting.

@@ -24,7 +24,7 @@ def plot(
         objectives: Names.
         baseline: What LLVM's own parameters give.
         tried: Everything that was tried, in order.
-        title: Of the picture.
+        title: Title of the picture.
 
     Raises:
         MissingLibraryError: matplotlib is not installed.

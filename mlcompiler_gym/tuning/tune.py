@@ -69,18 +69,18 @@ def tune(
 
     Args:
         program: As an environment's ``programs``; one.
-        objectives: What is to be small. Of several, the result has all points that no
+        objectives: What is minimised. With several, the result has all points that no
             other is better than in each.
-        compiles: How many to make, with those that the study has already.
+        compiles: How many to make, including the study's earlier ones.
         seconds: Wall-clock time after which no compile is begun.
         sampler: See :class:`~mlcompiler_gym.tuning.Tuner`.
-        seed: Of the proposals.
+        seed: Seed of the proposals.
         workers: How many compiles at the same time. Objectives that are measured by
             running the program are measured one after the other, beside the others'
             compiles; leave it at 1 for them.
         study: File to keep the trials in, and to go on from.
         progress: Is called after each compile.
-        **settings: Of :class:`~mlcompiler_gym.envs.parameters.ParametersEnv`:
+        **settings: Settings of :class:`~mlcompiler_gym.envs.parameters.ParametersEnv`:
             ``pipeline="default<O3>"``, ``parameters=["inliner"]``.
 
     Raises:

@@ -38,9 +38,9 @@ class Tried:
     """Parameters to compile with, and what came of it.
 
     Attributes:
-        number: Of the trial, from 0.
+        number: Number of the trial, from 0.
         chosen: By name of the option, what it is set to; the others are LLVM's.
-        values: Of the objectives, in their order; None if it has not been told, or
+        values: The objectives' values, in order; None if it has not been told, or
             the compiler did not survive.
     """
 
@@ -59,10 +59,10 @@ class Tuner:
     Args:
         parameters: By name of the option, the values that it can have, of which the
             first is LLVM's own, as
-            :attr:`~mlcompiler_gym.envs.parameters.ParametersEnv.parameters` has them.
+            ``ParametersEnv.parameters`` has them.
         objectives: Names of what is told; lower is better for each.
-        sampler: One of :data:`SAMPLERS`.
-        seed: Of the proposals.
+        sampler: One of ``SAMPLERS``.
+        seed: Seed of the proposals.
         study: File to keep the trials in. What is in it is gone on from.
         what: What is being tuned. A file that has been written for something else is
             refused.
@@ -158,7 +158,7 @@ class Tuner:
 
         Args:
             tried: What :meth:`ask` returned.
-            values: Of the objectives, in their order; None, or with a NaN, if the
+            values: The objectives' values, in order; None, or with a NaN, if the
                 compiler did not survive.
         """
         if values is None or any(map(math.isnan, values)):
@@ -193,7 +193,7 @@ class Tuner:
     def front(self) -> list[Tried]:
         """What nothing else is better than in every objective, by the first of them.
 
-        Of trials that gave the same, the one that sets fewest parameters.
+        If several gave the same, the one that sets fewest parameters.
         """
         by_values: dict[tuple[float, ...], Tried] = {}
         for each in self.tried:
@@ -224,7 +224,7 @@ class Tuner:
         return {name: categorical(values) for name, values in self._values.items()}
 
     def _few(self, rng: np.random.Generator, changed: float) -> dict[str, str]:
-        """LLVM's own parameters but for a few."""
+        """LLVM's own parameters except for a few."""
         share = changed / len(self._values)
         return {
             name: values[int(rng.integers(1, len(values)))]

@@ -84,7 +84,7 @@ def _become(path: str, limits: str, arguments: list[str], report: int) -> NoRetu
 
 
 def _drop_root() -> None:
-    """Run as nobody rather than as root, whom no limit on processes holds."""
+    """Run as the user ``nobody``, because no limit on processes binds root."""
     if os.geteuid() != 0:
         return
     try:

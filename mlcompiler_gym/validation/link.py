@@ -34,7 +34,7 @@ def find_linker(*, cxx: bool = False) -> str:
     """A compiler driver that links, or what ``MLCOMPILER_GYM_LINKER`` names.
 
     Args:
-        cxx: Whether there is C++ among what is to be linked.
+        cxx: Whether the program has C++ in it.
 
     Raises:
         LinkError: There is none.

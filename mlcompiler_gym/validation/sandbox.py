@@ -189,7 +189,7 @@ def _launch(
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Have the launcher end everything, or else end the launcher."""
+    """Have the launcher end everything. If it does not, end the launcher."""
     assert process.stdin is not None
     try:
         # A byte too: a fork of this process may hold a copy of the pipe's end.

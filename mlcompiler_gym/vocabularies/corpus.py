@@ -50,8 +50,8 @@ def choose(
 ) -> list[Program]:
     """Programs of the named sets, the same number at most of each package.
 
-    Of a package's programs that are small enough, sorted by name, evenly spaced ones
-    are taken.
+    The package's programs that are small enough are sorted by name, and evenly spaced
+    ones are taken.
     """
     source = load_programs(list(names), target=kind.architecture, level=level.front_end)
     if source.size is None:
@@ -87,7 +87,7 @@ def gather(
     jobs: int,
     show: bool = True,
 ) -> Corpus:
-    """Count the triplets of programs; those that ``work`` has are not made again.
+    """Count the triplets of programs; triplets that ``work`` has are not made again.
 
     Args:
         names: Sets, splits or programs, as :func:`load_programs` takes them.

@@ -57,10 +57,10 @@ def complete(
     Args:
         entities: All names.
         places: Section and key of each.
-        trained: Vectors of those that were seen.
+        trained: Vectors of the entities that were seen.
 
     Raises:
-        VocabularyError: Of some section, nothing was seen.
+        VocabularyError: Nothing was seen of some section.
     """
     seen: dict[str, dict[str, _Vector]] = {}
     for name, (section, key) in zip(entities, places, strict=True):

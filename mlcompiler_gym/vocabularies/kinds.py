@@ -27,7 +27,7 @@ class Level:
 
     Attributes:
         front_end: Level that the front end marked functions for: ``Oz`` or ``O2``.
-        pipeline: Of ``opt``, as in ``default<O3>``: ``O3``.
+        pipeline: A pipeline of ``opt``, as in ``default<O3>``: ``O3``.
         stages: Passes after which ``llc`` stops; none for IR.
         features: Given to ``llc`` as ``-mattr``.
     """
@@ -48,7 +48,7 @@ class Kind:
 
     Attributes:
         name: Without the dimension: ``"mir2vec-x86-64"``.
-        architecture: Of the programs that it is trained on.
+        architecture: Architecture of the programs that it is trained on.
         triple: Target triple; empty for IR.
         levels: At which it is trained.
         digits: After the point, in the file.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Modules as the probes see them: what is in them, and what is to be told from it."""
+"""Modules as the probes see them: what is in them, and what is predicted from it."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ class Module:
 
     Attributes:
         program: Its name.
-        package: Of which it is.
+        package: The module's package.
         level: At which it was compiled.
-        weights: Of each entity in the module's vector, all instructions together.
+        weights: Weight of each entity in the module's vector, over all instructions.
         instructions: Their number.
         text_size: Bytes of ``.text`` that ``llc -O2`` makes of it; measured at Oz
             only, and 0 at all other levels.

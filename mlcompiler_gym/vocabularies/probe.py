@@ -88,7 +88,7 @@ def run_probes(
     """Compare a vocabulary with random vectors.
 
     Args:
-        vectors: Of all entities.
+        vectors: Vectors of all entities.
         learn: Modules to learn from.
         test: Modules of other packages.
         seeds: How many random vocabularies; they have seeds 0, 1, ...
@@ -134,7 +134,7 @@ def class_of_neighbour(
     """Share of IR's opcodes and predicates whose nearest is of their own class.
 
     Args:
-        vectors: Of all entities.
+        vectors: Vectors of all entities.
         seen: Those that the training data had; others would be told by the fallback.
     """
     classes = {
@@ -266,7 +266,7 @@ def _same_package(
 ) -> float:
     """Share of modules whose nearest of the same level is of the same package.
 
-    Of the packages to be tested on, nothing is learned; a program at another level
+    Nothing is learned from the packages of the test; a program at another level
     does not count, or it would find itself.
     """
     hits = total = 0

@@ -46,7 +46,7 @@ def nearest(
     """Entities whose vectors point most nearly where another's does.
 
     Args:
-        vectors: Of all entities.
+        vectors: Vectors of all entities.
         name: Whose neighbours.
         count: How many.
         among: Only these are considered; all if None.

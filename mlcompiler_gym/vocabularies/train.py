@@ -46,7 +46,7 @@ def train(
     Args:
         kind_name: ``ir2vec``, ``mir2vec-x86-64`` or ``mir2vec-aarch64``.
         programs: Sets, splits or programs.
-        settings: Of TransE.
+        settings: Settings of TransE.
         output: Folder for the file; the card goes to ``cards`` in it.
         work: Folder for counted triplets and checkpoints.
         per_package: Programs of each package at most.

@@ -22,15 +22,15 @@ class Settings:
     """How to train.
 
     Attributes:
-        dimension: Of the vectors.
+        dimension: Dimension of the vectors.
         samples: Triplets per epoch. Each distinct one is there in proportion to the
             square root of its count, once at least.
         epochs: Passes over the samples.
         batch: Triplets per step.
         negatives: Corrupted triplets for each true one.
-        margin: Of the margin ranking loss.
+        margin: Margin of the ranking loss.
         learning_rate: Adam's.
-        seed: Of everything that is drawn.
+        seed: Seed of everything that is drawn.
     """
 
     dimension: int

@@ -113,6 +113,6 @@ def test_exporters_take_it_from_a_rollout() -> None:
     )
     policy = from_sklearn(fitted, env, seen=made.features)
     assert {each.counts.sum() for each in policy.seen} == {len(made.actions)}
-    with pytest.raises(ValueError, match="seen is to have the shape"):
+    with pytest.raises(ValueError, match="seen must have the shape"):
         from_sklearn(fitted, env, seen=made.features[:, 1:])
     env.close()

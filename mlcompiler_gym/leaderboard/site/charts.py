@@ -119,7 +119,7 @@ def _gains(standing: Standing) -> tuple[float, float, float]:
 
 
 def _step(span: float) -> float:
-    """Of 1, 2 and 5, the one of whose powers of ten there are five or so in a span."""
+    """A step of 1, 2 or 5 times a power of ten that divides a span into about five."""
     power = 10.0 ** math.floor(math.log10(span))
     return next(n * power / 10 for n in (2, 5, 10, 20) if n * power / 10 * 6 >= span)
 
@@ -130,7 +130,7 @@ class Bar:
 
     Attributes:
         left: Where it begins, in percent of the width.
-        width: How long it is, likewise.
+        width: How long it is, in the same unit.
         better: Whether it is better than LLVM.
     """
 

@@ -2,8 +2,9 @@
 """From what a library has learned to a policy that is data.
 
 Each function takes the environment that it was learned in, whose wrappers become
-part of the policy: :class:`~mlcompiler_gym.SignedLogObservation` and its vector
-form, Gymnasium's ``NormalizeObservation`` and ``FlattenObservation``, and SB3's
+part of the policy. These wrappers can:
+:class:`~mlcompiler_gym.envs.wrappers.SignedLogObservation` and its vector form,
+Gymnasium's ``NormalizeObservation`` and ``FlattenObservation``, and SB3's
 ``VecNormalize``. What cannot be exported raises
 :class:`~mlcompiler_gym.errors.ExportError`, which names the layer or the wrapper.
 """

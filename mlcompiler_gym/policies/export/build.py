@@ -19,7 +19,7 @@ class Layers:
     """The layers of a network, as they are found one behind the other.
 
     Args:
-        size: Of what the first one takes.
+        size: Size of what the first layer takes.
     """
 
     def __init__(self, size: int) -> None:
@@ -99,7 +99,7 @@ def finish(
         inputs: What the model takes.
         model: What is computed of it.
         outputs: How many the model has.
-        log_deviation: Of a continuous action.
+        log_deviation: Log of the standard deviation of a continuous action.
         seen: Features of decisions, for the card; see
             :meth:`~mlcompiler_gym.PortablePolicy.with_seen`.
 

@@ -31,8 +31,8 @@ def add_ensemble(
 
     Args:
         kind: Which of the two.
-        name: Of the node, for errors.
-        attributes: Of the node.
+        name: Name of the node, for errors.
+        attributes: Attributes of the node.
         inputs: What it takes.
 
     Raises:

@@ -49,7 +49,7 @@ def add_module(layers: Layers, module: nn.Module, name: str) -> None:
     Args:
         layers: What there is so far.
         module: What is behind it.
-        name: Of the module, for errors.
+        name: Name of the module, for errors.
 
     Raises:
         ExportError: It is none that is known.

@@ -30,7 +30,7 @@ class Recipe:
         keep_tests: Tests, examples, benchmarks and code for other platforms
             are not left out by their names.
         includes: Include folders, below ``root``. None: every folder that has
-            a header, and its parent, without those that are left out.
+            a header, and its parent, unless it is left out.
         flags: Macros and further flags.
         cxx_standard: For C++; None: the compiler's default.
         write: Small configuration headers to create, by path.
@@ -63,7 +63,7 @@ class Package:
         licence: As the package states it.
         split: ``"train"``, ``"validation"`` or ``"test"``.
         sdist: File name of the source distribution.
-        sha256: Of that file.
+        sha256: Hash of that file.
         recipe: How its sources are compiled.
     """
 

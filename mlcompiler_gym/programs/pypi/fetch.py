@@ -84,7 +84,7 @@ class Fetcher:
         """Make what is missing.
 
         Args:
-            packages: Of which.
+            packages: The packages to fetch.
             variant: Architecture and level, for example ``"x86_64-Oz"``.
             hashes: By package, then by program: what its bitcode has to be.
             verify: Read what is there, rather than trust that it is what was stored.

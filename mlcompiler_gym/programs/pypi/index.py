@@ -136,8 +136,8 @@ def _explained(
         return HashMismatchError(
             file,
             f"it is not the file that was pinned{asked}\nNothing of it was used. Ask "
-            "another index for it, for example by PIP_INDEX_URL, or tell those who run "
-            "this one",
+            "another index for it, for example by PIP_INDEX_URL, or tell the people "
+            "who run this one",
         )
     if UnreachableError in kinds or not refusals:
         return IndexUnreachableError(

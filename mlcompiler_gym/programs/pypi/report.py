@@ -12,7 +12,7 @@ class Failure:
     """Something that is not there now.
 
     Attributes:
-        name: Of a program, or of a package of which nothing could be made.
+        name: Name of the program, or of a package that gave no program.
         reason: What went wrong, and what can be done; may have several lines.
     """
 

@@ -34,7 +34,7 @@ class Unit:
     """One translation unit.
 
     Attributes:
-        name: Of the program, for example ``"pypi/lz4/lz4hc"``.
+        name: The program's name, for example ``"pypi/lz4/lz4hc"``.
         source: Path relative to the source root.
         is_cxx: Whether it is C++.
     """
@@ -50,7 +50,7 @@ class Sources:
 
     Attributes:
         recipe: How.
-        root: Where the compiler is to be run.
+        root: Where the compiler runs.
         includes: Include folders relative to ``root``.
         units: In the order of their paths.
     """

@@ -121,7 +121,7 @@ class Toolchain:
     ) -> list[str]:
         """Command that writes a unit's bitcode to standard output.
 
-        It is to be run in the source root, with nothing but :data:`ENVIRONMENT`.
+        It has to run in the source root, with nothing but :data:`ENVIRONMENT`.
 
         Args:
             sources: What the unit is a part of.

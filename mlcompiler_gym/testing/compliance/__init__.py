@@ -11,7 +11,7 @@ A file of tests puts a service under them by the fixture that they take::
         yield service
         service.close()
 
-Each test gets the fixture anew, and leaves no session behind. With
+Each test gets a new fixture, and leaves no session behind. With
 ``params=[...]`` the same tests run for several services.
 """
 
