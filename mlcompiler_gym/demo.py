@@ -237,8 +237,8 @@ def print_table(
 
     Args:
         console: Where to.
-        outcomes: Of the policy.
-        kept: Of the same programs, where no call is inlined.
+        outcomes: The policy's.
+        kept: The same programs, where no call is inlined.
     """
     table = Table(title="Bytes of machine code (.text)")
     table.add_column("program")
@@ -262,8 +262,8 @@ def print_table(
     console.print(
         f"The policy's code is smaller than LLVM's on {sum(c < 0 for c in changes)} of "
         f"{len(changes)} programs and larger on {sum(c > 0 for c in changes)}; "
-        f"{total.change:+.2%} in total. It was trained on these programs. Without "
-        f"inlining, the code is {plain.change:+.2%} in total."
+        f"{total.change:+.2%} in total. It was trained on these programs. To "
+        f"inline nothing comes to {plain.change:+.2%} in total."
     )
 
 
@@ -271,8 +271,8 @@ def save_plot(outcomes: Sequence[Outcome], kept: Sequence[Outcome], path: Path) 
     """Two bars for each program, the policy's best on top.
 
     Args:
-        outcomes: Of the policy.
-        kept: Of the same programs, where no call is inlined.
+        outcomes: The policy's.
+        kept: The same programs, where no call is inlined.
         path: The file to write.
     """
     pairs = sorted(zip(outcomes, kept, strict=True), key=lambda pair: -pair[0].change)

@@ -146,7 +146,7 @@ def _compile(service: Any) -> str:
 
 
 def _linker() -> str:
-    """What links programs that are to be run."""
+    """What links programs before they run."""
     from mlcompiler_gym.validation.link import find_linker
 
     try:

@@ -20,7 +20,7 @@ from mlcompiler_gym.cli.app import app
 from mlcompiler_gym.evaluation import Evaluation, evaluate
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 #: Its code is for a tree in which it has been followed; see test_adding_a_task.py.
 ELSEWHERE = {"adding_a_task.md"}

@@ -78,14 +78,14 @@ def compile_programs(
             "--set", help="key=value as for gym.make; may be repeated: level=O2."
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of what is drawn.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the draws.")] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Write the object files that a policy, a search or trajectories lead to.
 
     Programs of a set that was extracted from a build get the build's own names. With
-    the build's folder as --output they replace its objects, and keep their times:
-    remove what is linked of them, and build, and it is linked anew.
+    the build's folder as --output they replace its objects, and keep their times.
+    Remove what is linked from them, and build: the build links it again.
     """
     if (programs is None) == (trajectories is None):
         raise EvaluationError("name programs, or --trajectories FILE")

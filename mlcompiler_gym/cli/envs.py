@@ -193,7 +193,7 @@ def _describe(task: TaskEntry) -> dict[str, Any]:
             for each in description.objectives
         ]
         + [
-            {"objective": name, "meaning": f"Of a program that runs: {what}."}
+            {"objective": name, "meaning": f"{what}; the program runs"}
             for name, what in OBJECTIVES.items()
         ],
         "observations": [

@@ -66,7 +66,9 @@ def play(
             autocompletion=complete_program,
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the program that is drawn.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Seed of the program that is drawn.")
+    ] = 0,
 ) -> None:
     """Decide by hand, and see what your decisions are worth.
 

@@ -102,7 +102,7 @@ def validate(
     against: Annotated[
         Path | None,
         typer.Option(
-            help="Of a program that is linked already: the one that is right.",
+            help="The program that is right, if PROGRAM is linked already.",
             exists=True,
             dir_okay=False,
         ),

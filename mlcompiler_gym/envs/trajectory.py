@@ -164,7 +164,7 @@ def find_recorded(trajectory: Trajectory, name: str | None = None) -> Program:
 
     Args:
         trajectory: Says for which target and level the program is.
-        name: Of the program. ``None``: the one that was recorded.
+        name: Name of the program. ``None``: the one that was recorded.
 
     Raises:
         TrajectoryError: There is none of that name.

@@ -190,10 +190,10 @@ def parse_action(env: CompilerEnv, scene: Scene, text: str) -> Any:
 
     Args:
         env: Stopped at the decision.
-        scene: Of it.
+        scene: The scene of the decision.
         text: The action's number or name, or a part of the name that no other action
-            has; for several choices at once ``"name=value name=value"``, where the
-            others are left to LLVM; for an action that is a number, the number.
+            has. For several choices at once, ``"name=value name=value"``; the others
+            are left to LLVM. For an action that is a number, the number.
 
     Raises:
         InvalidActionError: It means no action, or more than one.

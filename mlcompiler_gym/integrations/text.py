@@ -50,7 +50,7 @@ class TextObservation:
     Attributes:
         text: The decision, the code around it, and the actions to choose from; at the
             end, what came of it.
-        reward: Of the step that led here.
+        reward: Reward of the step that led here.
         done: Whether the episode is over.
         metadata: The environment's ``info``, and ``"legal_actions"``, the names of
             the legal actions; where the action was none, ``"invalid_action"``, why.
@@ -121,7 +121,7 @@ class TextEnv:
         """Begin an episode.
 
         Args:
-            seed: Of the program that is drawn.
+            seed: Seed of the program that is drawn.
             episode_id: What to call the episode.
             **options: As in ``reset(options=...)``: ``program="kernels/lz"``.
 

@@ -39,7 +39,7 @@ NAMED_SETS: dict[str, NamedSet] = {
 
 
 def known_sets() -> dict[str, NamedSet]:
-    """All sets that have a name: ours, and those that users have named."""
+    """All sets that have a name: our sets, and sets that users have named."""
     return {**own_sets(), **NAMED_SETS}
 
 

@@ -14,7 +14,6 @@ import pytest
 from gymnasium import spaces
 from hypothesis import given
 from hypothesis import strategies as st
-from support import parameter_table
 from support.regalloc import MakeEnv
 from support.strategies import examples
 from support.toolchain import KERNEL_NAMES, heuristic_object
@@ -402,7 +401,3 @@ def test_some_actions_are_compared(make: Any) -> None:
     assert values[tuple(other.tolist())] != env.baseline
     with pytest.raises(TypeError, match="say which"):
         env.action_values()
-
-
-def test_the_tables_of_the_docs_are_what_is_described(service: LocalService) -> None:
-    assert parameter_table.written() == parameter_table.tables(service)
