@@ -42,31 +42,38 @@ Allocation::Allocation(const AllocationAnalyses &Analyses, RangeOrder Order)
 // The queue
 //===----------------------------------------------------------------------===//
 
-bool Allocation::isBehind(Register One, Register Other) const {
-  const LiveInterval &X = A.LIS.getInterval(One);
-  const LiveInterval &Y = A.LIS.getInterval(Other);
-  // Nothing else decides between equals, so that they come in the order in
-  // which they do in LLVM.
+bool Allocation::isBehind(const Entry &One, const Entry &Other) const {
+  // By weight, nothing else decides between equals, so that they come in the
+  // order in which they do in LLVM.
   if (Order == RangeOrder::Weight)
-    return X.weight() < Y.weight();
-  auto Key = [&](const LiveInterval &Of) {
-    const bool IsBlockwise =
-        Order == RangeOrder::GlobalFirst && A.LIS.intervalIsInOneMBB(Of);
-    int64_t Rank = Of.empty() ? 0 : int64_t(Of.getSize());
-    if (IsBlockwise)
-      Rank = Of.beginIndex().getApproxInstrDistance(
-          A.LIS.getSlotIndexes()->getLastIndex());
-    return std::make_tuple(!IsBlockwise, Rank, -int64_t(Of.reg().id()));
-  };
-  return Key(X) < Key(Y);
+    return One.Rank < Other.Rank;
+  return std::make_tuple(One.IsAhead, One.Rank, Other.Reg.id()) <
+         std::make_tuple(Other.IsAhead, Other.Rank, One.Reg.id());
+}
+
+/// Whether a live range lies within one block. One of undefined values may be
+/// used and yet live nowhere.
+static bool isLocal(const LiveIntervals &LIS, const LiveInterval &LI) {
+  return LI.empty() || LIS.intervalIsInOneMBB(LI);
 }
 
 void Allocation::enqueue(Register Reg) {
   if (A.VRM.hasPhys(Reg))
     return;
-  Queue.push_back(Reg);
-  std::push_heap(Queue.begin(), Queue.end(),
-                 [&](Register X, Register Y) { return isBehind(X, Y); });
+  const LiveInterval &Of = A.LIS.getInterval(Reg);
+  Entry Added{Reg, true, Of.empty() ? 0.0 : double(Of.getSize())};
+  if (Order == RangeOrder::Weight) {
+    Added.Rank = Of.weight();
+  } else if (Order == RangeOrder::GlobalFirst && isLocal(A.LIS, Of)) {
+    Added.IsAhead = false;
+    Added.Rank = Of.empty() ? 0
+                            : Of.beginIndex().getApproxInstrDistance(
+                                  A.LIS.getSlotIndexes()->getLastIndex());
+  }
+  Queue.push_back(Added);
+  std::push_heap(
+      Queue.begin(), Queue.end(),
+      [&](const Entry &X, const Entry &Y) { return isBehind(X, Y); });
 }
 
 /// Editing may leave nothing of a live range that waits.
@@ -78,26 +85,26 @@ bool Allocation::dropIfUnused(Register Reg) {
 }
 
 SmallVector<const LiveInterval *, 16> Allocation::waiting(size_t Most) {
-  auto Behind = [&](Register X, Register Y) { return isBehind(X, Y); };
-  erase_if(Queue, [&](Register Reg) { return dropIfUnused(Reg); });
-  std::vector<Register> Front(std::min(Most, Queue.size()));
+  erase_if(Queue, [&](const Entry &E) { return dropIfUnused(E.Reg); });
+  std::vector<Entry> Front(std::min(Most, Queue.size()));
   std::partial_sort_copy(Queue.begin(), Queue.end(), Front.begin(), Front.end(),
-                         [&](Register X, Register Y) {
-                           if (Behind(Y, X) || Behind(X, Y))
-                             return Behind(Y, X);
-                           return X.id() < Y.id();
+                         [&](const Entry &X, const Entry &Y) {
+                           if (isBehind(Y, X) || isBehind(X, Y))
+                             return isBehind(Y, X);
+                           return X.Reg.id() < Y.Reg.id();
                          });
   SmallVector<const LiveInterval *, 16> Found;
-  for (Register Reg : Front)
-    Found.push_back(&A.LIS.getInterval(Reg));
+  for (const Entry &E : Front)
+    Found.push_back(&A.LIS.getInterval(E.Reg));
   return Found;
 }
 
 bool Allocation::takeFirst() {
   while (!Queue.empty()) {
-    std::pop_heap(Queue.begin(), Queue.end(),
-                  [&](Register X, Register Y) { return isBehind(X, Y); });
-    const Register Reg = Queue.back();
+    std::pop_heap(
+        Queue.begin(), Queue.end(),
+        [&](const Entry &X, const Entry &Y) { return isBehind(X, Y); });
+    const Register Reg = Queue.back().Reg;
     Queue.pop_back();
     if (dropIfUnused(Reg))
       continue;
@@ -109,7 +116,9 @@ bool Allocation::takeFirst() {
 }
 
 void Allocation::take(const LiveInterval &Taken) {
-  std::swap(*find(Queue, Taken.reg()), Queue.back());
+  std::swap(
+      *find_if(Queue, [&](const Entry &E) { return E.Reg == Taken.reg(); }),
+      Queue.back());
   Queue.pop_back();
   LI = &Taken;
   examine();
@@ -150,8 +159,7 @@ void Allocation::examine() {
   const History Before = Histories.lookup(LI->reg().id());
   BlocksCanSplit = false;
   Loops.clear();
-  if (!LI->isSpillable() || Before.Splits == MostSplits ||
-      A.LIS.intervalIsInOneMBB(*LI))
+  if (!LI->isSpillable() || Before.Splits == MostSplits || isLocal(A.LIS, *LI))
     return;
   Splitter.look(*LI);
   BlocksCanSplit = !Before.IsRest &&

@@ -127,7 +127,15 @@ private:
   void LRE_WillShrinkVirtReg(llvm::Register Reg) override;
   void LRE_DidCloneVirtReg(llvm::Register New, llvm::Register Old) override;
 
-  bool isBehind(llvm::Register One, llvm::Register Other) const;
+  /// A live range that waits. What decides about its turn is what it was when
+  /// it was put there, since editing may shrink or clear it meanwhile.
+  struct Entry {
+    llvm::Register Reg;
+    bool IsAhead = false;
+    double Rank = 0;
+  };
+
+  bool isBehind(const Entry &One, const Entry &Other) const;
   void enqueue(llvm::Register Reg);
   bool dropIfUnused(llvm::Register Reg);
   void examine();
@@ -143,9 +151,9 @@ private:
   std::unique_ptr<llvm::Spiller> TheSpiller;
   RangeSplitter Splitter;
 
-  /// A heap by isBehind(), if it is takeFirst() that takes from it. May hold
+  /// A heap by isBehind() if it is takeFirst() that takes from it. May hold
   /// live ranges that are not used any more.
-  std::vector<llvm::Register> Queue;
+  std::vector<Entry> Queue;
   llvm::DenseMap<unsigned, History> Histories;
   unsigned Cascades = 0;
   /// Made by what is being done, and not in the queue yet.

@@ -77,7 +77,7 @@ RangeNumbers mlcompiler::describeRange(const Allocation &Of,
           finite(Found.Copies),
           finite(Found.Hottest),
           float(Found.Depth),
-          float(A.LIS.intervalIsInOneMBB(LI) != nullptr),
+          float(LI.empty() || A.LIS.intervalIsInOneMBB(LI)),
           float(isRematerializable(A, LI)),
           float(A.Matrix.checkRegMaskInterference(LI)),
           float(Of.classes().getNumAllocatableRegs(

@@ -292,6 +292,41 @@ def test_splits(make_checked: Make) -> None:
     assert env.validate().ok
 
 
+@pytest.mark.parametrize("order", ["size", "global_first"])
+def test_what_waits_may_be_cleared(make_checked: Make, order: str) -> None:
+    """To spill one live range can leave nothing of another that waits."""
+    env = make_checked(
+        programs="kernels/hashtable",
+        target=AARCH64,
+        order=order,
+        cheapest_action=True,
+    )
+    _, terminated, _, info = play(env, lambda seen: int(seen[-1]))
+    assert terminated, info
+
+
+#: Values that are used and have no definition: their live ranges cover nothing.
+UNDEFINED = ir(
+    "define i32 @undefined(ptr %p, i1 %c) {\n"
+    "entry:\n  br i1 %c, label %one, label %join\n"
+    'one:\n  %x = call i32 asm "", "=r,0"(i32 undef)\n'
+    "  store volatile i32 %x, ptr %p\n  br label %join\n"
+    "join:\n  %y = phi i32 [ undef, %entry ], [ %x, %one ]\n"
+    '  call void asm sideeffect "", "r,r"(i32 undef, i32 %y)\n'
+    "  ret i32 %y\n}\n",
+    "undefined",
+)
+
+
+@pytest.mark.parametrize("order", ["agent", "weight", "size", "global_first"])
+def test_undefined_values(make_checked: Make, order: str) -> None:
+    env = make_checked(programs=UNDEFINED, order=order, pipeline="no-op-module")
+    env.reset()
+    for seed in range(3):
+        _, terminated, _, info = play(env, legal_at_random(env, seed))
+        assert terminated, info
+
+
 DEBUG_C = """
 int work(int *p, int n) {
   int sum = 0, product = 1, last = 0, most = 0, least = 0;
