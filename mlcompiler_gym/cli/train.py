@@ -82,7 +82,7 @@ def train(
     )
     _, env = make_env(Evaluation(env_id, labelling.policy, labelling.settings))
     source = load_programs(
-        programs or env.setup.spec.default_programs,
+        programs or env.setup.spec.default_programs.split(),
         target=env.setup.config.target or None,
         level=env.setup.config.level,
     )

@@ -169,7 +169,7 @@ def _make_setup(
         service=service,
         spec=spec,
         programs=load_programs(
-            spec.default_programs if programs is None else programs,
+            spec.default_programs.split() if programs is None else programs,
             target=target,
             level=level,
             clang_flags=clang_flags,

@@ -78,7 +78,7 @@ def evaluate(
     llvm = compiler.setup.service.describe().llvm_version
     config = compiler.setup.config
     source = load_programs(
-        compiler.setup.spec.default_programs if programs is None else programs,
+        compiler.setup.spec.default_programs.split() if programs is None else programs,
         target=config.target or None,
         level=config.level,
         clang_flags=evaluation.settings.get("clang_flags", ()),

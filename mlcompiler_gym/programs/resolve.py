@@ -60,7 +60,8 @@ def load_programs(
             ``.cpp`` or ``.cxx`` file, or of a folder of bitcode, such as
             ``mlcompiler-gym programs extract`` writes. Also a :class:`Program`, a
             :class:`ProgramSource`, or several of all these. ``file:`` before a path
-            says that it is one.
+            says that it is one. ``-`` before the name of a program leaves it out:
+            ``["loops", "-loops/split_chain"]``.
         target: Target triple to compile sources for, and that selects the
             bitcode of sets that have it for several architectures.
         level: ``"Oz"`` (if None) or ``"O2"``: what functions are marked for.
@@ -102,7 +103,28 @@ def load_programs(
             return ProgramSet([dataclasses.replace(file, name=name)])
         return _load_named(name, Variant.of(target, level), licences)
 
-    return combine(map(load, programs))
+    wanted = list(programs)
+    left_out = [w[1:] for w in wanted if isinstance(w, str) and w.startswith("-")]
+    kept = [w for w in wanted if not (isinstance(w, str) and w.startswith("-"))]
+    return _leave_out(combine(map(load, kept)), left_out)
+
+
+def _leave_out(source: ProgramSource, names: Collection[str]) -> ProgramSource:
+    if not names:
+        return source
+    if not isinstance(source, ProgramSet):
+        raise ProgramError(
+            f"nothing can be left out of {source}: there is no end of it"
+        )
+    for name in names:
+        source.named(name)  # or an error that says which there are
+    kept = [
+        (program, weight)
+        for program, weight in zip(source, source.weights, strict=True)
+        if program.name not in names
+    ]
+    programs, weights = zip(*kept, strict=True) if kept else ((), ())
+    return ProgramSet(programs, weights)
 
 
 def _set_name(name: str) -> str:

@@ -144,7 +144,9 @@ void LoopDistribution::describeAction(proto::ActionSpec &Action) const {
 void LoopDistribution::describe(proto::TaskSpec &Spec) const {
   Spec.set_default_pipeline("default<O3>");
   Spec.set_default_objective("loop_cost");
-  Spec.set_default_programs("loops");
+  // Of these two, no loop has more than one node.
+  Spec.set_default_programs(
+      "loops -loops/matrix_product_orders -loops/split_many_arrays");
   Spec.set_default_level("O2");
   // LLVM by itself distributes nothing, or in its own pass.
   Spec.mutable_heuristic()->set_action(Merge);

@@ -127,3 +127,25 @@ def test_the_table_is_spelled_out_for_readers_and_type_checkers() -> None:
         if f"| [`{task.env_id}`](docs/" not in readme:
             missing.append(f"README.md: | [`{task.env_id}`](docs/...) | ... |")
     assert missing == []
+
+
+@pytest.mark.parametrize("env_id", ALL)
+def test_the_first_resets_come_to_decisions(env_id: str) -> None:
+    env = gym.make(env_id)
+    for seed in range(3):
+        _, info = env.reset(seed=seed)
+        assert "no_decision" not in info, info["program"]
+    env.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("env_id", ALL)
+def test_every_default_program_raises_decisions(env_id: str) -> None:
+    env: Any = gym.make(env_id).unwrapped
+    without = [
+        name
+        for name in env.setup.programs.names
+        if "no_decision" in env.reset(options={"program": name})[1]
+    ]
+    env.close()
+    assert without == []

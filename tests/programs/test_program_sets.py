@@ -287,3 +287,14 @@ def test_programs_that_were_not_fetched(
             load_programs(name)
     with pytest.raises(ProgramError, match="--target aarch64 --level O2"):
         load_programs("pypi/lz4", target="aarch64-linux-gnu", level="O2")
+
+
+def test_programs_are_left_out_by_name() -> None:
+    some = load_programs(["kernels", "-kernels/lz", "loops:test", "-kernels/vm"])
+    everything = load_programs(["kernels", "loops:test"])
+    assert set(everything.names) - set(some.names) == {"kernels/lz", "kernels/vm"}
+    assert some.names == [n for n in everything.names if n in some.names]
+    with pytest.raises(ProgramError, match="no program 'kernels/none'"):
+        load_programs(["kernels", "-kernels/none"])
+    with pytest.raises(ProgramError, match="no end"):
+        load_programs(["csmith", "-csmith/1"])

@@ -22,7 +22,7 @@ def make_task(env_id: str, **settings: Any) -> CompilerEnv:
     assert isinstance(env, CompilerEnv)
     if "programs" in settings:
         return env
-    suited = QUICK[env.setup.spec.default_programs]
+    suited = QUICK[env.setup.spec.default_programs.split()[0]]
     return make_task(env_id, programs=suited, **settings)
 
 
