@@ -277,7 +277,9 @@ def save_plot(outcomes: Sequence[Outcome], kept: Sequence[Outcome], path: Path) 
     """
     pairs = sorted(zip(outcomes, kept, strict=True), key=lambda pair: -pair[0].change)
     places = np.arange(len(pairs))
-    figure, axes = plt.subplots(figsize=(8, 1.4 + 0.42 * len(pairs)), layout="tight")
+    figure, axes = plt.subplots(
+        figsize=(8, 1.4 + 0.42 * len(pairs)), layout="constrained"
+    )
     for which, label, colour, offset in (
         (0, "trained policy", "tab:blue", 0.2),
         (1, "never inline", "lightgrey", -0.2),
@@ -293,7 +295,7 @@ def save_plot(outcomes: Sequence[Outcome], kept: Sequence[Outcome], path: Path) 
     axes.set_xlabel(
         "change of .text against LLVM 22 -Oz (left of 0: smaller than LLVM)"
     )
-    axes.legend(loc="lower right")
+    figure.legend(loc="outside lower center", ncols=2)
     figure.savefig(path, dpi=150)
     plt.close(figure)
 
