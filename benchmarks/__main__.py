@@ -16,6 +16,7 @@ NAMES = (
     "resident",
     "plugin",
     "action_values",
+    "code_cache",
     "regalloc",
     "full_regalloc",
     "pass_ordering",

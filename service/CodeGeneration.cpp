@@ -19,6 +19,7 @@
 #include "llvm/CodeGen/MachineModuleInfo.h"
 #include "llvm/CodeGen/Passes.h"
 #include "llvm/CodeGen/TargetPassConfig.h"
+#include "llvm/IR/GlobalAlias.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Target/TargetMachine.h"
@@ -135,14 +136,44 @@ Error mlcompiler::keepOnly(Module &M, StringRef Name) {
                 "there is no function '" + Name +
                     "' after the pipeline; there are: " + join(Names, ", "));
   }
-  for (Function &F : M) {
-    if (F.isDeclaration() || &F == Kept)
+  StringSet<> Names;
+  Names.insert(Kept->getName());
+  keepOnly(M, Names);
+  return Error::success();
+}
+
+/// Calls to something look the same only as long as it counts as near.
+static bool isNear(const GlobalValue &GV) {
+  return GV.isDSOLocal() || GV.hasLocalLinkage();
+}
+
+void mlcompiler::keepOnly(Module &M, const StringSet<> &Names) {
+  auto IsDropped = [&](const Function &F) {
+    return !F.isDeclaration() && !Names.contains(F.getName());
+  };
+  // There is no alias of what is only declared.
+  for (GlobalAlias &A : make_early_inc_range(M.aliases())) {
+    auto *Target = dyn_cast<Function>(A.getAliasee());
+    if (!Target || !IsDropped(*Target))
       continue;
-    // Calls to it look the same only as long as it counts as near.
-    const bool Local = F.isDSOLocal() || F.hasLocalLinkage();
+    Function *Declared =
+        Function::Create(cast<FunctionType>(A.getValueType()),
+                         GlobalValue::ExternalLinkage, A.getAddressSpace());
+    M.getFunctionList().push_back(Declared);
+    Declared->setName(A.getName() + DroppedSuffix);
+    Declared->setVisibility(A.getVisibility());
+    Declared->setDSOLocal(isNear(A));
+    A.replaceAllUsesWith(Declared);
+    A.eraseFromParent();
+  }
+  for (Function &F : M) {
+    if (!IsDropped(F))
+      continue;
+    const bool Near = isNear(F);
+    if (F.hasLocalLinkage())
+      F.setName(F.getName() + DroppedSuffix);
     F.deleteBody();
     F.setComdat(nullptr);
-    F.setDSOLocal(Local);
+    F.setDSOLocal(Near);
   }
-  return Error::success();
 }

@@ -9,6 +9,7 @@
 
 #include "llvm/ADT/STLFunctionalExtras.h"
 #include "llvm/ADT/StringRef.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/Support/Error.h"
 #include <string>
 #include <vector>
@@ -63,10 +64,17 @@ using MachineFunctionVisitor =
 llvm::Error selectInstructions(llvm::Module &M, llvm::TargetMachine &Target,
                                MachineFunctionVisitor Visit);
 
+/// Behind the names of local functions that keepOnly() has turned into
+/// declarations, since a function of another module may be the C library's.
+constexpr llvm::StringLiteral DroppedSuffix = ".elsewhere";
+
 /// Turns every function but \p Name into a declaration, so that only that one
 /// is compiled, to the code that it would have been compiled to among the
 /// others.
 llvm::Error keepOnly(llvm::Module &M, llvm::StringRef Name);
+
+/// The same for several, all of which there are.
+void keepOnly(llvm::Module &M, const llvm::StringSet<> &Names);
 
 } // namespace mlcompiler
 

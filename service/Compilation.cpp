@@ -5,7 +5,9 @@
 //===----------------------------------------------------------------------===//
 
 #include "Compilation.h"
+#include "CodeSizes.h"
 #include "CrashReport.h"
+#include "LLVMOptions.h"
 #include "Rehearsal.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Bitcode/BitcodeReader.h"
@@ -423,6 +425,45 @@ Expected<StringRef> Compilation::object() {
     Object = std::move(*Code);
   }
   return StringRef(Object.data(), Object.size());
+}
+
+namespace {
+
+/// Lets code be generated as it is.
+class Bystander : public CodegenListener {
+  void addPasses(legacy::PassManagerBase &PM) override {}
+  void functionAllocated(const AllocatedFunction &F) override {}
+};
+
+} // namespace
+
+Error Compilation::generateShapes(const StringSet<> &Functions,
+                                  ShapeConsumer Consumer) {
+  return withCopy([&](Module &Copy, TargetMachine &CodegenTarget) {
+    keepOnly(Copy, Functions);
+    Bystander Nobody;
+    return generateCode(
+        Copy, CodegenTarget, Nobody,
+        [&](TargetMachine &TM, legacy::PassManagerBase &PM, MCContext &MC) {
+          return addShapePrinter(TM, PM, MC, Consumer);
+        });
+  });
+}
+
+std::optional<uint64_t> Compilation::textSize() {
+  // Decisions in the code generator are not to be seen from a function.
+  if (!codecache::get().isOn() || isObjectKnown() || Generating ||
+      AddCodegenPasses || !OnlyFunction.empty() || isHalfLowered(*M))
+    return std::nullopt;
+  crash::Activity Measuring("hashing functions");
+  const std::string Settings = CPU + "\n" +
+                               std::to_string(static_cast<int>(CodegenLevel)) +
+                               "\n" + LLVMOptions::inForce();
+  return sumOfFunctions(
+      *M, *Target, Settings,
+      [&](const StringSet<> &Functions, ShapeConsumer Consumer) {
+        return generateShapes(Functions, Consumer);
+      });
 }
 
 Error Compilation::checkExports(const Twine &What, proto::ErrorCode Code) {

@@ -10,6 +10,7 @@
 #include "CodeGeneration.h"
 #include "Failure.h"
 #include "PassPipeline.h"
+#include "ShapeStreamer.h"
 #include "mlcompiler_gym/v1/compiler_service.pb.h"
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
@@ -94,6 +95,10 @@ public:
   llvm::Expected<llvm::StringRef> object();
   void changed();
 
+  /// Bytes in the executable sections of that object file, if they can be told
+  /// without it: see CodeSizes.h.
+  std::optional<uint64_t> textSize();
+
   /// Fails if the module lacks a symbol that the program exported when it was
   /// loaded: its code is then not comparable with the program's. \p What
   /// dropped it.
@@ -136,6 +141,8 @@ private:
   Compilation() = default;
 
   llvm::SmallVector<char, 0> bitcode();
+  llvm::Error generateShapes(const llvm::StringSet<> &Functions,
+                             ShapeConsumer Consumer);
   /// Calls \p Generate with a copy of the module that it may use up.
   llvm::Error withCopy(
       llvm::function_ref<llvm::Error(llvm::Module &, llvm::TargetMachine &)>

@@ -8,6 +8,7 @@
 #define MLCOMPILER_GYM_SERVICE_LLVMOPTIONS_H
 
 #include "llvm/ADT/StringRef.h"
+#include <string>
 
 namespace mlcompiler {
 
@@ -19,6 +20,9 @@ public:
   /// \p Value has been checked before. Ends the process with a fatal error if
   /// LLVM has no such option, or does not take the value.
   void set(llvm::StringRef Name, llvm::StringRef Value);
+
+  /// What has been set in this process, a line each, as it now is.
+  static std::string inForce();
 
 private:
   friend class Session;

@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Nursery.h"
+#include "CodeCache.h"
 #include "RegistryLookup.h"
 #include "Sandbox.h"
 #include "Session.h"
@@ -213,6 +214,12 @@ proto::Reply Nursery::describe(const proto::Describe &Request) const {
   Sandbox.set_landlock(InForce.Landlock);
   Sandbox.mutable_missing()->Assign(InForce.Missing.begin(),
                                     InForce.Missing.end());
+  const CodeCache::Counts Counts = codecache::get().counts();
+  proto::CodeCache &Code = *Reply.mutable_code_cache();
+  Code.set_bytes(codecache::get().bytes());
+  Code.set_functions_found(Counts.Found);
+  Code.set_functions_generated(Counts.Generated);
+  Code.set_whole_modules(Counts.Whole);
   for (const Target &T : TargetRegistry::targets())
     Reply.add_targets(T.getName());
   llvm::sort(*Reply.mutable_targets());

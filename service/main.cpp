@@ -4,6 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "CodeCache.h"
 #include "EmbeddedBitcode.h"
 #include "Nursery.h"
 #include "Sandbox.h"
@@ -45,6 +46,11 @@ static cl::opt<size_t>
                 cl::init(Nursery::Limits().Parked), cl::value_desc("n"),
                 cl::desc("Keep at most n sessions parked at their first "
                          "decision"));
+static cl::opt<size_t> CodeCacheBytes(
+    "code-cache-bytes", cl::cat(ServiceOptions), cl::init(size_t(16) << 20),
+    cl::value_desc("bytes"),
+    cl::desc("Remember this much of the code of functions, for sessions that "
+             "measure its size; 0: nothing is shared between sessions"));
 static cl::opt<sandbox::Mode> SandboxMode(
     "sandbox", cl::cat(ServiceOptions), cl::init(sandbox::Mode::Auto),
     cl::desc("Keep sessions from files, network and other processes:"),
@@ -131,6 +137,7 @@ int main(int argc, char **argv) {
   prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
   initializeLLVM();
   readVocabularies(Vocabularies);
+  codecache::reserve(CodeCacheBytes);
   if (Error E = sandbox::enter(SandboxMode)) {
     errs() << "mlcompiler-service: " << toString(std::move(E)) << '\n';
     return 3;

@@ -83,6 +83,15 @@ class Config:
         """What ``sandbox`` comes to."""
         return self.sandbox or ("auto" if is_loopback(self.host) else "require")
 
+    @property
+    def shares_code(self) -> bool:
+        """Whether sessions find the code that others have generated.
+
+        A session that a program has taken over could tell others what is not true, so
+        clients must be able to trust each other.
+        """
+        return is_loopback(self.host) and self.credentials is None
+
     def check(self) -> None:
         """Refuse to be open to the world by accident.
 
@@ -122,6 +131,7 @@ class Server:
                 f"--sandbox={config.sandbox_mode}",
                 "--quiet-sessions",
                 f"--parked-sessions={PARKED}",
+                *([] if config.shares_code else ["--code-cache-bytes=0"]),
             ),
             programs=ProgramFolder(
                 programs, config.program_bytes, config.program_count

@@ -79,6 +79,18 @@ class CloseReply(_message.Message):
     __slots__ = []
     def __init__(self) -> None: ...
 
+class CodeCache(_message.Message):
+    __slots__ = ["bytes", "functions_found", "functions_generated", "whole_modules"]
+    BYTES_FIELD_NUMBER: _ClassVar[int]
+    FUNCTIONS_FOUND_FIELD_NUMBER: _ClassVar[int]
+    FUNCTIONS_GENERATED_FIELD_NUMBER: _ClassVar[int]
+    WHOLE_MODULES_FIELD_NUMBER: _ClassVar[int]
+    bytes: int
+    functions_found: int
+    functions_generated: int
+    whole_modules: int
+    def __init__(self, bytes: _Optional[int] = ..., functions_found: _Optional[int] = ..., functions_generated: _Optional[int] = ..., whole_modules: _Optional[int] = ...) -> None: ...
+
 class Describe(_message.Message):
     __slots__ = ["options", "task"]
     OPTIONS_FIELD_NUMBER: _ClassVar[int]
@@ -88,7 +100,8 @@ class Describe(_message.Message):
     def __init__(self, task: _Optional[str] = ..., options: _Optional[_Iterable[_Union[Option, _Mapping]]] = ...) -> None: ...
 
 class DescribeReply(_message.Message):
-    __slots__ = ["llvm_version", "objectives", "observations", "protocol", "sandbox", "targets", "tasks", "version"]
+    __slots__ = ["code_cache", "llvm_version", "objectives", "observations", "protocol", "sandbox", "targets", "tasks", "version"]
+    CODE_CACHE_FIELD_NUMBER: _ClassVar[int]
     LLVM_VERSION_FIELD_NUMBER: _ClassVar[int]
     OBJECTIVES_FIELD_NUMBER: _ClassVar[int]
     OBSERVATIONS_FIELD_NUMBER: _ClassVar[int]
@@ -97,6 +110,7 @@ class DescribeReply(_message.Message):
     TARGETS_FIELD_NUMBER: _ClassVar[int]
     TASKS_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
+    code_cache: CodeCache
     llvm_version: str
     objectives: _containers.RepeatedCompositeFieldContainer[ObjectiveSpec]
     observations: _containers.RepeatedCompositeFieldContainer[ObservationSpec]
@@ -105,7 +119,7 @@ class DescribeReply(_message.Message):
     targets: _containers.RepeatedScalarFieldContainer[str]
     tasks: _containers.RepeatedCompositeFieldContainer[TaskSpec]
     version: str
-    def __init__(self, version: _Optional[str] = ..., llvm_version: _Optional[str] = ..., targets: _Optional[_Iterable[str]] = ..., tasks: _Optional[_Iterable[_Union[TaskSpec, _Mapping]]] = ..., objectives: _Optional[_Iterable[_Union[ObjectiveSpec, _Mapping]]] = ..., observations: _Optional[_Iterable[_Union[ObservationSpec, _Mapping]]] = ..., sandbox: _Optional[_Union[Sandbox, _Mapping]] = ..., protocol: _Optional[int] = ...) -> None: ...
+    def __init__(self, version: _Optional[str] = ..., llvm_version: _Optional[str] = ..., targets: _Optional[_Iterable[str]] = ..., tasks: _Optional[_Iterable[_Union[TaskSpec, _Mapping]]] = ..., objectives: _Optional[_Iterable[_Union[ObjectiveSpec, _Mapping]]] = ..., observations: _Optional[_Iterable[_Union[ObservationSpec, _Mapping]]] = ..., sandbox: _Optional[_Union[Sandbox, _Mapping]] = ..., protocol: _Optional[int] = ..., code_cache: _Optional[_Union[CodeCache, _Mapping]] = ...) -> None: ...
 
 class Emit(_message.Message):
     __slots__ = ["format"]

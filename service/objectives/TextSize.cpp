@@ -16,6 +16,8 @@ class TextSize : public Objective {
   bool isOfCode() const override { return true; }
 
   Expected<double> measure(Compilation &C) const override {
+    if (std::optional<uint64_t> Bytes = C.textSize())
+      return *Bytes;
     auto Code = C.object();
     if (!Code)
       return Code.takeError();

@@ -1,0 +1,237 @@
+//===- FunctionKeys.cpp - What decides a function's code ------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+///
+/// \file
+/// What LLVM's code generator for x86-64 looks at when it generates the code of
+/// a function, beside the function:
+///
+/// - of a global that the function names, all but what is in other functions:
+///   whether it is near, how it is aligned, which attributes calls to it have.
+///   Of a constant, its value, too: copies of it become immediate operands, and
+///   loads through it may be folded, so that what it names counts again;
+/// - of a function that returns one global variable (CodeGenPrepare uses the
+///   result of the call in its place), the body: mayReveal();
+/// - flags of the module, its data layout, the target and LLVM's options;
+/// - how often and in which order values are used (the loop strength reducer
+///   takes the first use that it finds);
+/// - for branches to other functions, how far away these are, which is for
+///   CodeShape.h.
+///
+/// What makes it look at other functions is refused here: outlining, register
+/// allocation across functions, merging of globals, landing pads for indirect
+/// branches where an address is taken, inline assembly, jumps to blocks whose
+/// address is taken. Debug information is refused since its records are no part
+/// of what is hashed.
+///
+//===----------------------------------------------------------------------===//
+
+#include "FunctionKeys.h"
+#include "CanonicalIR.h"
+#include "CodeGeneration.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Analysis/ValueTracking.h"
+#include "llvm/IR/GlobalAlias.h"
+#include "llvm/IR/Instructions.h"
+#include "llvm/IR/IntrinsicInst.h"
+#include "llvm/IR/Metadata.h"
+#include "llvm/Support/BLAKE3.h"
+#include "llvm/Target/TargetMachine.h"
+
+using namespace llvm;
+using namespace mlcompiler;
+
+static bool mayLookAtOthers(const TargetMachine &Target) {
+  const TargetOptions &Options = Target.Options;
+  return Options.EnableIPRA || Target.useIPRA() ||
+         Options.SupportsDefaultOutlining ||
+         Options.BBSections != BasicBlockSection::None || Options.EmulatedTLS ||
+         Options.EnableMachineFunctionSplitter || Options.EmitAddrsig;
+}
+
+/// A flag or a list that makes the code generator do something for the module
+/// as a whole.
+static bool hasModuleWideCode(const Module &M) {
+  for (const StringRef Flag : {"cf-protection-branch", "ibt-seal", "kcfi"})
+    if (M.getModuleFlag(Flag))
+      return true;
+  for (const StringRef Name : {"llvm.dbg.cu", "llvm.pseudo_probe_desc"})
+    if (M.getNamedMetadata(Name))
+      return true;
+  return !M.getModuleInlineAsm().empty() || !M.ifuncs().empty();
+}
+
+/// Whether assemblers and linkers call it what it is called here.
+static bool isPlainlyNamed(const GlobalValue &GV) {
+  return GV.hasName() && !GV.getName().starts_with("\1") &&
+         !GV.getName().ends_with("$local") &&
+         !GV.getName().ends_with(DroppedSuffix);
+}
+
+static bool isOrdinary(const Function &F) {
+  return !F.hasPrivateLinkage() && !F.hasGC() && !F.hasPrefixData() &&
+         !F.hasPrologueData() && !F.hasFnAttribute(Attribute::SafeStack);
+}
+
+bool mlcompiler::areFunctionsIndependent(const Module &M,
+                                         const TargetMachine &Target) {
+  const Triple &TheTriple = M.getTargetTriple();
+  return TheTriple.getArch() == Triple::x86_64 &&
+         TheTriple.isOSBinFormatELF() && !mayLookAtOthers(Target) &&
+         !hasModuleWideCode(M) && all_of(M.global_values(), isPlainlyNamed) &&
+         all_of(M.functions(), isOrdinary) &&
+         all_of(M.aliases(), [](const GlobalAlias &A) {
+           return isa<GlobalVariable>(A.getAliasee()) ||
+                  (isa<Function>(A.getAliasee()) &&
+                   isa<FunctionType>(A.getValueType()));
+         });
+}
+
+/// Whether \p V may turn out to be a global variable once it is simplified.
+static bool mayBeGlobal(const Value *V) {
+  SmallVector<const Value *> Left{V};
+  SmallPtrSet<const Value *, 16> Seen;
+  while (!Left.empty()) {
+    const Value *Next = Left.pop_back_val();
+    if (!Seen.insert(Next).second)
+      continue;
+    if (isa<GlobalVariable>(Next))
+      return true;
+    if (isa<Argument, BasicBlock, AllocaInst>(Next) ||
+        (isa<CallBase>(Next) && !isa<IntrinsicInst>(Next)))
+      continue;
+    if (auto *Load = dyn_cast<LoadInst>(Next)) {
+      const auto *From = dyn_cast<GlobalVariable>(
+          getUnderlyingObject(Load->getPointerOperand(), /*MaxLookup=*/0));
+      if (From && !From->isConstant())
+        continue;
+    }
+    if (auto *Whole = dyn_cast<User>(Next))
+      Left.append(Whole->value_op_begin(), Whole->value_op_end());
+  }
+  return false;
+}
+
+bool mlcompiler::mayReveal(const Function &F) {
+  return !F.isDeclarationForLinker() && F.getReturnType()->isPointerTy() &&
+         any_of(F, [](const BasicBlock &B) {
+           auto *Return = dyn_cast<ReturnInst>(B.getTerminator());
+           return Return && mayBeGlobal(Return->getReturnValue());
+         });
+}
+
+static CodeKey hash(StringRef Bytes) {
+  return BLAKE3::hash<32>(arrayRefFromStringRef(Bytes));
+}
+
+static StringRef text(const CodeKey &Key) {
+  return StringRef(reinterpret_cast<const char *>(Key.data()), Key.size());
+}
+
+namespace {
+
+/// Says what is visible of globals, each of which is looked at once.
+class Globals {
+public:
+  explicit Globals(CanonicalIR &Writer) : Writer(Writer) {}
+
+  struct Known {
+    bool Whole = false;
+    /// Its body counts.
+    bool Reveals = false;
+    CodeKey Hash;
+    std::vector<const GlobalValue *> Named;
+  };
+
+  const Known &of(const GlobalValue &GV) {
+    auto [Place, New] = All.try_emplace(&GV);
+    if (New) {
+      Writer.clear();
+      Writer.writeGlobal(GV);
+      auto *F = dyn_cast<Function>(&GV);
+      const bool Reveals = F && mayReveal(*F);
+      if (Reveals)
+        Writer.writeBody(*F);
+      Place->second = std::make_unique<Known>(Known{Writer.isWhole(), Reveals,
+                                                    hash(Writer.bytes()),
+                                                    Writer.named().vec()});
+    }
+    return *Place->second;
+  }
+
+private:
+  CanonicalIR &Writer;
+  DenseMap<const GlobalValue *, std::unique_ptr<Known>> All;
+};
+
+} // namespace
+
+/// What is the same for all functions.
+static CodeKey hashSettings(const Module &M, StringRef Settings,
+                            CanonicalIR &Writer) {
+  Writer.clear();
+  if (const NamedMDNode *Flags = M.getModuleFlagsMetadata())
+    for (const MDNode *Flag : Flags->operands())
+      Writer.writeMetadata(*Flag);
+  std::string Text = (M.getTargetTriple().str() + "\n" + M.getDataLayoutStr() +
+                      "\n" + Settings + "\n")
+                         .str();
+  Text += Writer.bytes();
+  return hash(Text);
+}
+
+/// What comes first of the functions whose bodies count, one of which is looked
+/// at when another has been changed already.
+static std::string
+orderOf(ArrayRef<const GlobalValue *> Functions,
+        const DenseMap<const GlobalValue *, size_t> &Places) {
+  std::vector<std::pair<size_t, size_t>> Order;
+  for (const auto &[Index, F] : enumerate(Functions))
+    Order.push_back({Places.lookup(F), Index});
+  llvm::sort(Order);
+  std::string Text;
+  for (const auto &[Place, Index] : Order)
+    Text += std::to_string(Index) + " ";
+  return Text;
+}
+
+std::optional<std::vector<FunctionKey>>
+mlcompiler::hashFunctions(const Module &M, StringRef Settings) {
+  CanonicalIR Writer(M);
+  const CodeKey Common = hashSettings(M, Settings, Writer);
+  Globals Visible(Writer);
+  DenseMap<const GlobalValue *, size_t> Places;
+  for (const Function &F : M)
+    Places[&F] = Places.size();
+  std::vector<FunctionKey> Keys;
+  for (const Function &F : M) {
+    if (F.isDeclarationForLinker())
+      continue;
+    Writer.clear();
+    Writer.writeBody(F);
+    bool Whole = Writer.isWhole();
+    BLAKE3 Hasher;
+    Hasher.update(text(Common));
+    Hasher.update(text(hash(Writer.bytes())));
+    SetVector<const GlobalValue *> Reached;
+    Reached.insert(&F);
+    Reached.insert_range(Writer.named());
+    SmallVector<const GlobalValue *> WithBodies{&F};
+    for (size_t I = 0; I != Reached.size(); ++I) {
+      const Globals::Known &Global = Visible.of(*Reached[I]);
+      Whole &= Global.Whole;
+      Hasher.update(text(Global.Hash));
+      if (Global.Reveals && Reached[I] != &F)
+        WithBodies.push_back(Reached[I]);
+      Reached.insert_range(Global.Named);
+    }
+    if (!Whole)
+      return std::nullopt;
+    if (WithBodies.size() > 1)
+      Hasher.update(orderOf(WithBodies, Places));
+    Keys.push_back({&F, Hasher.final<32>()});
+  }
+  return Keys;
+}

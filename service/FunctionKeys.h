@@ -1,0 +1,49 @@
+//===- FunctionKeys.h - What decides a function's code ----------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MLCOMPILER_GYM_SERVICE_FUNCTIONKEYS_H
+#define MLCOMPILER_GYM_SERVICE_FUNCTIONKEYS_H
+
+#include "CodeCache.h"
+#include "llvm/IR/Module.h"
+#include <optional>
+#include <vector>
+
+namespace llvm {
+class TargetMachine;
+}
+
+namespace mlcompiler {
+
+/// Whether LLVM generates the code of each function of \p M from what
+/// hashFunctions() hashes, so that it is the same whatever else is in the
+/// module. Where it is not, or where nobody has looked, it is not.
+bool areFunctionsIndependent(const llvm::Module &M,
+                             const llvm::TargetMachine &Target);
+
+/// Whether the code generator may see by the body of \p F which pointer calls
+/// to it return, of which it then makes use in its callers: it does where all
+/// returns come down to one global variable. Such a body counts for its
+/// callers, and must be there when their code is generated.
+bool mayReveal(const llvm::Function &F);
+
+struct FunctionKey {
+  const llvm::Function *Of;
+  CodeKey Key;
+};
+
+/// Hashes, for each function of \p M that code is generated for, in their
+/// order, all that its machine code depends on: its IR with everything that a
+/// code generator can see of it; what is visible of the globals that it names,
+/// and of those that constants among them name; and what is the same for the
+/// whole module, to which \p Settings says what is not in it. Nothing if one of
+/// them cannot be hashed.
+std::optional<std::vector<FunctionKey>> hashFunctions(const llvm::Module &M,
+                                                      llvm::StringRef Settings);
+
+} // namespace mlcompiler
+
+#endif // MLCOMPILER_GYM_SERVICE_FUNCTIONKEYS_H
