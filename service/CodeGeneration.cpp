@@ -125,6 +125,18 @@ Error mlcompiler::selectInstructions(Module &M, TargetMachine &Target,
   return Error::success();
 }
 
+/// Calls to something look the same only as long as it counts as near.
+static bool isNear(const GlobalValue &GV) {
+  return GV.isDSOLocal() || GV.hasLocalLinkage();
+}
+
+static void dropBody(Function &F) {
+  const bool Near = isNear(F);
+  F.deleteBody();
+  F.setComdat(nullptr);
+  F.setDSOLocal(Near);
+}
+
 Error mlcompiler::keepOnly(Module &M, StringRef Name) {
   const Function *Kept = M.getFunction(fromText(Name));
   if (!Kept || Kept->isDeclaration()) {
@@ -136,15 +148,10 @@ Error mlcompiler::keepOnly(Module &M, StringRef Name) {
                 "there is no function '" + Name +
                     "' after the pipeline; there are: " + join(Names, ", "));
   }
-  StringSet<> Names;
-  Names.insert(Kept->getName());
-  keepOnly(M, Names);
+  for (Function &F : M)
+    if (!F.isDeclaration() && &F != Kept)
+      dropBody(F);
   return Error::success();
-}
-
-/// Calls to something look the same only as long as it counts as near.
-static bool isNear(const GlobalValue &GV) {
-  return GV.isDSOLocal() || GV.hasLocalLinkage();
 }
 
 void mlcompiler::keepOnly(Module &M, const StringSet<> &Names) {
@@ -169,11 +176,8 @@ void mlcompiler::keepOnly(Module &M, const StringSet<> &Names) {
   for (Function &F : M) {
     if (!IsDropped(F))
       continue;
-    const bool Near = isNear(F);
     if (F.hasLocalLinkage())
       F.setName(F.getName() + DroppedSuffix);
-    F.deleteBody();
-    F.setComdat(nullptr);
-    F.setDSOLocal(Near);
+    dropBody(F);
   }
 }

@@ -64,16 +64,17 @@ using MachineFunctionVisitor =
 llvm::Error selectInstructions(llvm::Module &M, llvm::TargetMachine &Target,
                                MachineFunctionVisitor Visit);
 
-/// Behind the names of local functions that keepOnly() has turned into
-/// declarations, since a function of another module may be the C library's.
-constexpr llvm::StringLiteral DroppedSuffix = ".elsewhere";
-
 /// Turns every function but \p Name into a declaration, so that only that one
 /// is compiled, to the code that it would have been compiled to among the
 /// others.
 llvm::Error keepOnly(llvm::Module &M, llvm::StringRef Name);
 
-/// The same for several, all of which there are.
+/// Stands behind the names of local functions, and of aliases, that have been
+/// turned into declarations: a function of another module may be the library's.
+constexpr llvm::StringLiteral DroppedSuffix = ".elsewhere";
+
+/// The same for several, all of which there are. What is dropped that no other
+/// module sees gets another name.
 void keepOnly(llvm::Module &M, const llvm::StringSet<> &Names);
 
 } // namespace mlcompiler
