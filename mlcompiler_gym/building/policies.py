@@ -14,11 +14,10 @@ from mlcompiler_gym.building.unit import Unit
 from mlcompiler_gym.client.session import Service, Session
 from mlcompiler_gym.errors import PolicyError
 from mlcompiler_gym.policy_file import decode_policy, encode_policy
+from mlcompiler_gym.reference import REFERENCE, USUAL_TASK, read_reference
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 from mlcompiler_gym.v1 import policy_pb2
 
-#: What a name alone decides.
-_USUAL_TASK = "inlining"
 #: Leaves bitcode that is optimised already as it is.
 _NO_PASSES = "no-op-module"
 
@@ -41,7 +40,7 @@ class BuildPolicy:
 
     @classmethod
     def find(cls, name: str) -> BuildPolicy:
-        """A file, or the policy of a name: ``llvm``, ``regalloc_eviction=llvm``.
+        """A file, or a policy by name: ``reference``, ``regalloc_eviction=llvm``.
 
         A file's name has a slash in it or ends in ``.policy``, so that what lies about
         in the folder of a build changes nothing.
@@ -59,10 +58,14 @@ class BuildPolicy:
             except PolicyError as error:
                 raise PolicyError(f"{name}: {error}") from None
         else:
-            task, _, builtin = name.rpartition("=")
-            message = policy_pb2.Policy(builtin=builtin, task=task)
-            content = encode_policy(message)
-        return cls(name, content, message, message.task or _USUAL_TASK)
+            task, _, last = name.rpartition("=")
+            if last == REFERENCE:
+                content = read_reference(task or USUAL_TASK)
+                message = decode_policy(content)
+            else:
+                message = policy_pb2.Policy(builtin=last, task=task)
+                content = encode_policy(message)
+        return cls(name, content, message, message.task or USUAL_TASK)
 
     @property
     def sha256(self) -> str:

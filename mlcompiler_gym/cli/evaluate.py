@@ -32,8 +32,9 @@ def evaluate(
     policy: Annotated[
         str,
         typer.Option(
-            help="llvm, never, always, random, or module:object, a function of "
-            "(observation, info) or one that makes it of (env) or (env, seed)."
+            help="llvm, never, always, random, reference, a file, or module:object: a "
+            "function of (observation, info), or one that makes it of (env) or "
+            "(env, seed)."
         ),
     ] = "llvm",
     programs: Programs = None,

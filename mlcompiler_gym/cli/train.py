@@ -50,6 +50,10 @@ def train(
         int | None,
         typer.Option(min=1, help="Only so many programs of a package, by their hash."),
     ] = None,
+    largest: Annotated[
+        int | None,
+        typer.Option(min=1, help="Of these, none with more bytes of bitcode."),
+    ] = None,
     config: Annotated[
         Path | None,
         typer.Option(help="TOML file of the forest: trees, leaves, margins, folds."),
@@ -94,6 +98,8 @@ def train(
     ]
     if per_package is not None:
         every = training.few_of_each(every, per_package)
+    if largest is not None:
+        every = [program for program in every if len(program.bitcode) <= largest]
     card = pb.Card(
         author=author,
         command=shlex.join(["mlcompiler-gym", *sys.argv[1:]]),

@@ -200,7 +200,7 @@ class CompilerEnv(Remade, gymnasium.Env[Any, Any]):
         Args:
             policy: A :class:`~mlcompiler_gym.policies.PortablePolicy`, or the name of a
                 policy: ``"llvm"``, ``"inactive"``, ``"always"``, ``"random"``, and
-                for inlining ``"last_use"``; see
+                for inlining ``"last_use"`` and ``"reference"``; see
                 :data:`mlcompiler_gym.policies.NAMED`.
             seed: Seed of the actions that it draws; None: it takes the likeliest, and
                 ``"random"`` is refused.
@@ -246,7 +246,9 @@ class CompilerEnv(Remade, gymnasium.Env[Any, Any]):
             PolicyError: See :meth:`finish`.
             ResetNeededError: There is no episode under way.
         """
-        request = play_request(policy, seed, decisions, features)
+        request = play_request(
+            self.setup.config.task, policy, seed, decisions, features
+        )
         self._engine.unfinished("rollout")
         began = perf_counter()
         made = block(self._engine.rollout(request, features))

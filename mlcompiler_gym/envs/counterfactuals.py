@@ -243,7 +243,7 @@ def _play(
 ) -> Work[tuple[int, pb.Alternative]]:
     """How many decisions the policy's own episode has, and what it comes to."""
     session = yield from opening(setup.service, config.open_request(), program)
-    request = play_request(asked.policy, asked.seed)
+    request = play_request(setup.config.task, asked.policy, asked.seed)
     try:
         state = session.opened.state
         while not state.HasField("outcome"):

@@ -52,7 +52,7 @@ def explore_request(
     if parallel is not None and parallel < 1:
         raise ValueError(f"parallel is a number from 1 on, not {parallel}")
     return pb.Explore(
-        policy=play_request(policy, seed, features=features),
+        policy=play_request(setup.config.task, policy, seed, features=features),
         decisions=decisions,
         actions=b"" if actions is None else setup.actions.encode(actions),
         others_only=others_only,

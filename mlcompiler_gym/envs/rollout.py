@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from mlcompiler_gym.envs.actions import Action, Actions
 from mlcompiler_gym.envs.observer import Columns
 from mlcompiler_gym.policy_file import encode_policy
+from mlcompiler_gym.reference import REFERENCE, read_reference
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 from mlcompiler_gym.v1 import policy_pb2
 
@@ -151,25 +152,28 @@ class RolloutParts:
 
 
 def play_request(
+    task: str,
     policy: PolicyData,
     seed: int | None,
     decisions: int | None = None,
     features: Recorded = False,
 ) -> pb.Play:
-    """The ``Play`` of a policy.
+    """The ``Play`` of a policy that decides a task.
 
     Raises:
+        PolicyError: There is no reference policy for the task.
         ValueError: An argument is not what it may be.
     """
     if decisions is not None and decisions < 1:
         raise ValueError(f"decisions is a number from 1 on, not {decisions}")
     if features not in (False, True, "legal"):
         raise ValueError(f"features is False, True or 'legal', not {features!r}")
-    content = (
-        encode_policy(policy_pb2.Policy(builtin=policy))
-        if isinstance(policy, str)
-        else policy.to_bytes()
-    )
+    if policy == REFERENCE:
+        content = read_reference(task)
+    elif isinstance(policy, str):
+        content = encode_policy(policy_pb2.Policy(builtin=policy))
+    else:
+        content = policy.to_bytes()
     request = pb.Play(
         policy=content,
         decisions=decisions or 0,

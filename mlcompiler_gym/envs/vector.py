@@ -387,7 +387,11 @@ class CompilerVectorEnv(Remade, VectorEnv[Any, Any, Any]):
         if n < 1:
             raise ValueError(f"n is a number from 1 on, not {n}")
         request = play_request(
-            policy, seed, decisions or self._max_episode_steps, features
+            self.setup.config.task,
+            policy,
+            seed,
+            decisions or self._max_episode_steps,
+            features,
         )
         chosen = self._choose(programs)
         episodes = [program for program in chosen for _ in range(n)]
@@ -450,7 +454,8 @@ class CompilerVectorEnv(Remade, VectorEnv[Any, Any, Any]):
         self._check_idle("collect")
         if seeds is not None and len(seeds) != self.num_envs:
             raise ValueError(f"{len(seeds)} seeds for {self.num_envs} environments")
-        play_request(policy, None, decisions, features)  # before anything begins
+        # Before anything begins.
+        play_request(self.setup.config.task, policy, None, decisions, features)
         for slot in self._slots:
             slot.engine.running("collect")
 
@@ -484,7 +489,9 @@ class CompilerVectorEnv(Remade, VectorEnv[Any, Any, Any]):
                 room = left
                 if self._max_episode_steps is not None:
                     room = min(left, self._max_episode_steps - before)
-                request = play_request(policy, seed, room, features)
+                request = play_request(
+                    self.setup.config.task, policy, seed, room, features
+                )
                 one = yield from slot.engine.rollout(request, features)
                 one = self._limit(one, before + len(one.actions))
                 episode.done = episode.done or one.truncated

@@ -158,7 +158,11 @@ class DeployedPlayer(Player):
         config = self._compiler.trajectory.config
         play = pb.Request(
             play=play_request(
-                self._policy, self._seed(seed), self._decisions, features=False
+                config.task,
+                self._policy,
+                self._seed(seed),
+                self._decisions,
+                features=False,
             )
         )
 

@@ -8,7 +8,8 @@ import inspect
 from typing import Any
 
 from mlcompiler_gym.errors import EvaluationError, PolicyError
-from mlcompiler_gym.policies import NAMED, PolicyMaker, PortablePolicy
+from mlcompiler_gym.policies import NAMED, PolicyMaker, PortablePolicy, reference
+from mlcompiler_gym.reference import REFERENCE, USUAL_TASK, read_reference
 from mlcompiler_gym.registration import TASKS
 
 
@@ -32,8 +33,8 @@ def find_policy(name: str) -> PolicyMaker:
     Args:
         name: ``"llvm"`` (its own decisions), ``"inactive"`` or ``"never"``,
             ``"always"`` (the task's inactive action, and its opposite), ``"random"``,
-            ``"last_use"`` (inlining), a file, ``"mine.policy"``, or
-            ``"module:object"``.
+            ``"last_use"`` (inlining), ``"reference"`` (the task's policy that comes
+            with the package), a file, ``"mine.policy"``, or ``"module:object"``.
             The object is a policy itself, ``object(observation, info)``, or makes one
             of an environment, ``object(env)``; the latter is given the episode's seed
             if it has an argument ``seed``.
@@ -45,13 +46,15 @@ def find_policy(name: str) -> PolicyMaker:
         return NAMED["inactive"]
     if name in NAMED:
         return NAMED[name]
+    if name == REFERENCE:
+        return lambda env, seed: reference(env)
     if policy := find_policy_file(name):
         return policy_maker(policy)
     module_name, colon, path = name.partition(":")
     if not colon or not path:
         raise EvaluationError(
-            f"no policy {name!r}; there are {', '.join(NAMED)}, and 'mine.policy' or "
-            "'module:object' for one of your own"
+            f"no policy {name!r}; there are {', '.join(NAMED)}, {REFERENCE}, and "
+            "'mine.policy' or 'module:object' for one of your own"
         )
     try:
         found: Any = importlib.import_module(module_name)
@@ -68,17 +71,27 @@ def policy_maker(policy: PortablePolicy) -> PolicyMaker:
 
 
 def portable_policy(name: str) -> PortablePolicy:
-    """A policy that is data: in a file, or one that sessions know by name.
+    """A policy that is data: in a file, or one by name.
+
+    Args:
+        name: ``"mine.policy"``, ``"llvm"``, ``"reference"`` (of inlining), or
+            ``"task=reference"``.
 
     Raises:
         EvaluationError: There is no such policy, or its file is broken.
     """
     if policy := find_policy_file(name):
         return policy
+    task, _, last = name.rpartition("=")
+    if last == REFERENCE:
+        try:
+            return PortablePolicy.from_bytes(read_reference(task or USUAL_TASK))
+        except PolicyError as error:
+            raise EvaluationError(str(error)) from error
     if name not in NAMED:
         raise EvaluationError(
-            f"no policy {name!r}; there are {', '.join(NAMED)}, and files, "
-            "'mine.policy'"
+            f"no policy {name!r}; there are {', '.join(NAMED)}, {REFERENCE}, and "
+            "files, 'mine.policy'"
         )
     return PortablePolicy.named(name)
 

@@ -13,7 +13,7 @@ import numpy as np
 import mlcompiler_gym
 from mlcompiler_gym.envs import CompilerEnv
 from mlcompiler_gym.envs.episode import OF_THE_COMPILE
-from mlcompiler_gym.errors import ErrorCode, EvaluationError, ServiceError
+from mlcompiler_gym.errors import ErrorCode, EvaluationError, PolicyError, ServiceError
 from mlcompiler_gym.evaluation.naming import (
     find_policy,
     find_policy_file,
@@ -49,7 +49,7 @@ def make_env(
     try:
         file = policy or find_policy_file(evaluation.policy)
         wanted = settings_for(env, file or evaluation.policy)
-    except ValueError as error:
+    except (PolicyError, ValueError) as error:
         env.close()
         raise EvaluationError(str(error)) from error
     # The policy is that of an environment that shows what it decides from, unless it

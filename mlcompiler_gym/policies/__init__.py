@@ -17,6 +17,7 @@ from mlcompiler_gym.policies.local_search import local_search
 from mlcompiler_gym.policies.play import Played, play
 from mlcompiler_gym.policies.plugin import plugin_path
 from mlcompiler_gym.policies.policy import PortablePolicy, SampledPolicy
+from mlcompiler_gym.policies.references import reference
 from mlcompiler_gym.policies.search import SearchResult, greedy_search, random_search
 from mlcompiler_gym.policies.settings import settings_for
 
@@ -41,5 +42,6 @@ __all__ = [
     "plugin_path",
     "random_legal",
     "random_search",
+    "reference",
     "settings_for",
 ]

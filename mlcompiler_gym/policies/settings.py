@@ -14,6 +14,8 @@ from mlcompiler_gym.policies.baselines import (
     missing_settings,
 )
 from mlcompiler_gym.policies.policy import PortablePolicy
+from mlcompiler_gym.policies.references import reference
+from mlcompiler_gym.reference import REFERENCE
 
 
 def settings_for(
@@ -26,11 +28,14 @@ def settings_for(
         policy: One that is data, or the name of one. Other names need nothing.
 
     Raises:
+        PolicyError: The task has no reference policy.
         ValueError: The task has no such policy; or the policy is of another task, or
             was made with an option that the task does not have.
     """
     setup = compiler_of(env).setup
     task = setup.config.task
+    if policy == REFERENCE:
+        policy = reference(env)
     options, name = [], policy
     wanted: dict[str, Any] = {}
     if isinstance(policy, PortablePolicy):

@@ -102,6 +102,7 @@ def train_counterfactual(
         env.close()
     card = pb.Card() if card is None else card
     card.seeds.append(seed)
+    card.seen.extend(policy.card.seen)
     card.method = card.method or (
         f"counterfactual regression: {len(labels)} decisions labelled by fork, "
         f"deviations from {labelling.policy}, {settings.trees} extremely randomised "

@@ -199,6 +199,7 @@ def test_the_command_makes_the_same_policy_again(tmp_path: Path) -> None:
     assert first == second
     card = made[0].card
     assert list(card.programs) == NAMES[:2]
+    assert card.seen, "what the inputs were is on the card"
     assert "20 decisions labelled by fork" in card.method
     assert {result.name.split(",")[0] for result in card.results} == {"out of fold"}
 
