@@ -12,8 +12,8 @@ from mlcompiler_gym.programs import load_programs
 from mlcompiler_gym.programs.catalogue import read_catalogue
 from mlcompiler_gym.programs.named_set import package_of
 
-#: What a row is of, beside all programs.
-_LANGUAGES = ("C", "C++")
+#: Language of a row that is of all programs.
+_ALL = "all"
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,8 @@ class Row:
         language: ``"all"``, ``"C"`` or ``"C++"``.
         count: How many programs.
         packages: Number of their packages.
-        failed: How many more the compiler did not survive.
+        failed: How many more the compiler did not survive. Programs that raise no
+            decision are not counted.
         comparison: With LLVM.
     """
 
@@ -64,30 +65,22 @@ def rows_of(
             episodes of a program by one policy.
         language: Tells the language of a program from its name.
     """
-    groups: dict[tuple[str, str, str, str], list[Record]] = {}
+    groups: dict[tuple[str, str, str], list[Record]] = {}
     for record in records:
-        for objective in record["objective"] or record["baseline"] or ("",):
-            key = (
-                record["env"],
-                objective,
-                _set_of(record["program"]),
-                record["policy"],
-            )
-            groups.setdefault(key, []).append(record)
-    spoken: dict[str, str] = {}
+        key = (record["env"], _set_of(record["program"]), record["policy"])
+        groups.setdefault(key, []).append(record)
     rows = []
-    for key, each in sorted(groups.items()):
-        for record in each:
-            if record["program"] not in spoken:
-                spoken[record["program"]] = language(record["program"])
-        present = [
-            one for one in _LANGUAGES if one in {spoken[r["program"]] for r in each}
-        ]
-        for wanted in ("all", *(present if len(present) > 1 else ())):
-            chosen = [r for r in each if wanted in ("all", spoken[r["program"]])]
-            if row := _row(*key, wanted, chosen):
-                rows.append(row)
-    return rows
+    for (env, programs, policy), each in groups.items():
+        # One that raises no decision comes to nothing, and to no error.
+        each = [r for r in each if r["objective"] or r["error_code"]]
+        spoken = {name: language(name) for name in {r["program"] for r in each}}
+        present = sorted(set(spoken.values()))
+        for objective in sorted({name for r in each for name in r["objective"] or ()}):
+            for wanted in (_ALL, *(present if len(present) > 1 else ())):
+                chosen = [r for r in each if wanted in (_ALL, spoken[r["program"]])]
+                if row := _row(env, objective, programs, policy, wanted, chosen):
+                    rows.append(row)
+    return sorted(rows, key=lambda r: (r.env, r.objective, r.programs, r.policy))
 
 
 def _row(
@@ -151,9 +144,7 @@ def _line(row: Row) -> str:
     interval = (
         "" if bounds is None else f" [{_percent(bounds[0])}, {_percent(bounds[1])}]"
     )
-    name = (
-        row.policy if row.language == "all" else f"{row.policy}, {row.language} alone"
-    )
+    name = row.policy if row.language == _ALL else f"{row.policy}, {row.language} alone"
     count = f"{row.count} of {row.packages} packages"
     if row.failed:
         count += f"; {row.failed} failed"

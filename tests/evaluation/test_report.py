@@ -24,7 +24,7 @@ def episode(program: str, policy: str, value: float | None, base: float) -> Any:
         "program_sha256": "",
         "seed": 0,
         "objective": None if value is None else {"text_size": value},
-        "baseline": {"text_size": base},
+        "baseline": None if value is None else {"text_size": base},
         "error_code": None if value is not None else "CRASH",
     }
 
@@ -33,6 +33,7 @@ RECORDS = [
     episode("pypi/lz4/lz4", "ours", 100, 200),
     episode("pypi/lz4/lz4hc", "ours", None, 50),
     episode("pypi/libsass/src/ast", "ours", 220, 200),
+    episode("pypi/misaka/escape", "ours", None, 0) | {"error_code": None},
     episode("kernels/lz", "ours", 90, 90),
 ]
 LANGUAGES = {"pypi/libsass/src/ast": "C++"}
