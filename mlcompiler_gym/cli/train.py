@@ -52,7 +52,9 @@ def train(
     ] = None,
     largest: Annotated[
         int | None,
-        typer.Option(min=1, help="Of these, none with more bytes of bitcode."),
+        typer.Option(
+            min=1, help="Only programs with at most so many bytes of bitcode."
+        ),
     ] = None,
     config: Annotated[
         Path | None,
