@@ -157,7 +157,8 @@ def _say(what: str, value: str) -> None:
 @programs.command()
 def fetch(
     what: Annotated[
-        list[str], typer.Argument(help="pypi, pypi:train, or pypi/PACKAGE.")
+        list[str],
+        typer.Argument(help="pypi, pypi:train, pypi/PACKAGE; apps likewise."),
     ],
     target: _Target = "x86_64",
     level: _Level = "Oz",
@@ -187,26 +188,32 @@ def fetch(
 
 
 def _packages(what: list[str], licences: list[str] | None) -> list[str]:
-    """Names of the packages that a user means, in order, each once."""
+    """Titles of the packages that a user means, in order, each once."""
     from mlcompiler_gym.programs import pypi
 
+    fetched = {"pypi": pypi.packages, "apps": pypi.apps}
     wanted: dict[str, None] = {}
     for each in what:
         name, _, split = each.partition(":")
-        if name == "pypi":
+        if name in fetched:
             if split and split not in SPLITS:
-                raise ProgramError(f"pypi has the splits {', '.join(SPLITS)}")
-            chosen = [p.name for p in pypi.packages(split or None, licences=licences)]
+                raise ProgramError(f"{name} has the splits {', '.join(SPLITS)}")
+            chosen = fetched[name](split or None, licences=licences)
         else:
-            package = package_of(name).removeprefix("pypi/")
-            known = [p.name for p in pypi.packages(licences=licences)]
-            if not name.startswith("pypi/") or package not in known:
+            title = package_of(name).removeprefix("pypi/")
+            known = {
+                package.title: package
+                for packages in fetched.values()
+                for package in packages(licences=licences)
+            }
+            if not name.startswith(("pypi/", "apps/")) or title not in known:
                 raise ProgramError(
-                    f"nothing to fetch for {each!r}: name pypi, pypi:train or one "
-                    f"of its packages, as in pypi/lz4; there are: {', '.join(known)}"
+                    f"nothing to fetch for {each!r}: name pypi, pypi:train or one of "
+                    "its packages, as in pypi/lz4, or likewise apps, apps:train or "
+                    f"apps/lz4; there are: {', '.join(known)}"
                 )
-            chosen = [package]
-        wanted.update(dict.fromkeys(chosen))
+            chosen = [known[title]]
+        wanted.update(dict.fromkeys(package.title for package in chosen))
     return list(wanted)
 
 

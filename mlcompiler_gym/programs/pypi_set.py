@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Real-world C and C++ from the package index, as a set of programs."""
+"""Real-world C and C++ from the package index, as sets of programs."""
 
 from __future__ import annotations
 
@@ -18,15 +18,8 @@ if TYPE_CHECKING:
     from mlcompiler_gym.programs.pypi import CachedBitcode
 
 
-class PyPI(CatalogueSet):
-    """Translation units of 63 packages, in the user's cache once fetched."""
-
-    name = "pypi"
-    example = "pypi/lz4/lz4hc"
-    description = "real-world C and C++; fetch them first"
-    licence = "each package's own"
-    #: uharfbuzz is half near-copies of a few templates.
-    package_cap = 64
+class FetchedSet(CatalogueSet):
+    """Programs that are in the user's cache once they are fetched."""
 
     @override
     def content(self, entry: Entry, variant: Variant) -> CachedBitcode:
@@ -56,6 +49,26 @@ class PyPI(CatalogueSet):
         if found:
             _check_cached(found, package_of(name), variant)
         return found
+
+
+class PyPI(FetchedSet):
+    """Translation units of 63 packages."""
+
+    name = "pypi"
+    example = "pypi/lz4/lz4hc"
+    description = "real-world C and C++; fetch them first"
+    licence = "each package's own"
+    #: uharfbuzz is half near-copies of a few templates.
+    package_cap = 64
+
+
+class Apps(FetchedSet):
+    """Libraries among these packages, each linked with a driver to a whole program."""
+
+    name = "apps"
+    example = "apps/lz4"
+    description = "real-world C, whole programs; fetch them first"
+    licence = "each package's own"
 
 
 def _check_cached(

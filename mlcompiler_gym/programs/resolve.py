@@ -21,7 +21,7 @@ from mlcompiler_gym.programs.program import (
     ProgramSource,
     combine,
 )
-from mlcompiler_gym.programs.pypi_set import PyPI
+from mlcompiler_gym.programs.pypi_set import Apps, PyPI
 from mlcompiler_gym.programs.shipped import Kernels, Loops
 from mlcompiler_gym.programs.variant import Variant
 from mlcompiler_gym.suggest import did_you_mean
@@ -34,7 +34,8 @@ ProgramsLike: TypeAlias = (
 
 #: All sets that have a name, by it.
 NAMED_SETS: dict[str, NamedSet] = {
-    each.name: each for each in (Kernels(), Loops(), PyPI(), Csmith(), LLVMStress())
+    each.name: each
+    for each in (Kernels(), Loops(), PyPI(), Apps(), Csmith(), LLVMStress())
 }
 
 

@@ -7,7 +7,6 @@ For maintainers, after a change to them: ``./run hashes``.
 from __future__ import annotations
 
 import hashlib
-import re
 from pathlib import Path
 
 from mlcompiler_gym.programs.catalogue import (
@@ -18,6 +17,7 @@ from mlcompiler_gym.programs.catalogue import (
     write_catalogue,
 )
 from mlcompiler_gym.programs.shipped import Kernels, Loops, ShippedSet
+from mlcompiler_gym.programs.sizes import read_sizes
 from mlcompiler_gym.programs.variant import Variant
 
 #: Every kernel is a package by itself; those not named here are for training.
@@ -36,15 +36,6 @@ def _split(shipped: ShippedSet, name: str) -> str:
     return next((split for split, names in divided.items() if key in names), "train")
 
 
-def _inputs(source: Path) -> tuple[str, ...]:
-    found = re.search(
-        r"^// Sizes: (\d+) (\d+) (\d+)$", source.read_text(), re.MULTILINE
-    )
-    if found is None:
-        raise SystemExit(f"{source}: the header comment has no `// Sizes: A B C`")
-    return found.groups()
-
-
 def _entries(shipped: ShippedSet) -> list[Entry]:
     sources = Path(__file__).parent / shipped.name / "src"
     entries = []
@@ -53,7 +44,7 @@ def _entries(shipped: ShippedSet) -> list[Entry]:
             name=f"{shipped.name}/{source.stem}",
             split=_split(shipped, source.stem),
             licence=shipped.licence,
-            inputs=_inputs(source),
+            inputs=read_sizes(source),
         )
         variants = [Variant(a, level) for a in ARCHITECTURES for level in LEVELS]
         hashes = {

@@ -56,14 +56,16 @@ def test_help_and_version() -> None:
 def test_list_of_the_sets() -> None:
     lines = cli("programs", "list").stdout.splitlines()
     rows = {cells[0]: cells for cells in (line.split("\t") for line in lines)}
-    for name in ("kernels", "loops", "pypi"):
+    for name in ("kernels", "loops", "apps", "pypi"):
         sizes = [str(len(entries_of(name, split))) for split in SPLITS]
         assert rows[name][1:4] == sizes
     assert rows["csmith"][1:4] == ["no end"] * 3
     assert rows["kernels"][4] == "Apache-2.0"
 
 
-@pytest.mark.parametrize("what", ["kernels", "loops:test", "pypi:validation"])
+@pytest.mark.parametrize(
+    "what", ["kernels", "loops:test", "pypi:validation", "apps:test"]
+)
 def test_list_of_one_set(what: str) -> None:
     name, _, split = what.partition(":")
     head, *lines = cli("programs", "list", what).stdout.splitlines()

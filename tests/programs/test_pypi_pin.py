@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The maintainers' command writes what users' bitcode is compared with."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Package:
     monkeypatch.setenv("MLCOMPILER_GYM_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(catalogue, "_PATH", tmp_path / "catalogue.csv")
     monkeypatch.setattr(pin, "packages", lambda: [package])
+    monkeypatch.setattr(pin, "apps", list)
     monkeypatch.setattr(pin, "find_package", {"demo": package}.__getitem__)
     monkeypatch.setattr(pin, "Index", lambda: repository.index)
     monkeypatch.setattr(pin, "install_toolchain", lambda *_, **__: clang())
@@ -71,3 +73,24 @@ def test_what_is_pinned_is_not_built_again(
     assert set(read_catalogue()["pypi/demo/src/add"].hashes) == both
     monkeypatch.setattr(pin, "open_sources", None)
     pin.main(["--variant", "x86_64-Oz", "--variant", "aarch64-O2"])
+
+
+def test_an_app_is_one_program_with_the_sizes_of_its_driver(
+    package: Package, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver = tmp_path / "demo.c"
+    driver.write_text(
+        "// Sizes: 3 40 500\nint add(int, int);\n"
+        "int main(int argc, char **argv) { return add(argc, 1); }\n"
+    )
+    recipe = replace(package.recipe, sources=("src/add.c",))
+    app = replace(package, recipe=recipe, driver=driver)
+    monkeypatch.setattr(pin, "apps", lambda: [app])
+    pin.main(["--variant", "x86_64-Oz"])
+    entry = read_catalogue()["apps/demo"]
+    assert entry.inputs == ("3", "40", "500")
+    assert (entry.split, entry.licence) == (package.split, package.licence)
+    assert set(entry.hashes) == {"x86_64-Oz"}
+    assert "pypi/demo/src/add" in read_catalogue()
+    monkeypatch.setattr(pin, "open_sources", None)
+    pin.main(["--variant", "x86_64-Oz"])

@@ -27,6 +27,7 @@ from mlcompiler_gym.programs.pypi.cache import Cache, cache_root
 from mlcompiler_gym.programs.pypi.corpus import (
     Package,
     Recipe,
+    apps,
     find_package,
     packages,
 )
@@ -60,6 +61,7 @@ __all__ = [
     "IndexUnreachableError",
     "Package",
     "Recipe",
+    "apps",
     "bitcode_path",
     "fetch",
     "packages",
@@ -76,11 +78,11 @@ def bitcode_path(name: str, architecture: str = "x86_64", level: str = "Oz") -> 
     """
     variant = _variant(architecture, level)
     entry = read_catalogue().get(name)
-    if entry is None or entry.set_name != "pypi":
+    if entry is None or entry.set_name not in ("apps", "pypi"):
         raise ProgramError(f"unknown program {name!r} of the package index")
     if variant not in entry.hashes:
         raise ProgramError(f"{name} does not compile for {architecture} at -{level}")
-    package = find_package(name.split("/")[1])
+    package = find_package(_title(name))
     return Shelf(Cache(cache_root()), package, variant).path(name)
 
 
@@ -100,7 +102,8 @@ def fetch(
     do this at once.
 
     Args:
-        packages: Names of packages, such as ``"lz4"``.
+        packages: Names of packages, such as ``"lz4"``, and of apps, such as
+            ``"apps/lz4"``.
         architecture: One of :data:`ARCHITECTURES`.
         level: One of :data:`LEVELS`.
         jobs: Files compiled at once. Default: one for each processor.
@@ -160,9 +163,8 @@ class CachedBitcode:
             "fetching it again",
             file=sys.stderr,
         )
-        package = self.name.split("/")[1]
         report = fetch(
-            [package],
+            [_title(self.name)],
             architecture=self.architecture,
             level=self.level,
             progress=False,
@@ -184,13 +186,18 @@ class CachedBitcode:
 
 
 def _hashes(variant: str) -> dict[str, dict[str, str]]:
-    """SHA-256 by package, then by program."""
+    """SHA-256 by title of the package, then by program."""
     found: dict[str, dict[str, str]] = {}
-    for entry in entries_of("pypi"):
+    for entry in (*entries_of("pypi"), *entries_of("apps")):
         if variant in entry.hashes:
-            package = entry.name.split("/", 2)[1]
-            found.setdefault(package, {})[entry.name] = entry.hashes[variant]
+            title = _title(entry.name)
+            found.setdefault(title, {})[entry.name] = entry.hashes[variant]
     return found
+
+
+def _title(name: str) -> str:
+    """Title of the package that a program is made of."""
+    return name if name.startswith("apps/") else name.split("/", 2)[1]
 
 
 def _variant(architecture: str, level: str) -> str:

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import subprocess
+import tempfile
 import threading
+from pathlib import Path
 
 from mlcompiler_gym.programs.pypi.errors import CompileError
 from mlcompiler_gym.programs.pypi.sources import Sources, Unit
@@ -24,12 +26,36 @@ class Compiler:
         self._stopped = False
 
     def compile(self, sources: Sources, unit: Unit, variant: str) -> bytes:
-        """Bitcode of a unit.
+        """Bitcode of a unit, linked with the library if there is one.
+
+        What the unit does not need of the library is left out, and the rest is
+        internal to the module.
 
         Raises:
             CompileError: With the compiler's first messages.
         """
-        process = self._start(self._toolchain.command(sources, unit, variant), sources)
+        if not sources.library:
+            return self._run(self._toolchain.command(sources, unit, variant), sources)
+        with tempfile.TemporaryDirectory(prefix="mlcompiler-gym-") as folder:
+            library = self._make_library(sources, variant, Path(folder))
+            return self._run(
+                self._toolchain.command(sources, unit, variant, needed=library),
+                sources,
+            )
+
+    def _make_library(self, sources: Sources, variant: str, folder: Path) -> Path:
+        parts = []
+        for number, each in enumerate(sources.library):
+            parts.append(folder / f"{number}.bc")
+            command = self._toolchain.command(sources, each, variant)
+            parts[-1].write_bytes(self._run(command, sources))
+        library = folder / "library.bc"
+        command = self._toolchain.link_command(sources, parts, variant)
+        library.write_bytes(self._run(command, sources))
+        return library
+
+    def _run(self, command: list[str], sources: Sources) -> bytes:
+        process = self._start(command, sources)
         try:
             bitcode, messages = process.communicate()
         finally:

@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The packages that programs are made of: which release, and how to compile it."""
+"""The packages that programs are made of: which release, and how to compile it.
+
+``corpus.json`` has the packages, all of whose units are programs of the set
+``pypi``. ``apps.json``, beside the drivers, has the programs of the set ``apps``:
+which package each is linked from, and what of that package's recipe is different.
+"""
 
 from __future__ import annotations
 
 import difflib
 import functools
 import json
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +21,9 @@ from mlcompiler_gym.programs.catalogue import SPLITS
 from mlcompiler_gym.programs.pypi.index import Distribution
 
 _PATH = Path(__file__).with_name("corpus.json")
+_APPS = Path(__file__).parents[1] / "apps"
+#: What whole programs compute is not to depend on what is fused.
+_APP_FLAGS = ("-ffp-contract=off",)
 
 
 @dataclass(frozen=True)
@@ -55,7 +63,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Package:
-    """One pinned release of a package.
+    """One pinned release of a package, and the programs that are made of it.
 
     Attributes:
         name: On the package index.
@@ -65,6 +73,8 @@ class Package:
         sdist: File name of the source distribution.
         sha256: Hash of that file.
         recipe: How its sources are compiled.
+        driver: Source of the ``main`` that all of them are linked with, to one
+            program. None: each is a program by itself.
     """
 
     name: str
@@ -74,6 +84,17 @@ class Package:
     sdist: str
     sha256: str
     recipe: Recipe = field(repr=False)
+    driver: Path | None = field(default=None, repr=False)
+
+    @property
+    def title(self) -> str:
+        """What :func:`find_package` knows it by: ``"lz4"``, or ``"apps/lz4"``."""
+        return self.name if self.driver is None else f"apps/{self.driver.stem}"
+
+    @property
+    def prefix(self) -> str:
+        """How the names of its programs begin: ``"pypi/lz4/"``, or all of the name."""
+        return f"pypi/{self.name}/" if self.driver is None else self.title
 
     @property
     def distribution(self) -> Distribution:
@@ -90,12 +111,40 @@ def read_corpus() -> dict[str, Package]:
     }
 
 
+@functools.cache
+def read_apps() -> dict[str, Package]:
+    """What whole programs are linked from, by their names."""
+    corpus = read_corpus()
+    apps = {}
+    for name, fields in json.loads((_APPS / "apps.json").read_text()).items():
+        package = corpus[fields["package"]]
+        recipe = replace(package.recipe, **_recipe_fields(fields["recipe"]))
+        app = replace(
+            package,
+            recipe=replace(recipe, flags=(*_APP_FLAGS, *recipe.flags)),
+            driver=_APPS / "src" / f"{name}.c",
+        )
+        apps[app.title] = app
+    return apps
+
+
 def _package(name: str, fields: dict[str, Any]) -> Package:
-    recipe: dict[str, Any] = {
+    recipe = Recipe(**_recipe_fields(fields.pop("recipe")))
+    return Package(name, recipe=recipe, **fields)
+
+
+def _recipe_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {
         key: tuple(value) if isinstance(value, list) else value
-        for key, value in fields.pop("recipe").items()
+        for key, value in fields.items()
     }
-    return Package(name, recipe=Recipe(**recipe), **fields)
+
+
+def apps(
+    split: str | None = None, *, licences: Collection[str] | None = None
+) -> list[Package]:
+    """What whole programs are linked from; as :func:`packages`."""
+    return _select(read_apps().values(), split, licences)
 
 
 def packages(
@@ -108,7 +157,12 @@ def packages(
         licences: Only those under one of these, written as in
             :attr:`Package.licence`.
     """
-    known = read_corpus().values()
+    return _select(read_corpus().values(), split, licences)
+
+
+def _select(
+    known: Iterable[Package], split: str | None, licences: Collection[str] | None
+) -> list[Package]:
     if split is not None and split not in SPLITS:
         raise ProgramError(f"unknown split {split!r}; there are {', '.join(SPLITS)}")
     if licences is not None:
@@ -132,8 +186,8 @@ def _check_licences(asked: Collection[str], known: set[str]) -> None:
 
 
 def find_package(name: str) -> Package:
-    """The package called ``name``."""
-    known = read_corpus()
+    """The package called ``name``, or what the app ``"apps/NAME"`` is linked from."""
+    known = read_apps() if name.startswith("apps/") else read_corpus()
     if name not in known:
         close = difflib.get_close_matches(name, known, n=3)
         hint = f"; did you mean {' or '.join(close)}?" if close else ""

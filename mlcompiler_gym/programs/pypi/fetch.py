@@ -92,7 +92,7 @@ class Fetcher:
         queue = []
         for package in packages:
             shelf = Shelf(self._cache, package, variant)
-            wanted = hashes.get(package.name, {})
+            wanted = hashes.get(package.title, {})
             if not verify and shelf.is_complete(wanted):
                 self._report.present += len(wanted)
             elif wanted:
@@ -179,9 +179,9 @@ class Fetcher:
             raise
         except DownloadError as error:
             # What is the same for several packages is printed once.
-            self._fail(job, job.package.name, error.why)
+            self._fail(job, job.package.title, error.why)
         except ProgramError as error:
-            self._fail(job, job.package.name, str(error))
+            self._fail(job, job.package.title, str(error))
         return None
 
     def _collect(self, patience: float) -> None:

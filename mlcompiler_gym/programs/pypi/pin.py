@@ -23,11 +23,12 @@ from mlcompiler_gym.programs.catalogue import (
 from mlcompiler_gym.programs.progress import progress_bar
 from mlcompiler_gym.programs.pypi.cache import Cache, cache_root
 from mlcompiler_gym.programs.pypi.compiler import Compiler
-from mlcompiler_gym.programs.pypi.corpus import Package, find_package, packages
+from mlcompiler_gym.programs.pypi.corpus import Package, apps, find_package, packages
 from mlcompiler_gym.programs.pypi.errors import CompileError
 from mlcompiler_gym.programs.pypi.index import Index
 from mlcompiler_gym.programs.pypi.sources import Unit, open_sources
 from mlcompiler_gym.programs.pypi.toolchain import install_toolchain
+from mlcompiler_gym.programs.sizes import read_sizes
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -41,7 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     variants = options.variant or VARIANTS
     chosen = [find_package(name) for name in options.package] or [
-        package for package in packages() if not _is_pinned(package, variants)
+        package
+        for package in (*packages(), *apps())
+        if not _is_pinned(package, variants)
     ]
     index = Index()
     toolchain = install_toolchain(Cache(cache_root()), index, progress=True)
@@ -51,12 +54,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _is_pinned(package: Package, variants: Sequence[str]) -> bool:
-    prefix = f"pypi/{package.name}/"
     pinned: set[str] = set()
     for name, entry in read_catalogue().items():
-        if name.startswith(prefix):
+        if _belongs(name, package):
             pinned |= set(entry.hashes)
     return pinned >= set(variants)
+
+
+def _belongs(name: str, package: Package) -> bool:
+    """Whether a program is one of those that a package is compiled to."""
+    if package.driver is not None:
+        return name == package.title
+    return name.startswith(package.prefix)
 
 
 def _build(
@@ -82,7 +91,7 @@ def _build(
 
         all_work = [(unit, variant) for unit in sources.units for variant in variants]
         with progress_bar(
-            len(all_work), package.name, unit="file", enabled=True
+            len(all_work), package.title, unit="file", enabled=True
         ) as bar:
             for failure in pool.map(compile_one, all_work):
                 bar.update()
@@ -97,15 +106,17 @@ def _record(
     # Others may have changed other lines meanwhile.
     read_catalogue.cache_clear()
     entries = dict(read_catalogue())
-    prefix = f"pypi/{package.name}/"
-    old = {name: entries.pop(name) for name in list(entries) if name.startswith(prefix)}
+    old = {name: entries.pop(name) for name in list(entries) if _belongs(name, package)}
+    inputs = read_sizes(package.driver) if package.driver is not None else ()
     for name, new in hashes.items():
         kept = old[name].hashes if name in old else {}
         merged = {v: kept[v] for v in kept if v not in variants} | new
         if merged:
-            entries[name] = Entry(name, package.split, package.licence, hashes=merged)
+            entries[name] = Entry(
+                name, package.split, package.licence, inputs, hashes=merged
+            )
     write_catalogue(entries.values())
-    print(f"{package.name}: {sum(map(bool, hashes.values()))} programs", flush=True)
+    print(f"{package.title}: {sum(map(bool, hashes.values()))} programs", flush=True)
 
 
 if __name__ == "__main__":

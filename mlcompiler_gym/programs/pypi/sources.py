@@ -19,6 +19,10 @@ from mlcompiler_gym.programs.pypi.index import Index
 _C = (".c",)
 _CXX = (".cc", ".cpp", ".cxx")
 _HEADERS = (".h", ".hh", ".hpp", ".hxx", ".inc")
+#: Drivers lie here, in a package's own source root: what is compiled has the same
+#: path everywhere.
+_DRIVER_FOLDER = "mlcompiler_gym_driver"
+_KERNEL_HEADER = Path(__file__).parents[1] / "kernels" / "src" / "kernel.h"
 #: Needs Python's headers, which differ from machine to machine.
 _PYTHON = re.compile(rb"^\s*#\s*include\s*[<\"]Python\.h", re.MULTILINE)
 #: Folders that are no part of the library itself, or are for another platform.
@@ -52,13 +56,15 @@ class Sources:
         recipe: How.
         root: Where the compiler runs.
         includes: Include folders relative to ``root``.
-        units: In the order of their paths.
+        units: What programs are made of, in the order of their paths.
+        library: What is compiled as well, and linked to each of them.
     """
 
     recipe: Recipe
     root: Path
     includes: list[str]
     units: list[Unit]
+    library: list[Unit]
 
 
 def open_sources(
@@ -69,12 +75,20 @@ def open_sources(
     unpacked = work / "unpacked"
     unpack_tar(archive, unpacked)
     root = _prepare(package, unpacked)
-    return Sources(
-        recipe=package.recipe,
-        root=root,
-        includes=_include_folders(package.recipe, root),
-        units=_find_units(package, root),
-    )
+    units, library = _find_units(package, root), []
+    includes = _include_folders(package.recipe, root)
+    if package.driver is not None:
+        units, library = [_add_driver(package, package.driver, root)], units
+    return Sources(package.recipe, root, includes, units, library)
+
+
+def _add_driver(package: Package, driver: Path, root: Path) -> Unit:
+    """Copy a driver, and what it may include, to where the compiler is run."""
+    folder = root / _DRIVER_FOLDER
+    folder.mkdir()
+    for path in (driver, *driver.parent.glob("*.h"), _KERNEL_HEADER):
+        shutil.copyfile(path, folder / path.name)
+    return Unit(package.title, f"{_DRIVER_FOLDER}/{driver.name}", is_cxx=False)
 
 
 def _prepare(package: Package, unpacked: Path) -> Path:

@@ -27,16 +27,18 @@ class Shelf:
 
     def __init__(self, cache: Cache, package: Package, variant: str) -> None:
         self._cache = cache
-        self._prefix = f"pypi/{package.name}/"
+        self._prefix = package.prefix
+        set_name, _, name = self._prefix.rstrip("/").partition("/")
         # A package that is pinned anew does not mix with what was there.
-        release = f"{package.name}-{package.version}-{package.sha256[:12]}"
+        release = f"{name}-{package.version}-{package.sha256[:12]}"
         #: Of all variants; what processes exclude each other from.
-        self.package_folder = cache.root / "pypi" / release
+        self.package_folder = cache.root / set_name / release
         self._folder = self.package_folder / variant
 
     def path(self, name: str) -> Path:
         """Where the bitcode of a program is, or would be."""
-        return self._folder / (name.removeprefix(self._prefix) + ".bc")
+        file = name.removeprefix(self._prefix) or name.rpartition("/")[2]
+        return self._folder / f"{file}.bc"
 
     def is_complete(self, hashes: Mapping[str, str]) -> bool:
         """Whether exactly these programs, by hash, have been stored."""

@@ -7,8 +7,10 @@ files. Its ``zig clang`` is LLVM's clang; ``zig cc`` would add flags of its own.
 
 from __future__ import annotations
 
+import os
 import platform
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -118,6 +120,8 @@ class Toolchain:
         sources: Sources,
         unit: Unit,
         variant: str,
+        *,
+        needed: Path | None = None,
     ) -> list[str]:
         """Command that writes a unit's bitcode to standard output.
 
@@ -127,7 +131,25 @@ class Toolchain:
             sources: What the unit is a part of.
             unit: The file.
             variant: Architecture and level, for example ``"x86_64-Oz"``.
+            needed: Bitcode of which what the unit needs is linked with it, and
+                internal to the module.
         """
+        link = [] if needed is None else _front_end("-mlink-builtin-bitcode", needed)
+        return self._command(sources, unit, variant, link)
+
+    def link_command(
+        self, sources: Sources, parts: Sequence[Path], variant: str
+    ) -> list[str]:
+        """Command that links bitcode, all of it; otherwise as :meth:`command`."""
+        empty = Unit("", os.devnull, is_cxx=False)
+        link = [
+            flag for part in parts for flag in _front_end("-mlink-bitcode-file", part)
+        ]
+        return self._command(sources, empty, variant, ["-x", "c", *link])
+
+    def _command(
+        self, sources: Sources, unit: Unit, variant: str, link: Sequence[str]
+    ) -> list[str]:
         architecture, level = variant.rsplit("-", 1)
         recipe = sources.recipe
         standard = [f"-std={recipe.cxx_standard}"] if recipe.cxx_standard else []
@@ -140,6 +162,7 @@ class Toolchain:
             *(standard if unit.is_cxx else []),
             *recipe.flags,
             *(f"-I{folder}" for folder in sources.includes),
+            *link,
             "-o",
             "-",
             unit.source,
@@ -154,6 +177,10 @@ class Toolchain:
         for folder in folders:
             flags += ["-isystem", str(self.headers / folder)]
         return [*flags, f"-ffile-prefix-map={self.headers}=lib"]
+
+
+def _front_end(option: str, path: Path) -> list[str]:
+    return ["-Xclang", option, "-Xclang", str(path)]
 
 
 def install_toolchain(cache: Cache, index: Index, *, progress: bool) -> Toolchain:
