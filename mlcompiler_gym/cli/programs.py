@@ -12,6 +12,7 @@ import typer
 from mlcompiler_gym.cli.tables import Column, Table, ids, names, print_json, text
 from mlcompiler_gym.cli.working import AsJson
 from mlcompiler_gym.errors import ProgramError
+from mlcompiler_gym.files import write_file
 from mlcompiler_gym.programs import NAMED_SETS, known_sets, load_programs
 from mlcompiler_gym.programs.catalogue import SPLITS, entries_of, read_catalogue
 from mlcompiler_gym.programs.named_set import CatalogueSet, NamedSet, package_of
@@ -215,6 +216,32 @@ def _packages(what: list[str], licences: list[str] | None) -> list[str]:
             chosen = [known[title]]
         wanted.update(dict.fromkeys(package.title for package in chosen))
     return list(wanted)
+
+
+@programs.command("profile")
+def profile_program(
+    name: Annotated[str, typer.Argument(help="A program that runs: kernels/regex.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Bitcode file to write.")
+    ],
+    arguments: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--input",
+            help="Arguments of a run, split at blanks; may be repeated [the first of "
+            "the program's own].",
+        ),
+    ] = None,
+    level: _Level = "Oz",
+) -> None:
+    """Run a program, and write its bitcode with how often each block was executed."""
+    from mlcompiler_gym.measuring import profile
+
+    inputs = [each.split() for each in arguments] if arguments else None
+    program = load_programs(name, level=level).named(name)
+    made = profile(program, inputs)
+    write_file(output, made.bitcode)
+    typer.echo(f"use it with programs={str(output)!r}")
 
 
 @programs.command()

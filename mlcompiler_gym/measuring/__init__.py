@@ -16,6 +16,7 @@ from mlcompiler_gym.measuring.settings import (
 )
 
 if TYPE_CHECKING:
+    from mlcompiler_gym.measuring.profiles import profile, profiled
     from mlcompiler_gym.measuring.runs import Sample, measure
 
 __all__ = [
@@ -27,13 +28,19 @@ __all__ = [
     "Sample",
     "check_runnable",
     "measure",
+    "profile",
+    "profiled",
     "split_objectives",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in ("Sample", "measure"):
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from mlcompiler_gym.measuring import runs
+    if name in ("Sample", "measure"):
+        from mlcompiler_gym.measuring import runs
 
-    return getattr(runs, name)
+        return getattr(runs, name)
+    if name in ("profile", "profiled"):
+        from mlcompiler_gym.measuring import profiles
+
+        return getattr(profiles, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
