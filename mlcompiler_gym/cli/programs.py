@@ -159,7 +159,9 @@ def _say(what: str, value: str) -> None:
 def fetch(
     what: Annotated[
         list[str],
-        typer.Argument(help="pypi, pypi:train, pypi/PACKAGE; apps likewise."),
+        typer.Argument(
+            help="pypi, pypi:train, pypi/PACKAGE, apps, apps:train or apps/NAME."
+        ),
     ],
     target: _Target = "x86_64",
     level: _Level = "Oz",
@@ -209,9 +211,8 @@ def _packages(what: list[str], licences: list[str] | None) -> list[str]:
             }
             if not name.startswith(("pypi/", "apps/")) or title not in known:
                 raise ProgramError(
-                    f"nothing to fetch for {each!r}: name pypi, pypi:train or one of "
-                    "its packages, as in pypi/lz4, or likewise apps, apps:train or "
-                    f"apps/lz4; there are: {', '.join(known)}"
+                    f"nothing to fetch for {each!r}. Name pypi, apps, a split as in "
+                    "pypi:train, or one of these: " + ", ".join(known)
                 )
             chosen = [known[title]]
         wanted.update(dict.fromkeys(package.title for package in chosen))

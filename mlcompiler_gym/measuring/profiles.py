@@ -33,9 +33,15 @@ _SLOWER = 10
 _MOST_BYTES = 64 << 20
 _MARK = b"\x01mlcompiler-gym profile:"
 #: Runs the program, prints what it prints, and its profile at the end.
-_SCRIPT = (
-    'export LLVM_PROFILE_FILE="$PWD/profile"; "$@"; status=$?; '
-    f"printf '{_MARK.decode()}'; cat profile; exit $status"
+_SCRIPT = "\n".join(
+    (
+        'export LLVM_PROFILE_FILE="$PWD/profile"',
+        '"$@"',
+        "status=$?",
+        f"printf '{_MARK.decode()}'",
+        "cat profile",
+        "exit $status",
+    )
 )
 
 

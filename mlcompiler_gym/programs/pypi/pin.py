@@ -62,7 +62,7 @@ def _is_pinned(package: Package, variants: Sequence[str]) -> bool:
 
 
 def _belongs(name: str, package: Package) -> bool:
-    """Whether a program is one of those that a package is compiled to."""
+    """Whether a program is made of a package."""
     if package.driver is not None:
         return name == package.title
     return name.startswith(package.prefix)
