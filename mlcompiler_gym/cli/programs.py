@@ -277,7 +277,7 @@ def extract(
 
     if output is None:
         if name is None:
-            raise ProgramError("say --name NAME, or --output FOLDER, or both")
+            raise typer.BadParameter("say --name NAME, or --output FOLDER, or both")
         output = sets_folder().with_name("extracted") / name
     output = Path(output)
     Variant.of(None, level)
