@@ -57,7 +57,7 @@ def test_a_tasks_own(env_id: str, wrong: str, right: str) -> None:
 
 
 def test_what_is_like_nothing() -> None:
-    with pytest.raises(TypeError, match=r"no argument 'zzz'; It takes clang_flags, "):
+    with pytest.raises(TypeError, match=r"no argument 'zzz'; It takes bodies, "):
         gym.make("mlcompiler/Inlining-v0", zzz=1)
     with pytest.raises(TypeError, match="did you mean batch_size"):
         gym.make_vec("mlcompiler/Inlining-v0", num_envs=2, batchsize=1)

@@ -270,7 +270,14 @@ def test_licences() -> None:
 
 
 def test_every_set_says_what_it_is() -> None:
-    assert list(NAMED_SETS) == ["kernels", "loops", "pypi", "csmith", "llvm-stress"]
+    assert list(NAMED_SETS) == [
+        "kernels",
+        "loops",
+        "pypi",
+        "apps",
+        "csmith",
+        "llvm-stress",
+    ]
     for name, each in NAMED_SETS.items():
         assert each.description
         assert each.licence
