@@ -52,6 +52,8 @@ SECONDS = float(os.environ.get("LOOP_FACTORS_SECONDS", "60"))
 MODELS = ("loop_cost", "mca_cycles")
 #: Pairs of runs that confirm.
 PAIRS = 9
+#: What an action must gain, as a part of the time, to be among the best.
+LEAST_GAIN = 0.03
 #: What MaskablePPO learns in, and how often it learns anew.
 STEPS, SEEDS = 20_000, 3
 #: By action; 0 is LLVM's choice.
@@ -138,27 +140,41 @@ def study(name: str, cpu: str) -> dict[str, Any]:
             timer.seconds(path)  # finds files in no cache
         times = np.array([[timer.seconds(p) for p in paths] for _ in range(RUNS)])
         ratios = times.min(axis=0) / times[:, 0].min()
-        best = []
+        row["noise"] = round(float(np.median(times[:, 0]) / times[:, 0].min()) - 1, 4)
         for label, features, codes in tables:
             values = [None if c is None else round(ratios[c], 4) for c in codes]
-            best.append(min((v, a) for a, v in enumerate(values) if v is not None)[1])
             row["loops"].append({"loop": label, "features": features, "time": values})
-        answers = iter(best)
-        play(env, lambda *_: next(answers))
-        chosen = [timer.link(code) for code in (stock, env.emit())]
-        for path in chosen:
-            timer.seconds(path)
-        pairs = np.array([[timer.seconds(p) for p in chosen] for _ in range(PAIRS)])
-    found = compare_pairs(pairs[:, 1], pairs[:, 0], Measuring().confidence)
-    row["best"] = best
+        confirm(row, env, timer)
     row["builds"] = [round(ratio, 4) for ratio in ratios]
     for model in MODELS:
         row[model] = [round(cost[model] / costs[0][model], 4) for cost in costs]
-    row["seconds"] = round(float(np.median(pairs[:, 0])), 6)
-    row["confirmed"] = [round(v, 4) for v in (found.ratio, found.low, found.high)]
-    row["noise"] = round(float(np.median(times[:, 0]) / times[:, 0].min()) - 1, 4)
     env.close()
     return row
+
+
+def confirm(row: dict[str, Any], env: CompilerEnv, timer: _Timer) -> None:
+    """Run the best of all loops together in pairs with -O3.
+
+    A loop keeps LLVM's choice where nothing gains more than the noise: the least of
+    many times is too good by itself.
+    """
+    row["best"] = []
+    for loop in row["loops"]:
+        times = np.array(loop["time"], float)
+        best = int(np.nanargmin(times))
+        gains = times[best] < 1 - max(LEAST_GAIN, row["noise"])
+        row["best"].append(best if gains else 0)
+    builds = []
+    for answers in ([0] * len(row["best"]), row["best"]):
+        left = iter(answers)
+        play(env, lambda *_, left=left: next(left))
+        builds.append(timer.link(env.emit()))
+    for path in builds:
+        timer.seconds(path)  # finds files in no cache
+    pairs = np.array([[timer.seconds(p) for p in builds] for _ in range(PAIRS)])
+    found = compare_pairs(pairs[:, 1], pairs[:, 0], Measuring().confidence)
+    row["seconds"] = round(float(np.median(pairs[:, 0])), 6)
+    row["confirmed"] = [round(v, 4) for v in (found.ratio, found.low, found.high)]
 
 
 def _geomean(values: Sequence[float] | Floats) -> float:
