@@ -6,6 +6,11 @@
 
 #include "roaring.h"
 
+// The header has it inline. Without this, only roaring.c would emit its code,
+// and the linker does not look there for what it takes to be defined here.
+extern inline void roaring_bitmap_add_range(roaring_bitmap_t *, uint64_t,
+                                            uint64_t);
+
 static roaring_bitmap_t *some(int kind, unsigned count, kernel_rng *rng) {
   roaring_bitmap_t *set = roaring_bitmap_create();
   for (unsigned i = 0; i < count; i++) {
