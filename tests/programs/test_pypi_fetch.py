@@ -237,6 +237,8 @@ def test_the_public_call_uses_pip_and_the_cache_directory(
     monkeypatch.setattr(pypi, "_hashes", lambda _: hashes)
     with repository.served() as server:
         monkeypatch.setenv("PIP_INDEX_URL", url_of(server))
+        # Bars are for terminals.
+        monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
         report = pypi.fetch("demo")
     assert str(report) == "3 compiled, 0 already there"
     assert "x86_64-Oz:" in capsys.readouterr().err
