@@ -41,7 +41,7 @@ class Measuring:
         counter: What counts instructions. ``"hardware"``: the processor's own
             counter, if the kernel has it. ``"valgrind"``: valgrind, which takes
             fifty times as long and counts the same each time. ``"auto"``: the first
-            of these that works.
+            of the two that works here.
         limits: What each run may use. ``None``: as for validation.
     """
 

@@ -99,7 +99,7 @@ def test_an_environment_compiles_them(make: Make, program: Program) -> None:
     env.reset()
     env.finish("llvm")
     found = env.measure("profiled_cycles", "program_cycles")
-    # Of the 200 calls, none by guess.
+    # The run made 200 calls, and the model counts each of them.
     assert found["profiled_cycles"] > 200
     assert env.validate().ok
 
