@@ -61,7 +61,7 @@ private:
     }
     for (const CallFeature &Each : callFeatures())
       if (Feature == Each.Name)
-        Value = Each.Compute(callSite());
+        Value = compute(Each);
   }
 
   float heuristic(PolicyRunner &) override { return heuristicDecision(); }

@@ -5,7 +5,6 @@
 //===----------------------------------------------------------------------===//
 
 #include "CallSiteAdvisor.h"
-#include "InliningLinkage.h"
 #include "llvm/Analysis/InlineModelFeatureMaps.h"
 
 using namespace llvm;
@@ -39,5 +38,8 @@ std::unique_ptr<MLInlineAdvice>
 CallSiteAdvisor::getAdviceFromModel(CallBase &CB,
                                     OptimizationRemarkEmitter &ORE) {
   CallSite = &CB;
-  return MLInlineAdvisor::getAdviceFromModel(CB, ORE);
+  std::unique_ptr<MLInlineAdvice> Advice =
+      MLInlineAdvisor::getAdviceFromModel(CB, ORE);
+  Asked[&CB] = true;
+  return Advice;
 }

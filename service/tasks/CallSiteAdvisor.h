@@ -7,6 +7,7 @@
 #ifndef MLCOMPILER_GYM_SERVICE_TASKS_CALLSITEADVISOR_H
 #define MLCOMPILER_GYM_SERVICE_TASKS_CALLSITEADVISOR_H
 
+#include "InliningLinkage.h"
 #include "policy/Kind.h"
 #include "llvm/Analysis/InlineAdvisor.h"
 #include "llvm/Analysis/MLInlineAdvisor.h"
@@ -38,6 +39,10 @@ public:
       : MLInlineAdvisor(M, MAM, Runner, /*GetDefaultAdvice=*/nullptr),
         Heuristic(M, FAM, Params, IC) {}
 
+  /// What \p Feature is at the call site.
+  int64_t compute(const CallFeature &Feature) const {
+    return Feature.Compute(*CallSite, Asked);
+  }
   const llvm::CallBase &callSite() const { return *CallSite; }
   /// Whether LLVM's heuristic would inline the call site.
   bool heuristicDecision();
@@ -49,6 +54,7 @@ private:
 
   llvm::DefaultInlineAdvisor Heuristic;
   llvm::CallBase *CallSite = nullptr;
+  AskedCalls Asked;
 };
 
 } // namespace mlcompiler

@@ -107,7 +107,7 @@ void Inlining::describe(proto::TaskSpec &Spec) const {
     for (const CallFeature &Each : Features) {
       proto::TensorSpec &Tensor = *Spec.add_features();
       describeTensor(TensorSpec::createSpec<int64_t>(Each.Name, {1}), Tensor);
-      setBounds(Tensor, 0, Each.High);
+      setBounds(Tensor, Each.Low, Each.High);
       Tensor.set_option(Option);
       Tensor.set_doc(Each.Doc);
     }
@@ -132,7 +132,7 @@ void Inlining::write(Tensors &To) const {
     To.set<int64_t>(DefaultDecisionName, Advisor->heuristicDecision());
   auto Write = [&](ArrayRef<CallFeature> Features) {
     for (const CallFeature &Each : Features)
-      To.set<int64_t>(Each.Name, Each.Compute(Advisor->callSite()));
+      To.set<int64_t>(Each.Name, Advisor->compute(Each));
   };
   if (IncludeLinkage)
     Write(linkageFeatures());
@@ -150,7 +150,8 @@ void Inlining::declare(TaskOptions &Options) {
                "caller and callee, which LLVM's own features do not");
   Options.flag(BodiesName, IncludeBodies,
                "whether to send sizes and attributes of the bodies of caller "
-               "and callee, and whether they can go");
+               "and callee, whether they can go, and how many calls of the "
+               "callee were kept");
   Options.number(
       SizeIncreaseThresholdName, SizeIncreaseThreshold, 0,
       LargestSizeIncreaseThreshold,

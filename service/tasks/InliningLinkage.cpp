@@ -12,8 +12,7 @@
 using namespace llvm;
 using namespace mlcompiler;
 
-/// Uses of \p Callee that call it.
-static int64_t countCallSites(const Function &Callee) {
+int64_t mlcompiler::countCallSites(const Function &Callee) {
   return count_if(Callee.uses(), [](const Use &U) {
     const auto *CB = dyn_cast<CallBase>(U.getUser());
     return CB && CB->isCallee(&U);
@@ -33,8 +32,14 @@ static Linkage linkage(const Function &F) {
   return F.isDiscardableIfUnused() ? Discardable : Exported;
 }
 
+/// Whether the object file has a body of \p F for as long as it is used, and no
+/// longer. A body that is available externally it never has.
+static bool goesWithLastUse(const Function &F) {
+  return linkage(F) != Exported && !F.hasAvailableExternallyLinkage();
+}
+
 bool mlcompiler::isRemovable(const Function &F) {
-  return linkage(F) != Exported && countCallSites(F) == int64_t(F.getNumUses());
+  return goesWithLastUse(F) && countCallSites(F) == int64_t(F.getNumUses());
 }
 
 static bool isLastUse(const CallBase &CB) {
@@ -46,38 +51,47 @@ static constexpr double Limit = 2147483648.0;
 
 static const CallFeature Features[] = {
     {"caller_linkage", 2,
-     [](const CallBase &CB) -> int64_t { return linkage(*CB.getCaller()); },
+     [](const CallBase &CB, const AskedCalls &) -> int64_t {
+       return linkage(*CB.getCaller());
+     },
      "who can use the caller: 0: this module alone (internal, private); 1: "
      "others, which have a body of their own (linkonce, "
      "available_externally); 2: others, which need this one"},
     {"callee_linkage", 2,
-     [](const CallBase &CB) -> int64_t {
+     [](const CallBase &CB, const AskedCalls &) -> int64_t {
        return linkage(*CB.getCalledFunction());
      },
      "the same of the callee"},
     {"caller_uses", Limit,
-     [](const CallBase &CB) -> int64_t { return CB.getCaller()->getNumUses(); },
+     [](const CallBase &CB, const AskedCalls &) -> int64_t {
+       return CB.getCaller()->getNumUses();
+     },
      "uses of the caller in this module: calls of it, and places that take its "
      "address"},
     {"callee_uses", Limit,
-     [](const CallBase &CB) -> int64_t {
+     [](const CallBase &CB, const AskedCalls &) -> int64_t {
        return CB.getCalledFunction()->getNumUses();
      },
      "the same of the callee, this call included"},
     {"callee_call_sites", Limit,
-     [](const CallBase &CB) { return countCallSites(*CB.getCalledFunction()); },
+     [](const CallBase &CB, const AskedCalls &) {
+       return countCallSites(*CB.getCalledFunction());
+     },
      "how many of the uses of the callee are calls of it, this one included"},
     {"callee_discardable", 1,
-     [](const CallBase &CB) -> int64_t {
-       return linkage(*CB.getCalledFunction()) != Exported;
+     [](const CallBase &CB, const AskedCalls &) -> int64_t {
+       return goesWithLastUse(*CB.getCalledFunction());
      },
-     "1 if the callee's body goes with its last use: unless others need it"},
+     "1 if the callee's body goes with its last use: the object file has one, "
+     "and others do not need it"},
     {"callee_last_use", 1,
-     [](const CallBase &CB) -> int64_t { return isLastUse(CB); },
+     [](const CallBase &CB, const AskedCalls &) -> int64_t {
+       return isLastUse(CB);
+     },
      "1 if this call is the only use of the callee that is left"},
     {CalleeRemovedName, 1,
-     [](const CallBase &CB) -> int64_t {
-       return isLastUse(CB) && linkage(*CB.getCalledFunction()) != Exported;
+     [](const CallBase &CB, const AskedCalls &) -> int64_t {
+       return isLastUse(CB) && goesWithLastUse(*CB.getCalledFunction());
      },
      "1 if to inline this call removes the callee's body: this is its last "
      "use, and it is discardable"},

@@ -8,6 +8,7 @@
 #define MLCOMPILER_GYM_SERVICE_TASKS_INLININGLINKAGE_H
 
 #include "llvm/ADT/ArrayRef.h"
+#include "llvm/IR/ValueMap.h"
 #include <cstdint>
 
 namespace llvm {
@@ -20,20 +21,27 @@ namespace mlcompiler {
 /// The feature that says that to inline a call removes the callee's body.
 constexpr const char *CalleeRemovedName = "callee_removed";
 
-/// A number that is read off a direct call, its caller and its callee.
+/// The calls that have been asked about. One that is still there was kept.
+using AskedCalls = llvm::ValueMap<const llvm::Value *, bool>;
+
+/// A number that is read off a direct call, its caller and its callee, and off
+/// what was decided before.
 struct CallFeature {
   const char *Name;
-  /// The least is 0.
   double High;
-  int64_t (*Compute)(const llvm::CallBase &CB);
+  int64_t (*Compute)(const llvm::CallBase &CB, const AskedCalls &Asked);
   const char *Doc;
+  double Low = 0;
 };
 
 /// What linkage and uses say.
 llvm::ArrayRef<CallFeature> linkageFeatures();
 
-/// Whether a body goes once all that use the function have inlined it: others
-/// do not need it, and all that use it call it.
+/// Uses of \p Callee that call it.
+int64_t countCallSites(const llvm::Function &Callee);
+
+/// Whether a body goes once all that use the function have inlined it: it is in
+/// the object file, others do not need it, and all that use it call it.
 bool isRemovable(const llvm::Function &F);
 
 } // namespace mlcompiler

@@ -60,10 +60,14 @@ NAMES = (
     "callee_unwinds",
     "callee_returns",
     "call_catches",
+    "callee_sites_kept",
+    "callee_growth",
 )
-LEAF = (3, 5, 0, 1, 2, 2, 1, 1, 1, 0, 1, 0)
-MIDDLE = (5, 3, 2, 0, 1, 1, 0, 1, 0, 1, 1, 1)
-POINTED = (5, 3, 2, 0, 1, 1, 0, 0, 0, 1, 0, 0)
+LEAF = (3, 5, 0, 1, 2, 2, 1, 1, 1, 0, 1, 0, 0, -1)
+# The first call of it was kept.
+LEAF_AGAIN = (*LEAF[:-2], 1, -1)
+MIDDLE = (5, 3, 2, 0, 1, 1, 0, 1, 0, 1, 1, 1, 0, -2)
+POINTED = (5, 3, 2, 0, 1, 1, 0, 0, 0, 1, 0, 0, 0, 1)
 
 
 def test_small_module(make: Make, write_file: WriteFile) -> None:
@@ -79,7 +83,7 @@ def test_small_module(make: Make, write_file: WriteFile) -> None:
     while not over:
         seen.append(tuple(int(observation[name].item()) for name in NAMES))
         observation, _, over, _, _ = env.step(0)
-    assert sorted(seen) == sorted([LEAF, LEAF, MIDDLE, POINTED])
+    assert sorted(seen) == sorted([LEAF, LEAF_AGAIN, MIDDLE, POINTED])
 
 
 def test_off_by_default(make: Make) -> None:

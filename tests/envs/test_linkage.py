@@ -34,6 +34,7 @@ declare i32 @sink(i32)
 define internal i32 @twice{BODY}
 define linkonce_odr i32 @once{BODY}
 define i32 @api{BODY}
+define available_externally i32 @elsewhere{BODY}
 define internal i32 @pointed{BODY}
 define internal i32 @middle(i32 %x) {{
   %r = call i32 @once(i32 %x)
@@ -45,7 +46,8 @@ define i32 @main(i32 %x) {{
   %c = call i32 @api(i32 %b)
   %d = call i32 @pointed(i32 %c)
   %e = call i32 @middle(i32 %d)
-  ret i32 %e
+  %f = call i32 @elsewhere(i32 %e)
+  ret i32 %f
 }}
 """
 # As NAMES; of each call, unless something was inlined before it.
@@ -54,7 +56,9 @@ TWICE = (2, 0, 0, 2, 2, 1, 0, 0)
 API = (2, 2, 0, 1, 1, 0, 1, 0)
 POINTED = (2, 0, 0, 2, 1, 1, 0, 0)
 MIDDLE = (2, 0, 0, 1, 1, 1, 1, 1)
-KEPT = [ONCE, TWICE, TWICE, API, POINTED, MIDDLE]
+# The object file has no body of it that could go.
+ELSEWHERE = (2, 1, 0, 1, 1, 0, 1, 0)
+KEPT = [ONCE, TWICE, TWICE, API, POINTED, MIDDLE, ELSEWHERE]
 
 
 def decisions(env: CompilerEnv, *actions: int) -> list[tuple[int, ...]]:
@@ -74,10 +78,10 @@ def test_small_module(make: Make, write_file: WriteFile) -> None:
         observation="dict",
         linkage=True,
     )
-    assert decisions(env, 0, 0, 0, 0, 0, 0) == KEPT
+    assert decisions(env, 0, 0, 0, 0, 0, 0, 0) == KEPT
     # The second call is the last use once the first is inlined.
     last = (2, 0, 0, 1, 1, 1, 1, 1)
-    assert decisions(env, 0, 1, 0, 0, 0, 0) == [*KEPT[:2], last, *KEPT[3:]]
+    assert decisions(env, 0, 1, 0, 0, 0, 0, 0) == [*KEPT[:2], last, *KEPT[3:]]
 
 
 def test_off_by_default(make: Make) -> None:
