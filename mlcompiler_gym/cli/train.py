@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from mlcompiler_gym.cli.evaluate import parse_settings
-from mlcompiler_gym.cli.tables import Table, note, numbers
+from mlcompiler_gym.cli.tables import Table, names, note, numbers
 from mlcompiler_gym.cli.working import (
     EnvId,
     Limit,
@@ -37,15 +37,27 @@ def train(
     ] = Path("trained.policy"),
     folder: Annotated[
         Path,
-        typer.Option(help="Labels and journals; what is there is not done again."),
+        typer.Option(
+            help="Labels, checkpoints and journals; what is there is not done again."
+        ),
     ] = Path("training"),
-    decisions: Annotated[
-        int, typer.Option(min=1, help="That are labelled of a program, at most.")
-    ] = 24,
-    base: Annotated[
+    algo: Annotated[
         str,
-        typer.Option(help="What is deviated from: llvm, or a rule such as last_use."),
-    ] = "llvm",
+        typer.Option(help="How: counterfactual, clone, ppo, dqn or es."),
+    ] = "counterfactual",
+    base: Annotated[
+        str | None,
+        typer.Option(
+            help="What counterfactual deviates from and clone imitates: llvm, or a "
+            "rule such as last_use [llvm]."
+        ),
+    ] = None,
+    decisions: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Decisions that counterfactual labels of a program [24]."
+        ),
+    ] = None,
     per_package: Annotated[
         int | None,
         typer.Option(min=1, help="Only so many programs of a package, by their hash."),
@@ -58,22 +70,21 @@ def train(
     ] = None,
     config: Annotated[
         Path | None,
-        typer.Option(help="TOML file of the forest: trees, leaves, margins, folds."),
+        typer.Option(help="TOML file with settings of the algorithm."),
     ] = None,
-    seed: Annotated[
-        int, typer.Option(min=0, help="Seed of decisions, folds and the forest.")
-    ] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of all that is drawn.")] = 0,
     author: Annotated[str, typer.Option(help="For the policy's card.")] = "",
     workers: Workers = None,
     ray: OnRay = False,
     ray_address: RayAddress = None,
 ) -> None:
-    """Learn where to deviate from LLVM or a rule, from what other actions are worth.
+    """Learn a policy, and write it to a file with its card.
 
-    Decisions of the programs are labelled by fork, a forest is fitted to them, and
-    how much a deviation has to promise is chosen by playing on packages that the
-    forest has not seen. The same command again goes on where it stopped, and the
-    same arguments give the same file.
+    counterfactual labels decisions by fork, fits a forest to them, and deviates from
+    LLVM or a rule where that promises enough. clone imitates, ppo and dqn are
+    Stable-Baselines3's, es is CMA-ES. How sure the policy has to be, or which round is
+    the best, is chosen by playing on packages that were not learned from. The same
+    command again goes on where it stopped.
     """
     from mlcompiler_gym import training
     from mlcompiler_gym.evaluation import Evaluation
@@ -82,11 +93,15 @@ def train(
     from mlcompiler_gym.programs import load_programs
     from mlcompiler_gym.v1 import policy_pb2 as pb
 
-    chosen = training.load_settings(config, {"seed": seed})
-    labelling = training.Labelling(
-        env_id, parse_settings(settings or []), policy=base, decisions=decisions
+    algorithm = training.find_algorithm(algo)
+    given = {"seed": seed, "base": base, "decisions": decisions}
+    chosen = training.load_settings(
+        algorithm.settings,
+        config,
+        {name: value for name, value in given.items() if value is not None},
     )
-    _, env = make_env(Evaluation(env_id, labelling.policy, labelling.settings))
+    keywords = parse_settings(settings or [])
+    _, env = make_env(Evaluation(env_id, "inactive", keywords))
     source = load_programs(
         programs or env.setup.spec.default_programs.split(),
         target=env.setup.config.target or None,
@@ -115,25 +130,27 @@ def train(
                 bars[what] = stack.enter_context(progress_of(what))
             bars[what](done, total)
 
-        trained = training.train_counterfactual(
-            labelling,
-            every,
-            folder,
+        trained = algorithm.train(
+            training.Assignment(
+                env_id,
+                every,
+                folder,
+                keywords,
+                players=players(workers, ray, ray_address),
+                card=card,
+                progress=show,
+            ),
             chosen,
-            seed=seed,
-            players=players(workers, ray, ray_address),
-            card=card,
-            progress=show,
         )
     trained.policy.save(output)
     _show(trained)
-    print(f"{output}: learned from {trained.labels} decisions")
+    print(f"{output}: {trained.chosen.name}, {len(every)} programs")
 
 
 def _show(trained: Any) -> None:
     table = Table(
         [
-            *numbers("margin", form="g"),
+            *names("candidate"),
             *numbers("geomean", "total", form=".4f"),
             *numbers("worse", form=".1%"),
             *numbers("worst", form=".4f"),
@@ -141,9 +158,9 @@ def _show(trained: Any) -> None:
         ],
         title="Played on packages that were not learned from",
     )
-    for row in trained.margins:
+    for row in trained.played:
         table.add(
-            row.margin,
+            row.name,
             row.ratio,
             row.total,
             row.worse,

@@ -1,21 +1,35 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Learning policies from what actions are worth."""
+"""Learning policies from compiles."""
 
+from mlcompiler_gym.training.algorithms import ALGORITHMS, Algorithm, find_algorithm
+from mlcompiler_gym.training.assignment import Assignment, Trained
+from mlcompiler_gym.training.clone import CloneSettings
 from mlcompiler_gym.training.counterfactual import CounterfactualSettings, Forest
+from mlcompiler_gym.training.evolve import ESSettings
 from mlcompiler_gym.training.labelling import Labelling, collect, few_of_each
 from mlcompiler_gym.training.labels import Labels
-from mlcompiler_gym.training.margin import Played
-from mlcompiler_gym.training.train import Trained, load_settings, train_counterfactual
+from mlcompiler_gym.training.playing import Played
+from mlcompiler_gym.training.reinforce import DQNSettings, PPOSettings
+from mlcompiler_gym.training.settings import load_settings
+from mlcompiler_gym.training.train import train_counterfactual
 
 __all__ = [
+    "ALGORITHMS",
+    "Algorithm",
+    "Assignment",
+    "CloneSettings",
     "CounterfactualSettings",
+    "DQNSettings",
+    "ESSettings",
     "Forest",
     "Labelling",
     "Labels",
+    "PPOSettings",
     "Played",
     "Trained",
     "collect",
     "few_of_each",
+    "find_algorithm",
     "load_settings",
     "train_counterfactual",
 ]

@@ -11,6 +11,7 @@ forest has not seen.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -28,28 +29,38 @@ from mlcompiler_gym.v1 import policy_pb2 as pb
 
 @dataclass(frozen=True)
 class CounterfactualSettings:
-    """How a policy is fitted to labels.
+    """How decisions are labelled, and a policy is fitted to them.
 
     Attributes:
-        trees: In the forest.
+        base: What is deviated from, and decides all except what is tried: ``"llvm"``,
+            or a rule of the task.
+        decisions: How many are labelled of a program, at most.
+        trees: How many trees the forest has.
         leaves: The most that a tree may have.
         smallest_leaf: Rows that a leaf has at least.
         features: Share of the features that a split chooses from.
         clip: A saving counts as at most this much, or as at least its negative: a few
             huge ones would take all splits.
+        agreement: Share of the trees that have to promise a deviation more than the
+            margin, beyond the trees that promise its opposite. 0: trees do not vote,
+            and their mean counts.
         margins: Savings that a deviation from the base policy has to promise; the
             best of them is chosen.
         worse: Share of programs that may come out worse than by LLVM. Margins with
             which more do are not chosen, if there is another.
         folds: Parts that the packages are split into.
-        seed: Seed of the forest, and of the split into folds.
+        seed: Seed of the decisions that are labelled, of the forest, and of the split
+            into folds.
     """
 
+    base: str = "llvm"
+    decisions: int = 24
     trees: int = 200
     leaves: int = 256
     smallest_leaf: int = 5
     features: float = 0.33
     clip: float = 40.0
+    agreement: float = 0.0
     margins: tuple[float, ...] = (0.5, 1.0, 2.0, 4.0, 8.0)
     worse: float = 0.05
     folds: int = 5
@@ -58,6 +69,12 @@ class CounterfactualSettings:
     def __post_init__(self) -> None:
         if not self.margins or min(self.margins) < 0:
             raise TrainingError(f"margins are numbers from 0 on, not {self.margins}")
+        if list(self.margins) != sorted(self.margins):
+            raise TrainingError(f"margins are in ascending order, not {self.margins}")
+        if not 0 <= self.agreement < 1:
+            raise TrainingError(
+                f"agreement is a share from 0 to less than 1, not {self.agreement}"
+            )
         if self.folds < 2:
             raise TrainingError(f"there must be two folds or more, not {self.folds}")
 
@@ -70,7 +87,6 @@ class Forest:
         env: The environment that they are of; it shows what the base policy goes by.
         settings: How it is fitted. The same labels, in any order, and the same
             settings give the same policies, byte for byte.
-        base: The policy that deviations are from: ``"llvm"``, or a rule of the task.
 
     Raises:
         TrainingError: The labels are too few, or not of such a task.
@@ -81,7 +97,6 @@ class Forest:
         labels: Labels,
         env: Any,
         settings: CounterfactualSettings,
-        base: str = "llvm",
     ) -> None:
         from sklearn.ensemble import ExtraTreesRegressor
 
@@ -98,7 +113,7 @@ class Forest:
                 f"{known.sum()} labels are too few for leaves of "
                 f"{settings.smallest_leaf}; label more programs"
             )
-        self._env, self._base = env, base
+        self._env, self._settings = env, settings
         self._seen = features[known]
         self._estimator = ExtraTreesRegressor(
             n_estimators=settings.trees,
@@ -118,10 +133,14 @@ class Forest:
             TrainingError: The environment does not show what the base policy goes by.
         """
         message = from_sklearn(self._estimator, self._env, seen=self._seen).message
+        needed = margin
+        if self._settings.agreement:
+            needed = self._settings.agreement
+            _vote(message.model.trees, margin)
         # One tree more: where the base takes action 0, action 1 has to save the
         # margin; where it takes action 1, action 0 has to. It takes action 1 where one
         # of its features is set, so each is asked in turn.
-        places = _places(self._env, self._base, message.model)
+        places = _places(self._env, self._settings.base, message.model)
         ends = 2 * len(places)
         message.model.trees.trees.add(
             output=0,
@@ -129,9 +148,27 @@ class Forest:
             threshold=[0.5, 0] * len(places) + [0],
             left=[each for node in range(2, ends + 2, 2) for each in (node, 0)] + [0],
             right=[each for node in range(1, ends, 2) for each in (node, 0)] + [0],
-            value=[0, margin] * len(places) + [-margin],
+            value=[0, needed] * len(places) + [-needed],
         )
         return PortablePolicy(message)
+
+
+def _vote(trees: pb.Trees, margin: float) -> None:
+    """Make each tree of a mean say 1 / trees, its negative, or 0: too little to tell.
+
+    Args:
+        trees: Trees with one output, each of whose leaves is divided by their number.
+        margin: What a tree has to promise.
+    """
+    count = len(trees.trees)
+    for tree in trees.trees:
+        # A node without children is a leaf; the values of others are not used.
+        votes = [
+            math.copysign(1 / count, value) if abs(value) * count > margin else 0.0
+            for value in tree.value
+        ]
+        del tree.value[:]
+        tree.value.extend(votes)
 
 
 def savings_of(labels: Labels) -> NDArray[np.float64]:

@@ -26,7 +26,7 @@ from mlcompiler_gym.training import (
     load_settings,
 )
 from mlcompiler_gym.training.counterfactual import folds_of, savings_of
-from mlcompiler_gym.training.margin import Played, choose
+from mlcompiler_gym.training.playing import Played, choose
 
 INLINING = "mlcompiler/Inlining-v0"
 SHOWN: dict[str, Any] = {
@@ -102,7 +102,7 @@ BASES = {
 def test_a_policy_deviates_where_its_forest_promises_enough(
     labels: Labels, env: Any, base: str
 ) -> None:
-    forest = Forest(labels, env, SMALL, base)
+    forest = Forest(labels, env, replace(SMALL, base=base))
     predicted = forest._estimator.predict(labels.features)
     pick = env.setup.features.pick
     each = [pick(labels.features, name).ravel() > 0 for name in BASES[base]]
@@ -113,11 +113,27 @@ def test_a_policy_deviates_where_its_forest_promises_enough(
         np.testing.assert_array_equal(actions, expected)
 
 
+def test_a_policy_deviates_where_enough_trees_agree(labels: Labels, env: Any) -> None:
+    forest = Forest(labels, env, replace(SMALL, agreement=0.1))
+    each = np.stack(
+        [tree.predict(labels.features) for tree in forest._estimator.estimators_]
+    )
+    shown = env.setup.features.pick(labels.features, "inlining_default").ravel() > 0
+    deviated = 0
+    for margin in SMALL.margins:
+        votes = np.mean(np.where(np.abs(each) > margin, np.sign(each), 0), axis=0)
+        expected = np.where(shown, votes > -0.1, votes > 0.1)
+        actions = forest.policy(margin).decide(labels.features).actions
+        np.testing.assert_array_equal(actions, expected)
+        deviated += np.sum(expected != shown)
+    assert deviated, "or there is nothing to see"
+
+
 @pytest.mark.parametrize("base", BASES)
 def test_nothing_promises_an_endless_margin(
     labels: Labels, env: Any, base: str
 ) -> None:
-    policy = Forest(labels, env, SMALL, base).policy(1e9)
+    policy = Forest(labels, env, replace(SMALL, base=base)).policy(1e9)
     env.reset(options={"program": "kernels/lisp"})
     made = env.rollout(policy)
     env.reset(options={"program": "kernels/lisp"})
@@ -126,7 +142,7 @@ def test_nothing_promises_an_endless_margin(
 
 def test_no_deviation_from_a_policy_that_is_no_rule(labels: Labels, env: Any) -> None:
     with pytest.raises(TrainingError, match="from a rule of inlining: last_use"):
-        Forest(labels, env, SMALL, "random").policy(1)
+        Forest(labels, env, replace(SMALL, base="random")).policy(1)
 
 
 def test_few_of_each_package() -> None:
@@ -167,12 +183,14 @@ def test_savings(labels: Labels) -> None:
 
 
 def test_the_margin_with_the_fewest_losses_is_chosen() -> None:
-    bold = Played(1.0, 0.95, 0.95, 0.2, 1.3, 10)
-    careful = Played(4.0, 0.98, 0.98, 0.05, 1.01, 10)
-    timid = Played(8.0, 0.99, 0.99, 0.0, 1.0, 10)
+    bold = Played("bold", 0.95, 0.95, 0.2, 1.3, 10)
+    careful = Played("careful", 0.98, 0.98, 0.05, 1.01, 10)
+    timid = Played("timid", 0.99, 0.99, 0.0, 1.0, 10)
     assert choose([bold, careful, timid], 0.05) is careful
     assert choose([bold, careful, timid], 0.5) is bold
     assert choose([bold, careful], 0.01) is careful
+    alike = replace(careful, name="more careful")
+    assert choose([bold, careful, alike], 0.05) is alike
 
 
 def test_the_command_makes_the_same_policy_again(tmp_path: Path) -> None:
@@ -247,11 +265,24 @@ def test_an_environment_that_hides_what_llvm_does(labels: Labels) -> None:
 def test_settings(tmp_path: Path) -> None:
     path = tmp_path / "settings.toml"
     path.write_text("trees = 3\n")
-    assert load_settings(path, {"seed": 5}) == CounterfactualSettings(trees=3, seed=5)
+    assert read(path, {"seed": 5}) == CounterfactualSettings(trees=3, seed=5)
+    path.write_text("clip = 20\nmargins = [1.0]\n")
+    assert read(path, {}) == CounterfactualSettings(clip=20.0, margins=(1.0,))
     path.write_text("tree = 3\n")
     with pytest.raises(TrainingError, match="no setting 'tree'; did you mean trees"):
-        load_settings(path, {})
+        read(path, {})
+    path.write_text("trees = 'many'\n")
+    with pytest.raises(TrainingError, match="the setting trees is a int, not 'many'"):
+        read(path, {})
     with pytest.raises(TrainingError, match="cannot read"):
-        load_settings(tmp_path / "none.toml", {})
-    with pytest.raises(TrainingError, match="margins"):
-        load_settings(None, {"margins": [-1]})
+        read(tmp_path / "none.toml", {})
+    with pytest.raises(TrainingError, match="margins are numbers"):
+        read(None, {"margins": [-1.0]})
+    with pytest.raises(TrainingError, match="ascending"):
+        read(None, {"margins": [2.0, 1.0]})
+    with pytest.raises(TrainingError, match="agreement is a share"):
+        read(None, {"agreement": 1.0})
+
+
+def read(path: Path | None, given: dict[str, Any]) -> CounterfactualSettings:
+    return load_settings(CounterfactualSettings, path, given)
