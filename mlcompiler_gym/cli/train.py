@@ -43,7 +43,7 @@ def train(
     ] = Path("training"),
     algo: Annotated[
         str,
-        typer.Option(help="How: counterfactual, clone, ppo, dqn or es."),
+        typer.Option(help="How: counterfactual, clone, ppo, dqn, es or portfolio."),
     ] = "counterfactual",
     base: Annotated[
         str | None,
@@ -81,10 +81,10 @@ def train(
     """Learn a policy, and write it to a file with its card.
 
     counterfactual labels decisions by fork, fits a forest to them, and deviates from
-    LLVM or a rule where that promises enough. clone imitates, ppo and dqn are
-    Stable-Baselines3's, es is CMA-ES. How sure the policy has to be, or which round is
-    the best, is chosen by playing on packages that were not learned from. The same
-    command again goes on where it stopped.
+    LLVM or a rule where that promises enough. clone imitates. ppo and dqn are
+    Stable-Baselines3's, es is CMA-ES, and portfolio searches for orders of passes. How
+    sure the policy has to be, or which candidate is the best, is chosen on packages
+    that were not learned from. The same command again goes on where it stopped.
     """
     from mlcompiler_gym import training
     from mlcompiler_gym.evaluation import Evaluation

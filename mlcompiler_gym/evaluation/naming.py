@@ -33,8 +33,9 @@ def find_policy(name: str) -> PolicyMaker:
     Args:
         name: ``"llvm"`` (its own decisions), ``"inactive"`` or ``"never"``,
             ``"always"`` (the task's inactive action, and its opposite), ``"random"``,
-            ``"last_use"`` (inlining), ``"reference"`` (the task's policy that comes
-            with the package), a file, ``"mine.policy"``, or ``"module:object"``.
+            ``"last_use"`` (inlining), ``"best"`` (pass ordering), ``"reference"`` (the
+            task's policy that comes with the package), a file, ``"mine.policy"``, or
+            ``"module:object"``.
             The object is a policy itself, ``object(observation, info)``, or makes one
             of an environment, ``object(env)``; the latter is given the episode's seed
             if it has an argument ``seed``.
@@ -47,7 +48,7 @@ def find_policy(name: str) -> PolicyMaker:
     if name in NAMED:
         return NAMED[name]
     if name == REFERENCE:
-        return lambda env, seed: reference(env)
+        return lambda env, seed: policy_maker(reference(env))(env, seed)
     if policy := find_policy_file(name):
         return policy_maker(policy)
     module_name, colon, path = name.partition(":")

@@ -2,7 +2,6 @@
 """Policies to compare with: ``policy(observation, info)`` is an action."""
 
 from mlcompiler_gym.policies.baselines import (
-    NAMED,
     Policy,
     PolicyMaker,
     active,
@@ -12,8 +11,10 @@ from mlcompiler_gym.policies.baselines import (
     last_use,
     random_legal,
 )
+from mlcompiler_gym.policies.best import Best, best
 from mlcompiler_gym.policies.exhaustive import Found, exhaustive_search
 from mlcompiler_gym.policies.local_search import local_search
+from mlcompiler_gym.policies.named import NAMED
 from mlcompiler_gym.policies.play import Played, play
 from mlcompiler_gym.policies.plugin import plugin_path
 from mlcompiler_gym.policies.policy import PortablePolicy, SampledPolicy
@@ -23,6 +24,7 @@ from mlcompiler_gym.policies.settings import settings_for
 
 __all__ = [
     "NAMED",
+    "Best",
     "Found",
     "Played",
     "Policy",
@@ -31,6 +33,7 @@ __all__ = [
     "SampledPolicy",
     "SearchResult",
     "active",
+    "best",
     "exhaustive_search",
     "greedy_search",
     "heuristic",

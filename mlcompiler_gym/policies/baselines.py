@@ -207,20 +207,6 @@ def random_legal(env: gymnasium.Env[Any, Any], seed: int | None = None) -> Polic
     return choose
 
 
-def _seedless(make: Callable[[gymnasium.Env[Any, Any]], Policy]) -> PolicyMaker:
-    return lambda env, seed: make(env)
-
-
-#: Policies by name, which sessions know, too.
-NAMED: dict[str, PolicyMaker] = {
-    "always": _seedless(active),
-    "inactive": _seedless(inactive),
-    "last_use": _seedless(last_use),
-    "llvm": _seedless(heuristic),
-    "random": random_legal,
-}
-
-
 def compiler_of(env: gymnasium.Env[Any, Any]) -> CompilerEnv:
     """What is inside of the wrappers."""
     if not isinstance(env.unwrapped, CompilerEnv):

@@ -92,12 +92,18 @@ class Search:
         )
 
     def better(self, env: CompilerEnv, info: dict[str, Any]) -> bool:
-        """Remember where an environment stands, if nothing was better."""
+        """Remember where an environment stands, if nothing was better.
+
+        Where two are as good, the one with fewer actions is better.
+        """
         value = self.value(info)
-        if value >= self.best.value:
+        if value > self.best.value:
+            return False
+        actions = [cast(int, action) for action in env.trajectory.actions]
+        if value == self.best.value and len(actions) >= len(self.best.actions):
             return False
         self.best.value = value
-        self.best.actions = [cast(int, action) for action in env.trajectory.actions]
+        self.best.actions = actions
         self.best.values = dict(info["objective"])
         return True
 

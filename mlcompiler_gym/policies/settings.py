@@ -47,6 +47,9 @@ def settings_for(
         wanted = _observations(setup, policy)
     if name == "llvm":
         return wanted | heuristic_settings(env) | missing_settings(setup, options)
+    if name == "best":
+        # Each of its actions is a whole compile.
+        wanted["max_episode_steps"] = 1
     for rule in setup.spec.rules:
         if rule.name == name:
             options.extend(rule.options)

@@ -9,6 +9,7 @@ from mlcompiler_gym.training.evolve import ESSettings
 from mlcompiler_gym.training.labelling import Labelling, collect, few_of_each
 from mlcompiler_gym.training.labels import Labels
 from mlcompiler_gym.training.playing import Played
+from mlcompiler_gym.training.portfolio import PortfolioSettings, train_portfolio
 from mlcompiler_gym.training.reinforce import DQNSettings, PPOSettings
 from mlcompiler_gym.training.settings import load_settings
 from mlcompiler_gym.training.train import train_counterfactual
@@ -26,10 +27,12 @@ __all__ = [
     "Labels",
     "PPOSettings",
     "Played",
+    "PortfolioSettings",
     "Trained",
     "collect",
     "few_of_each",
     "find_algorithm",
     "load_settings",
     "train_counterfactual",
+    "train_portfolio",
 ]

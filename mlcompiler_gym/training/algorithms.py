@@ -13,6 +13,7 @@ from mlcompiler_gym.training.assignment import Assignment, Trained
 from mlcompiler_gym.training.clone import CloneSettings, train_clone
 from mlcompiler_gym.training.counterfactual import CounterfactualSettings
 from mlcompiler_gym.training.evolve import ESSettings, train_es
+from mlcompiler_gym.training.portfolio import PortfolioSettings, train_portfolio
 from mlcompiler_gym.training.reinforce import (
     DQNSettings,
     PPOSettings,
@@ -41,6 +42,7 @@ ALGORITHMS = {
     "ppo": Algorithm(PPOSettings, train_ppo),
     "dqn": Algorithm(DQNSettings, train_dqn),
     "es": Algorithm(ESSettings, train_es),
+    "portfolio": Algorithm(PortfolioSettings, train_portfolio),
 }
 
 

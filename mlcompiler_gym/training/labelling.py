@@ -26,10 +26,10 @@ from mlcompiler_gym.evaluation import (
     Result,
 )
 from mlcompiler_gym.evaluation.player import make_env
-from mlcompiler_gym.files import write_file
 from mlcompiler_gym.programs import Program
 from mlcompiler_gym.programs.named_set import package_of
 from mlcompiler_gym.training.labels import Labels
+from mlcompiler_gym.training.work import work_through
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -165,20 +165,16 @@ def collect(
     player = labelling.make_player()
     llvm, objective, actions = player.llvm, player.objective, player.actions
     player.close()
-    folder.mkdir(parents=True, exist_ok=True)
     plans = [EpisodePlan(program, seed) for program in programs]
-    files = [
-        folder / f"{labelling.key(plan.program, seed, llvm)}.parquet" for plan in plans
-    ]
-    left = [plan for plan, path in zip(plans, files, strict=True) if not path.exists()]
-    done = len(plans) - len(left)
-    progress(done, len(plans))
-    if left:
-        for result in (players or LocalPlayers(labelling)).play(left):
-            if result.steps is not None:
-                write_file(folder / f"{result.record['key']}.parquet", result.steps)
-            done += 1
-            progress(done, len(plans))
+    files = work_through(
+        players or LocalPlayers(labelling),
+        plans,
+        [
+            folder / f"{labelling.key(plan.program, seed, llvm)}.parquet"
+            for plan in plans
+        ],
+        progress,
+    )
     return Labels.from_tables(
         (pd.read_parquet(path) for path in files if path.exists()), objective, actions
     )

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Policies by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import gymnasium
+
+from mlcompiler_gym.policies.baselines import (
+    Policy,
+    PolicyMaker,
+    active,
+    heuristic,
+    inactive,
+    last_use,
+    random_legal,
+)
+from mlcompiler_gym.policies.best import best
+
+
+def _seedless(make: Callable[[gymnasium.Env[Any, Any]], Policy]) -> PolicyMaker:
+    return lambda env, seed: make(env)
+
+
+#: Policies by name. Sessions know them, too, all but ``best``.
+NAMED: dict[str, PolicyMaker] = {
+    "always": _seedless(active),
+    "best": _seedless(best),
+    "inactive": _seedless(inactive),
+    "last_use": _seedless(last_use),
+    "llvm": _seedless(heuristic),
+    "random": random_legal,
+}

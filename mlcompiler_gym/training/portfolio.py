@@ -1,0 +1,316 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Portfolios: a few sequences of passes, of which each program gets its best.
+
+Searches find sequences on programs. Each sequence is tried on every program, and those
+are kept that together do best, one after the other. The searches of a further round
+begin with what was best for their program so far, wherever it was found.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcompiler_gym.errors import TrainingError
+from mlcompiler_gym.evaluation import EpisodePlan
+from mlcompiler_gym.policies import PortablePolicy
+from mlcompiler_gym.policies.pipelines import OZ, OZ_PASSES
+from mlcompiler_gym.programs.named_set import package_of
+from mlcompiler_gym.training.assignment import Assignment, Trained, with_card
+from mlcompiler_gym.training.playing import Played
+from mlcompiler_gym.training.sequences import (
+    Searching,
+    Sequence_,
+    SequenceJob,
+    Trying,
+    check_environment,
+)
+from mlcompiler_gym.training.work import work_through
+from mlcompiler_gym.v1 import policy_pb2 as pb
+
+#: Sizes that it is said for what they come to.
+_SHOWN = (1, 2, 4, 8, 16, 32, 64)
+
+
+@dataclass(frozen=True)
+class PortfolioSettings:
+    """How a portfolio is made.
+
+    Attributes:
+        size: Sequences in it, beside ``-Oz``; fewer if more do not help.
+        rounds: How often each program is searched on.
+        compiles: Sequences that are tried in a search.
+        folds: Parts that the packages are split into, for what is said of packages
+            that the sequences were not chosen on.
+        seed: Seed of the searches and of the split into folds.
+    """
+
+    size: int = 16
+    rounds: int = 2
+    compiles: int = 100
+    folds: int = 5
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("size", "rounds", "compiles"):
+            if getattr(self, name) < 1:
+                raise TrainingError(
+                    f"{name} is a number from 1 on, not {getattr(self, name)}"
+                )
+        if self.folds < 2:
+            raise TrainingError(f"there must be two folds or more, not {self.folds}")
+
+
+def train_portfolio(assignment: Assignment, settings: PortfolioSettings) -> Trained:
+    """Search on programs, try everything on all, and choose.
+
+    All that takes long is kept in the folder. A second run with the same arguments
+    goes on where the first one stopped, and gives the same policy, byte for byte.
+
+    Args:
+        assignment: What is learned, and from which programs.
+        settings: How.
+
+    Raises:
+        EvaluationError: Work cannot go on; what is done is kept.
+        TrainingError: The environment is not for pass ordering, has several
+            objectives or actions of its own; or no program gains anything.
+    """
+    check_environment(assignment.env_id, assignment.settings)
+    table, llvm = _find(assignment, settings)
+    packages = [package_of(program.name) for program in assignment.programs]
+    places = choose(table.logs, packages, settings.size)
+    if not places:
+        raise TrainingError(
+            "no sequence makes a program better than -Oz does; search longer, or on "
+            "other programs"
+        )
+    unseen = _unseen(table, packages, settings)
+    sizes = sorted({*(n for n in _SHOWN if n < len(places)), len(places)})
+    rows = [_played(size, table, unseen[size]) for size in sizes]
+    chosen = min(rows, key=lambda row: row.ratio)
+    places = places[: sizes[rows.index(chosen)]]
+    message = pb.Policy(task="pass_ordering", llvm_version=llvm, builtin="best")
+    lines = [OZ, *(",".join(table.sequences[place]) for place in places)]
+    message.options.add(name="actions", value="\n".join(lines))
+    method = (
+        f"portfolio: {len(table.sequences)} sequences of passes that local searches "
+        f"found on {len(packages)} programs, and of them the {len(places)} that "
+        "together do best"
+    )
+    policy = with_card(
+        PortablePolicy(message), assignment, method, settings.seed, chosen
+    )
+    return Trained(policy, rows, chosen)
+
+
+def _find(assignment: Assignment, settings: PortfolioSettings) -> tuple[_Table, str]:
+    """All sequences, tried on all programs; and LLVM's version."""
+    work = _Work(assignment, settings.seed)
+    programs = assignment.programs
+    table = _Table.empty(len(programs))
+    what = assignment.env_id, dict(assignment.settings)
+    for number in range(1, settings.rounds + 1):
+        starts = {
+            program.name: table.best_of(place)
+            for place, program in enumerate(programs)
+            if table.sequences
+        }
+        found = work.do(
+            Searching(*what, settings.compiles, starts), f"search, round {number}"
+        )
+        fresh = {
+            tuple(each["sequence"]): place
+            for place, each in reversed(list(enumerate(found)))
+            if each is not None
+        }
+        new = [each for each in sorted(fresh) if each not in table.sequences]
+        if number == 1:
+            new.insert(0, OZ_PASSES)
+        if new:
+            tried = work.do(Trying(*what, tuple(new)), f"try sequences, round {number}")
+            table = table.extended(new, [fresh.get(each) for each in new], tried)
+    return table, work.llvm
+
+
+def choose(logs: NDArray[np.float64], packages: Sequence[str], size: int) -> list[int]:
+    """The sequences that together do best, each the best beside those before it.
+
+    Args:
+        logs: Logarithms of ratios to ``-Oz``, shape (sequences, programs).
+        packages: The package of each program.
+        size: How many at most.
+
+    Returns:
+        Their places, in order; fewer where no other helps.
+    """
+    weights = _weights(packages)
+    reached = np.zeros(logs.shape[1])
+    places: list[int] = []
+    while len(places) < size:
+        means = np.minimum(logs, reached) @ weights
+        place = int(np.argmin(means))
+        if means[place] >= reached @ weights - 1e-12:
+            break
+        places.append(place)
+        reached = np.minimum(reached, logs[place])
+    return places
+
+
+def geomean(logs: NDArray[np.float64], packages: Sequence[str]) -> float:
+    """Where each program gets the best of some sequences, or ``-Oz``.
+
+    The geometric mean over packages of the geometric mean of each.
+    """
+    reached = np.minimum(0.0, logs.min(axis=0, initial=0.0))
+    return float(np.exp(reached @ _weights(packages)))
+
+
+def _weights(packages: Sequence[str]) -> NDArray[np.float64]:
+    """What each program counts: each package as much as another, 1 in all."""
+    names, places, counts = np.unique(
+        np.array(packages), return_inverse=True, return_counts=True
+    )
+    weights: NDArray[np.float64] = 1 / (counts[places] * len(names))
+    return weights
+
+
+@dataclass(frozen=True)
+class _Table:
+    """What sequences come to on programs.
+
+    Attributes:
+        sequences: Which.
+        origins: On which program each was found; None: it was given.
+        logs: Logarithms of ratios to ``-Oz``, shape (sequences, programs); 0 where
+            there is none.
+        baselines: What ``-Oz`` comes to, shape (programs,); 0 if that is not known.
+    """
+
+    sequences: list[Sequence_]
+    origins: list[int | None]
+    logs: NDArray[np.float64]
+    baselines: NDArray[np.float64]
+
+    @classmethod
+    def empty(cls, programs: int) -> _Table:
+        return cls([], [], np.empty((0, programs)), np.zeros(programs))
+
+    def extended(
+        self,
+        sequences: Sequence[Sequence_],
+        origins: Sequence[int | None],
+        tried: Sequence[Any],
+    ) -> _Table:
+        """With more sequences, and what came of trying them on each program."""
+        logs = np.zeros((len(sequences), len(tried)))
+        baselines = self.baselines.copy()
+        for place, each in enumerate(tried):
+            if each is None or not each["baseline"]:
+                continue
+            baselines[place] = each["baseline"]
+            for row, value in enumerate(each["values"]):
+                # A compile that was not survived, or left nothing, gains nothing.
+                if value:
+                    logs[row, place] = np.log(value / each["baseline"])
+        return _Table(
+            [*self.sequences, *sequences],
+            [*self.origins, *origins],
+            np.concatenate([self.logs, logs]),
+            baselines,
+        )
+
+    def best_of(self, place: int) -> Sequence_:
+        """What is best for a program, the first and shortest of them."""
+        return min(
+            zip(
+                self.logs[:, place],
+                map(len, self.sequences),
+                self.sequences,
+                strict=True,
+            ),
+            key=lambda each: each[:2],
+        )[2]
+
+
+def _unseen(
+    table: _Table, packages: Sequence[str], settings: PortfolioSettings
+) -> NDArray[np.float64]:
+    """What each program gets out of fold, by portfolios of each size.
+
+    Sequences that were found on a package that is left out are left out with it.
+
+    Returns:
+        Logarithms of ratios to ``-Oz``, shape (size + 1, programs).
+
+    Raises:
+        TrainingError: There are fewer packages than folds.
+    """
+    names = np.unique(np.array(packages))
+    if len(names) < settings.folds:
+        raise TrainingError(
+            f"there are {settings.folds} folds, and programs of {len(names)} packages; "
+            "search on more packages, or take fewer folds"
+        )
+    drawn = np.random.default_rng(settings.seed).permutation(names)
+    reached = np.zeros((settings.size + 1, len(packages)))
+    for fold in np.array_split(drawn, settings.folds):
+        out = np.isin(packages, fold)
+        usable = [
+            row
+            for row, origin in enumerate(table.origins)
+            if origin is None or not out[origin]
+        ]
+        logs = table.logs[usable]
+        seen = [each for each, left in zip(packages, out, strict=True) if not left]
+        places = choose(logs[:, ~out], seen, settings.size)
+        for size in range(settings.size + 1):
+            reached[size, out] = logs[places[:size]][:, out].min(axis=0, initial=0.0)
+    return reached
+
+
+def _played(size: int, table: _Table, logs: NDArray[np.float64]) -> Played:
+    """What so many sequences come to, from the logarithms of ratios."""
+    total = float(np.exp(logs) @ table.baselines / table.baselines.sum())
+    return Played(
+        f"{size} sequences",
+        float(np.exp(logs.mean())),
+        total,
+        float((logs > 0).mean()),
+        float(np.exp(logs.max())),
+        len(logs),
+    )
+
+
+class _Work:
+    """Jobs over the same programs, each result kept."""
+
+    def __init__(self, assignment: Assignment, seed: int) -> None:
+        self._assignment = assignment
+        self._plans = [EpisodePlan(program, seed) for program in assignment.programs]
+        #: LLVM's version, once something was done.
+        self.llvm = ""
+
+    def do(self, job: SequenceJob, what: str) -> list[Any]:
+        """What came of each program; None: it was not survived."""
+        player = job.make_player()
+        self.llvm = player.llvm
+        player.close()
+        files = work_through(
+            self._assignment.players(job),
+            self._plans,
+            [
+                self._assignment.folder
+                / f"{job.key(plan.program, plan.seed, self.llvm)}.json"
+                for plan in self._plans
+            ],
+            lambda done, total: self._assignment.progress(what, done, total),
+        )
+        return [
+            json.loads(path.read_text()) if path.exists() else None for path in files
+        ]

@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sequences of passes: found on programs one by one, and tried on others."""
+
+from __future__ import annotations
+
+import abc
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from mlcompiler_gym.envs.episode import OF_THE_COMPILE
+from mlcompiler_gym.envs.pass_ordering import PassOrderingEnv
+from mlcompiler_gym.errors import ServiceError, TrainingError
+from mlcompiler_gym.evaluation import Evaluation, Result
+from mlcompiler_gym.evaluation.player import make_env
+from mlcompiler_gym.policies import SearchResult, local_search
+from mlcompiler_gym.policies.pipelines import OZ_PASSES, PASSES
+from mlcompiler_gym.programs import Program
+
+#: Pass after pass, as for ``opt -passes=``.
+Sequence_ = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SequenceJob(abc.ABC):
+    """What is done with programs in an environment for pass ordering.
+
+    Attributes:
+        env_id: The environment.
+        settings: Further arguments of ``gym.make``, without ``actions``.
+    """
+
+    env_id: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @abc.abstractmethod
+    def actions(self) -> Sequence[str]:
+        """The actions of its environment."""
+
+    @abc.abstractmethod
+    def work(self, env: PassOrderingEnv, program: Program, seed: int) -> dict[str, Any]:
+        """Do it with one program; what is kept of it, as JSON has it."""
+
+    def make_player(self) -> SequencePlayer:
+        """What does it; called in each process that does."""
+        return SequencePlayer(self)
+
+    def key(self, program: Program, seed: int, llvm: str) -> str:
+        """What makes a result this one and no other."""
+        identity = [
+            type(self).__name__,
+            asdict(self),
+            program.name,
+            program.sha256.hex(),
+            seed,
+            llvm,
+        ]
+        text = json.dumps(identity, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def check_environment(env_id: str, settings: Mapping[str, Any]) -> None:
+    """Refuse what sequences cannot be found for.
+
+    Args:
+        env_id: The environment.
+        settings: Further arguments of ``gym.make``.
+
+    Raises:
+        EvaluationError: There is no such environment, or not with such settings.
+        TrainingError: It is not for pass ordering, has several objectives, or has
+            actions of its own.
+    """
+    if "actions" in settings:
+        raise TrainingError("the actions are the portfolio's own; leave out actions")
+    _, env = make_env(Evaluation(env_id, "random", settings))
+    env.close()
+    if not isinstance(env, PassOrderingEnv):
+        raise TrainingError(
+            f"a portfolio is of sequences of passes; {env_id} is no environment for "
+            "pass ordering"
+        )
+    if len(env.setup.scoring.weights) > 1:
+        raise TrainingError("a portfolio is for one objective; name a single one")
+
+
+class SequencePlayer:
+    """Works on one program after the other, in one process."""
+
+    def __init__(self, job: SequenceJob) -> None:
+        self._job = job
+        settings = {"deadline": 20.0, **job.settings, "actions": list(job.actions())}
+        _, env = make_env(Evaluation(job.env_id, "random", settings))
+        assert isinstance(env, PassOrderingEnv)  # checked before
+        self._env = env
+        #: LLVM's version.
+        self.llvm = env.setup.service.describe().llvm_version
+
+    def play(self, program: Program, seed: int) -> Result:
+        """Work on a program; what the compiler does not survive is a result, too."""
+        record = {"key": self._job.key(program, seed, self.llvm)}
+        try:
+            found = self._job.work(self._env, program, seed)
+        except ServiceError as error:
+            if error.code not in OF_THE_COMPILE:
+                raise
+            return Result(record | {"error": str(error)})
+        return Result(record, json.dumps(found).encode())
+
+    def close(self) -> None:
+        """End the compile that is under way."""
+        self._env.close()
+
+
+@dataclass(frozen=True)
+class Searching(SequenceJob):
+    """Local search on each program, less the passes that came to nothing.
+
+    Attributes:
+        compiles: Sequences that a search tries.
+        starts: What the search of a program begins with, by its name; of other
+            programs, the passes of ``-Oz``.
+    """
+
+    compiles: int = 100
+    starts: Mapping[str, Sequence_] = field(default_factory=dict)
+
+    def actions(self) -> Sequence[str]:
+        """Whatever a search chooses among."""
+        return PASSES
+
+    def work(self, env: PassOrderingEnv, program: Program, seed: int) -> dict[str, Any]:
+        """The passes of the best sequence."""
+        names = env.action_names
+        start = [names.index(each) for each in self.starts.get(program.name, OZ_PASSES)]
+        found = local_search(
+            env,
+            compiles=self.compiles,
+            seed=seed,
+            start=start,
+            options={"program": program},
+        )
+        return {"sequence": [names[action] for action in _needed(env, program, found)]}
+
+
+def _needed(
+    env: PassOrderingEnv, program: Program, found: SearchResult
+) -> Sequence[int]:
+    """The actions without those by which nothing was gained.
+
+    The passes of ``-Oz`` stay: where one does nothing here, it may elsewhere.
+    """
+    env.reset(options={"program": program})
+    kept = list(found.actions)
+    for place in reversed(range(len(kept))):
+        if env.action_names[kept[place]] in OZ_PASSES:
+            continue
+        tried = kept[:place] + kept[place + 1 :]
+        with env.fork() as twin:
+            info = twin.multistep(tried)[4]
+        if info.get("objective") == found.values:
+            kept = tried
+    return kept
+
+
+@dataclass(frozen=True)
+class Trying(SequenceJob):
+    """Each of some sequences on each program.
+
+    Attributes:
+        sequences: Which.
+    """
+
+    sequences: tuple[Sequence_, ...] = ()
+
+    def actions(self) -> Sequence[str]:
+        """A whole sequence is an action, which takes less time than its passes."""
+        return [",".join(sequence) for sequence in self.sequences]
+
+    def work(self, env: PassOrderingEnv, program: Program, seed: int) -> dict[str, Any]:
+        """What each comes to, and LLVM's own passes; None: it was not survived."""
+        env.reset(options={"program": program})
+        values: list[float | None] = []
+        for action in range(len(self.sequences)):
+            with env.fork() as twin:
+                info = twin.step(action)[4]
+            values.append(None if "error" in info else _only(info["objective"]))
+        return {"values": values, "baseline": _only(env.baseline)}
+
+
+def _only(values: Mapping[str, float]) -> float:
+    (value,) = values.values()
+    return value

@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Portfolios: which sequences are kept, and what comes of a training."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.commands import cli
+from support.regalloc import MakeEnv
+
+from mlcompiler_gym import PassOrderingEnv, PortablePolicy
+from mlcompiler_gym.errors import TrainingError
+from mlcompiler_gym.policies import Best, settings_for
+from mlcompiler_gym.programs import Program, load_programs
+from mlcompiler_gym.training import (
+    Assignment,
+    PortfolioSettings,
+    Trained,
+    load_settings,
+    train_portfolio,
+)
+from mlcompiler_gym.training.portfolio import choose, geomean
+
+ORDERING = "mlcompiler/PassOrdering-v0"
+NAMES = ["kernels/lz", "kernels/bwt", "kernels/sorting"]
+SMALL = PortfolioSettings(size=3, rounds=2, compiles=4, folds=2)
+
+
+@pytest.fixture(scope="module")
+def programs() -> list[Program]:
+    return list(load_programs(NAMES))
+
+
+@given(
+    st.integers(1, 6).flatmap(
+        lambda count: st.lists(
+            st.lists(st.floats(-1, 1), min_size=count, max_size=count),
+            min_size=1,
+            max_size=6,
+        )
+    ),
+    st.integers(1, 4),
+    st.randoms(),
+)
+@settings(max_examples=50)
+def test_chooses_what_adds_most(rows: Any, size: int, random: Any) -> None:
+    logs = np.array(rows)
+    packages = [random.choice("abc") for _ in range(logs.shape[1])]
+    places = choose(logs, packages, size)
+    assert len(places) == len(set(places)) <= size
+    reached = [1.0, *(geomean(logs[places[: n + 1]], packages) for n in range(size))]
+    for place, before, after in zip(places, reached, reached[1:], strict=False):
+        assert after < before
+        others = [
+            geomean(logs[[*places[: places.index(place)], n]], packages)
+            for n in range(len(logs))
+        ]
+        assert after == pytest.approx(min(others))
+    if len(places) < size:
+        # Nothing else helps.
+        assert geomean(logs, packages) == pytest.approx(reached[len(places)])
+
+
+def test_packages_count_alike() -> None:
+    # One package has three programs, and the other one.
+    packages = ["a", "a", "a", "b"]
+    many, one = np.log([0.9, 0.9, 0.9, 1.0]), np.log([1.0, 1.0, 1.0, 0.8])
+    logs = np.array([many, one])
+    assert choose(logs, packages, 1) == [1]
+    assert geomean(logs[:1], packages) == pytest.approx(0.9**0.5)
+    assert geomean(logs, packages) == pytest.approx((0.9 * 0.8) ** 0.5)
+    # Where all are worse, -Oz is taken.
+    assert choose(-logs, packages, 2) == []
+    assert geomean(-logs, packages) == 1.0
+
+
+def test_few_that_were_chosen_together_are_near_the_best_few() -> None:
+    """The gain of a greedy choice is at least 1 - 1/e of the best one's."""
+    rng = np.random.default_rng(0)
+    logs = rng.normal(0, 0.1, (12, 20))
+    packages = [str(number // 4) for number in range(20)]
+    gain = -np.log(geomean(logs[choose(logs, packages, 3)], packages))
+    best = max(
+        -np.log(geomean(logs[list(rows)], packages))
+        for rows in combinations(range(12), 3)
+    )
+    assert gain >= (1 - 1 / np.e) * best
+
+
+def test_the_same_again_gives_the_same_file(
+    programs: list[Program], tmp_path: Path, make_env: MakeEnv
+) -> None:
+    """From the beginning, and from where a training was interrupted."""
+
+    def train(folder: str) -> Trained:
+        return train_portfolio(Assignment(ORDERING, programs, tmp_path / folder), SMALL)
+
+    made = train("a")
+    content = made.policy.to_bytes()
+    kept = sorted((tmp_path / "a").iterdir())
+    # Two rounds, of searches and of trials.
+    assert len(kept) == 4 * len(programs)
+    for path in kept[::2]:
+        path.unlink()
+    again = train("a")
+    assert again.policy.to_bytes() == content
+    other = train("b")
+    assert other.policy.to_bytes() == content
+
+    lines = made.policy.options["actions"].split("\n")
+    assert lines[0] == "default<Oz>"
+    assert 2 <= len(lines) == len(set(lines)) <= 1 + SMALL.size
+    assert made.chosen.name == f"{len(lines) - 1} sequences"
+    # Sequences that were found elsewhere may help nowhere, and never harm.
+    assert made.chosen.ratio == min(row.ratio for row in made.played) <= 1
+    assert {row.worse for row in made.played} == {0}
+
+    settings = settings_for(make_env(ORDERING), made.policy)
+    gains = []
+    for program in programs:
+        env = make_env(ORDERING, programs=program, **settings)
+        assert isinstance(env, PassOrderingEnv)
+        action = Best(env, work=10**9)(*env.reset())
+        info = env.step(action)[4]
+        gains.append(
+            env.baseline["ir_instructions"] - info["objective"]["ir_instructions"]
+        )
+    assert min(gains) >= 0
+    assert max(gains) > 0
+
+
+@pytest.mark.parametrize(
+    ("env_id", "given_settings", "said"),
+    [
+        (ORDERING, {"actions": ["sroa"]}, "leave out actions"),
+        ("mlcompiler/Inlining-v0", {}, "is no environment for pass ordering"),
+        (ORDERING, {"objective": {"text_size": 1, "ir_instructions": 1}}, "single"),
+    ],
+)
+def test_refuses_what_it_is_not_for(
+    programs: list[Program],
+    tmp_path: Path,
+    env_id: str,
+    given_settings: dict[str, Any],
+    said: str,
+) -> None:
+    with pytest.raises(TrainingError, match=said):
+        train_portfolio(Assignment(env_id, programs, tmp_path, given_settings), SMALL)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"size": 0}, "size is a number from 1 on"),
+        ({"folds": 1}, "two folds or more"),
+        ({"rouds": 3}, "did you mean rounds"),
+        ({"size": 2.5}, "setting size is a int, not 2.5"),
+    ],
+)
+def test_refuses_settings_that_cannot_be(values: dict[str, Any], said: str) -> None:
+    with pytest.raises(TrainingError, match=said):
+        load_settings(PortfolioSettings, None, values)
+
+
+def test_one_package_is_too_few(programs: list[Program], tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="take fewer folds"):
+        train_portfolio(Assignment(ORDERING, programs[:1], tmp_path), SMALL)
+
+
+def test_the_command_writes_a_policy_that_eval_plays(tmp_path: Path) -> None:
+    config = tmp_path / "small.toml"
+    config.write_text("size = 2\nrounds = 1\ncompiles = 4\nfolds = 2\n")
+    output = tmp_path / "made.policy"
+    said = cli(
+        "train", ORDERING, "--algo", "portfolio", "--config", config,
+        "--programs", NAMES[0], "--programs", NAMES[1],
+        "--folder", tmp_path / "work", "--output", output,
+    )  # fmt: skip
+    assert "sequences" in said.stdout
+    policy = PortablePolicy.load(output)
+    assert policy.builtin == "best"
+    assert policy.card.command.startswith("mlcompiler-gym")
+    assert list(policy.card.programs) == NAMES[:2]
+    journal = tmp_path / "results.jsonl"
+    cli(
+        "eval", ORDERING, "--policy", output, "--programs", NAMES[2],
+        "--output", journal,
+    )  # fmt: skip
+    assert '"steps": 1' in journal.read_text()
