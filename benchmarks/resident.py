@@ -5,13 +5,15 @@ Both are one request of a session parked at its first decision: the same decisio
 sent as actions or made by a network of two layers of 64 (with actions and
 log-probabilities recorded, with the features of legal actions, with all features).
 Processor time of the session, in turn, one after the other. Then episodes of single
-functions, from reset to the end, by that network: in Python, and in the session.
+functions, from reset to the end, by that network: in Python, in the session, and many
+in one request.
 """
 
 from __future__ import annotations
 
 import itertools
 import statistics
+from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -29,7 +31,7 @@ from mlcompiler_gym.v1 import policy_pb2
 
 PAIRS = 9
 #: Of a function, in a row.
-EPISODES = 20
+EPISODES = 50
 
 CASES = {
     "inlining, nlohmann/json": (
@@ -125,22 +127,40 @@ def single_functions() -> None:
     program = env.setup.programs.named("kernels/codecs")
     for function in functions_with_decisions(env.setup, program):
         options = {"program": program, "function": function}
-        ratios, rates = [], []
-        for _ in range(PAIRS):
-            began = perf_counter()
-            for _ in range(EPISODES):
-                play(env, policy, options=options)
-            asked = perf_counter() - began
-            began = perf_counter()
-            for _ in range(EPISODES):
-                env.reset(options=options)
-                made = env.rollout(policy)
-            resident = perf_counter() - began
-            ratios.append(asked / resident)
-            rates.append(EPISODES / resident)
+        ways = ways_to_play(env, policy, options)
+        times = [[seconds(way) for way in ways] for _ in range(PAIRS)]
+        ratios = [statistics.median(t[0] / t[i] for t in times) for i in (1, 2, 3)]
+        rate = EPISODES / statistics.median(each[3] for each in times)
+        env.reset(options=options)
         print(
-            f"eviction, {function}: {len(made.actions)} decisions, "
-            f"{statistics.median(rates):.0f} episodes a second, "
-            f"{statistics.median(ratios):.2f} times those asked from Python"
+            f"eviction, {function}: {len(env.rollout(policy).actions)} decisions; "
+            f"episodes a second against those asked from Python: {ratios[0]:.2f} one "
+            f"by one, {ratios[1]:.2f} in one request, {ratios[2]:.2f} on all "
+            f"processors ({rate:.0f} episodes a second)"
         )
     env.close()
+
+
+def ways_to_play(
+    env: Any, policy: PortablePolicy, options: dict[str, Any]
+) -> list[Callable[[], None]]:
+    def asked() -> None:
+        for _ in range(EPISODES):
+            play(env, policy, options=options)
+
+    def resident() -> None:
+        for _ in range(EPISODES):
+            env.reset(options=options)
+            env.rollout(policy)
+
+    def at_once(parallel: int | None = None) -> None:
+        env.reset(options=options)
+        env.rollouts(policy, EPISODES, parallel=parallel)
+
+    return [asked, resident, lambda: at_once(1), at_once]
+
+
+def seconds(do: Callable[[], None]) -> float:
+    began = perf_counter()
+    do()
+    return perf_counter() - began

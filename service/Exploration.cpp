@@ -23,6 +23,8 @@ Exploration::create(const proto::Explore &Request, uint64_t Decision,
   if (Request.policy().decisions())
     return refuse("in an Explore the policy answers to the end, and takes no "
                   "number of decisions");
+  if (Request.policy().episodes())
+    return refuse("an Explore has no number of episodes");
   if (Request.actions().empty() && !Checker.hasList())
     return refuse("actions that are numbers, or several choices at once, "
                   "cannot all be tried; say which");

@@ -25,8 +25,7 @@ namespace mlcompiler {
 class ResidentPolicy {
 public:
   /// Reads the policy of \p Request, which may be anybody's, for a session that
-  /// was opened so. Keeps references to \p Layout and \p
-  /// Checker.
+  /// was opened so. Keeps references to \p Layout and \p Checker.
   static llvm::Expected<std::unique_ptr<ResidentPolicy>>
   create(const proto::Play &Request, const proto::TaskSpec &Spec,
          const proto::Open &Options, const FeatureLayout &Layout,
@@ -53,6 +52,12 @@ public:
   /// The seed with which another policy draws on; nullopt if it does not draw.
   std::optional<uint64_t> seed() const {
     return Sample ? std::optional<uint64_t>(Sample->state()) : std::nullopt;
+  }
+
+  /// Draws with \p Seed from now on, if it draws.
+  void drawWith(uint64_t Seed) {
+    if (Sample)
+      Sample.emplace(Seed);
   }
 
   /// Moves into \p Reply what has been recorded.

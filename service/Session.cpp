@@ -310,6 +310,10 @@ Error Session::play(const proto::Play &Request) {
   auto Created = createResident(Request);
   if (!Created)
     return Created.takeError();
+  if (Request.episodes()) {
+    playCopies(Request, std::move(*Created));
+    return Error::success();
+  }
   Resident = std::move(*Created);
   Client.answer().mutable_play();
   return Error::success();
@@ -410,7 +414,7 @@ Error Session::fillComputed(proto::State &State) {
 }
 
 void Session::replyState() {
-  if (IsTrying)
+  if (Exploring && IsCopy)
     reportTried();
   if (Exploring)
     replyExplored();
@@ -433,8 +437,10 @@ void Session::replyState() {
           : Answer.has_explore() ? *Answer.mutable_explore()->mutable_state()
                                  : *Answer.mutable_step())) {
     Client.replyError(std::move(E), /*SessionEnded=*/false);
-    return;
+  } else {
+    Given.clear();
+    Client.reply();
   }
-  Given.clear();
-  Client.reply();
+  if (IsCopy)
+    Conversation::leave();
 }

@@ -84,6 +84,10 @@ private:
   llvm::StringRef nextAction();
   llvm::Error takeActions(const std::string &Bytes);
   llvm::Error play(const proto::Play &Request);
+  /// Has copies play the episodes, and replies with what comes of that. In the
+  /// copies, the policy decides from here on.
+  void playCopies(const proto::Play &Request,
+                  std::unique_ptr<ResidentPolicy> Policy);
   /// What the resident policy answers; empty where it stops.
   llvm::Expected<llvm::StringRef> askPolicy();
   /// Remembers when functions were done.
@@ -93,7 +97,7 @@ private:
   llvm::Error explore(const proto::Explore &Request);
   /// Whether actions are to be tried at the decision at hand.
   bool isExplored() const {
-    return Exploring && !IsTrying && Exploring->isDue(Taken.size());
+    return Exploring && !IsCopy && Exploring->isDue(Taken.size());
   }
   /// What the policy answers at a decision at which actions are to be tried,
   /// and in each of the copies that do so, the action that it tries. Empty if
@@ -102,6 +106,8 @@ private:
   void replyExplored();
   /// Says, in a copy that tries an action, what that has come to.
   [[noreturn]] void reportTried();
+  /// Makes this fork one of several copies, which reports to \p Pipe and ends.
+  void becomeCopy(int Pipe);
   llvm::Error fork();
   llvm::Error fillState(proto::State &State);
   /// Fills in what the client decides from.
@@ -168,8 +174,8 @@ private:
   std::unique_ptr<ResidentPolicy> Resident;
   /// Tries actions while an Explore is under way.
   std::unique_ptr<Exploration> Exploring;
-  /// This is a copy that tries one of them.
-  bool IsTrying = false;
+  /// This is a copy that tries one of them, or plays an episode, and then ends.
+  bool IsCopy = false;
   GivenActions Given;
 };
 

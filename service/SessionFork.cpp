@@ -10,6 +10,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "CrashReport.h"
+#include "Episodes.h"
 #include "Session.h"
 #include <malloc.h>
 #include <unistd.h>
@@ -48,9 +49,7 @@ Expected<StringRef> Session::exploreHere() {
     return Own;
   if (std::optional<int> Pipe =
           Exploring->explore(Taken.size(), *Own, Features)) {
-    IsTrying = true;
-    Client.adopt(Channel(*Pipe));
-    crash::beginRehearsal(*Pipe);
+    becomeCopy(*Pipe);
     return Exploring->action();
   }
   if (!Exploring->isDone())
@@ -58,6 +57,26 @@ Expected<StringRef> Session::exploreHere() {
   // As though the policy had not been asked.
   Exploring->stay(Seed);
   return "";
+}
+
+void Session::becomeCopy(int Pipe) {
+  IsCopy = true;
+  Client.adopt(Channel(Pipe));
+  crash::beginRehearsal(Pipe);
+}
+
+void Session::playCopies(const proto::Play &Request,
+                         std::unique_ptr<ResidentPolicy> Policy) {
+  Episodes Wanted(Request);
+  if (std::optional<int> Pipe = Wanted.play()) {
+    becomeCopy(*Pipe);
+    Resident = std::move(Policy);
+    Resident->drawWith(Request.seed() + Wanted.number());
+    Client.answer().mutable_play();
+    return;
+  }
+  Wanted.finish(*Client.answer().mutable_play());
+  replyState();
 }
 
 void Session::replyExplored() {

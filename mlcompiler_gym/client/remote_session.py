@@ -54,7 +54,7 @@ class History:
     def _stays(self, reply: pb.Reply, state: pb.State) -> bool:
         """Whether the session stands where it stood: to repeat that takes long."""
         return (
-            reply.HasField("explore")
+            (reply.HasField("explore") or len(reply.play.episodes) > 0)
             and self.state is not None
             and state.decisions == self.state.decisions
         )

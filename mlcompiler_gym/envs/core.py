@@ -256,6 +256,55 @@ class CompilerEnv(Remade, gymnasium.Env[Any, Any]):
         self._engine.stats.step_seconds += perf_counter() - began
         return made
 
+    def rollouts(
+        self,
+        policy: PolicyData,
+        n: int,
+        *,
+        seed: int | None = None,
+        decisions: int | None = None,
+        features: Recorded = False,
+        parallel: int | None = None,
+    ) -> list[Rollout]:
+        """Let a policy decide from here, so many times, in copies of the session.
+
+        The environment stays at its decision. All rollouts take one request, so that
+        many of a small function cost little more than its compiles. The deadline is
+        for each of them.
+
+        Args:
+            policy: See :meth:`finish`.
+            n: How many.
+            seed: Rollout ``i`` draws its actions with the seed ``seed + i``. None:
+                all take the likeliest, and are the same.
+            decisions: See :meth:`rollout`.
+            features: See :meth:`rollout`.
+            parallel: How many copies compute at the same time; None: one for each
+                processor. A server may have fewer at a time.
+
+        Returns:
+            In the order of their seeds, what :meth:`rollout` returns. A rollout that
+            failed is truncated. Its info has ``error`` and, from the compiler,
+            ``error_code``.
+
+        Raises:
+            InvalidRequestError: See :meth:`finish`.
+            ResetNeededError: There is no episode under way.
+        """
+        if n < 1:
+            raise ValueError(f"n is a number from 1 on, not {n}")
+        if parallel is not None and parallel < 1:
+            raise ValueError(f"parallel is a number from 1 on, not {parallel}")
+        request = play_request(
+            self.setup.config.task, policy, seed, decisions, features
+        )
+        request.parallel = parallel or 0
+        self._engine.unfinished("rollouts")
+        began = perf_counter()
+        made = block(self._engine.rollouts(request, features, n))
+        self._engine.stats.step_seconds += perf_counter() - began
+        return made
+
     def action_values(
         self,
         policy: PolicyData = "llvm",

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from mlcompiler_gym.client import Work, opening
+from mlcompiler_gym.client import Work, error_of, opening
 from mlcompiler_gym.envs.actions import Action
 from mlcompiler_gym.envs.choice import choose
 from mlcompiler_gym.envs.config import CompileConfig
@@ -22,6 +22,7 @@ from mlcompiler_gym.envs.rollout import Recorded, Rollout, RolloutParts
 from mlcompiler_gym.envs.scoring import Baseline, find_baseline
 from mlcompiler_gym.envs.setup import Setup
 from mlcompiler_gym.errors import (
+    ErrorCode,
     MLCompilerGymError,
     PolicyError,
     ProgramError,
@@ -29,6 +30,8 @@ from mlcompiler_gym.errors import (
 )
 from mlcompiler_gym.programs import Program
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
+
+_FLOAT_BYTES = 4
 
 
 @dataclass
@@ -175,9 +178,7 @@ class Engine:
                     )
                     turn = yield from episode.end(baseline)
                 if reply.stopped:
-                    raise PolicyError(
-                        f"after {len(episode.actions)} decisions: {reply.stopped}"
-                    )
+                    raise _stopped(episode, reply)
                 # A reply holds only so much; another goes on.
                 left = request.decisions - len(taken) if request.decisions else 0
                 if turn[1] or turn[2] or (request.decisions and left == 0):
@@ -202,7 +203,7 @@ class Engine:
             request: See :meth:`play`.
             recorded: What of the features it asks for.
         """
-        parts = RolloutParts(seed=request.seed if request.HasField("seed") else None)
+        parts = RolloutParts(seed=_seeds(request, 1)[0])
         begun = self.episode
         assert begun is not None
         first = len(begun.actions)
@@ -215,37 +216,153 @@ class Engine:
         options: dict[str, Any],
         request: pb.Play,
         recorded: Recorded,
-    ) -> Work[Rollout]:
-        """An episode from its beginning to its end.
+        count: int = 1,
+    ) -> Work[list[Rollout]]:
+        """Episodes of one program from their beginning to their end.
 
-        What goes wrong with its program is in the info of its rollout.
+        What goes wrong with the program is in the info of its rollouts.
 
         Args:
             rng: See :meth:`reset`.
             options: See :meth:`reset`.
             request: See :meth:`play`.
             recorded: See :meth:`rollout`.
+            count: How many; see :meth:`rollouts`.
 
         Raises:
             ServiceError: The policy does not fit the session.
         """
-        parts = RolloutParts(seed=request.seed if request.HasField("seed") else None)
-        info: dict[str, Any] = {}
-        rewards: list[float] = []
         try:
-            info = yield from self.reset(rng, options)
+            yield from self.reset(rng, options)
         except (ServiceError, ProgramError) as error:
             self.view.show_nothing()
             name = getattr(options["program"], "name", options["program"])
             turn = 0.0, False, True, _failed(name, error)
+            return [
+                self._rollout(RolloutParts(seed=seed), recorded, [], turn)
+                for seed in _seeds(request, count)
+            ]
+        if count == 1:
+            return [(yield from self._to_the_end(request, recorded))]
+        try:
+            made = yield from self.rollouts(request, recorded, count)
+        except ServiceError as error:
+            if error.code is not ErrorCode.RESOURCE_EXHAUSTED:
+                raise
         else:
-            assert self.episode is not None
-            rewards = self.episode.rewards
-            try:
-                turn = yield from self.play(request, parts)
-            except PolicyError as error:
-                turn = sum(rewards), False, True, _failed(info["program"], error)
-        return self._rollout(parts, recorded, rewards, turn)
+            self.stats.episodes += count - 1
+            return made
+        # A server that makes no copy for this client, which has as many sessions as
+        # it may have, makes one session after the other.
+        made = []
+        for seed in _seeds(request, count):
+            play = _alone(request)
+            if seed is not None:
+                play.seed = seed
+            made += yield from self.whole(rng, options, play, recorded)
+        return made
+
+    def _to_the_end(self, request: pb.Play, recorded: Recorded) -> Work[Rollout]:
+        """:meth:`rollout`, with what stops the policy in the info."""
+        episode = self.episode
+        assert episode is not None
+        first = len(episode.rewards)
+        parts = RolloutParts(seed=_seeds(request, 1)[0])
+        try:
+            turn = yield from self.play(request, parts)
+        except PolicyError as error:
+            paid = sum(episode.rewards[first:])
+            turn = paid, False, True, _failed(episode.program.name, error)
+        return self._rollout(parts, recorded, episode.rewards[first:], turn)
+
+    def rollouts(
+        self, request: pb.Play, recorded: Recorded, count: int
+    ) -> Work[list[Rollout]]:
+        """So many times what follows from here, each in a copy of the session.
+
+        The episode must be :meth:`unfinished`, and stays where it is. What goes wrong
+        in a copy is in the info of its rollout.
+
+        Args:
+            request: See :meth:`play`; its seed is that of the first one.
+            recorded: See :meth:`rollout`.
+            count: How many.
+
+        Raises:
+            ServiceError: The policy does not fit the session.
+        """
+        episode = self.episode
+        assert episode is not None
+        seeds = _seeds(request, count)
+        made: list[Rollout] = []
+        try:
+            while len(made) < count:
+                if seeds[0] is not None:
+                    request.seed = seeds[len(made)]
+                if episode.over or episode.config.measured:
+                    # To measure a run takes the object file of a session.
+                    made.append((yield from self._apart(request, recorded)))
+                    continue
+                request.episodes = count - len(made)
+                message = pb.Request(play=request).SerializeToString()
+                reply = (yield episode.session, (message,)).play
+                for number, each in enumerate(reply.episodes):
+                    late = each.error.code == pb.DEADLINE_EXCEEDED
+                    cut = _is_cut(each.played, request)
+                    if number and (late or cut):
+                        # Alone, it has more time and room.
+                        break
+                    if cut:
+                        made.append((yield from self._apart(request, recorded)))
+                        break
+                    seed = seeds[len(made)]
+                    made.append((yield from self._played(each, seed, recorded)))
+        except ServiceError as error:
+            turn = episode.end_with_error(error)
+            self.stats.crashes += 1
+            made.extend(
+                self._rollout(RolloutParts(seed=seed), recorded, [], turn)
+                for seed in seeds[len(made) :]
+            )
+        except BaseException:
+            episode.session.close()
+            raise
+        return made
+
+    def _apart(self, request: pb.Play, recorded: Recorded) -> Work[Rollout]:
+        """What follows from here, in a session of its own."""
+        twin = self.fork()
+        twin.stats = self.stats
+        try:
+            return (yield from twin._to_the_end(_alone(request), recorded))
+        finally:
+            twin.close()
+
+    def _played(
+        self, made: pb.Episode, seed: int | None, recorded: Recorded
+    ) -> Work[Rollout]:
+        """What a copy of the session has told of its episode."""
+        twin = self._twin()
+        episode = twin.episode
+        assert episode is not None
+        first = len(episode.rewards)
+        parts = RolloutParts(seed=seed)
+        if made.HasField("error"):
+            turn = episode.end_with_error(error_of(made.error))
+            self.stats.crashes += 1
+            return twin._rollout(parts, recorded, [], turn)
+        taken = parts.add(made.played, self.setup.actions)
+        self.stats.steps += len(taken)
+        step = episode.advance(taken, made.played.state, made.played.measured)
+        if step is None:
+            baseline = yield from self._baseline(episode.config, episode.program)
+            step = yield from episode.end(baseline)
+        rewards = episode.rewards[first:]
+        turn = sum(rewards), *step[1:]
+        if made.played.stopped:
+            error = _stopped(episode, made.played)
+            turn = turn[0], False, True, _failed(episode.program.name, error)
+        return twin._rollout(parts, recorded, rewards, turn)
 
     def _rollout(
         self, parts: RolloutParts, recorded: Recorded, rewards: list[float], turn: Turn
@@ -322,6 +439,14 @@ class Engine:
         Raises:
             ResetNeededError: There is no episode.
         """
+        session = self.running("fork").session.fork()
+        twin = self._twin()
+        assert twin.episode is not None
+        twin.episode.session = session
+        return twin
+
+    def _twin(self) -> Engine:
+        """A second engine for the episode as it stands, with the same session."""
         episode = self.running("fork")
         twin = Engine(self.setup, Stats(), self.view.copy())
         twin.episode = copy.copy(episode)
@@ -329,7 +454,6 @@ class Engine:
         twin.episode.actions = list(episode.actions)
         twin.episode.rewards = list(episode.rewards)
         twin.episode.mask = copy.deepcopy(episode.mask)
-        twin.episode.session = episode.session.fork()
         return twin
 
     def close(self) -> None:
@@ -337,6 +461,32 @@ class Engine:
         if self.episode is not None:
             self.episode.session.close()
             self.episode = None
+
+
+def _seeds(request: pb.Play, count: int) -> list[Any]:
+    """The seeds of so many episodes; None if they do not draw."""
+    if not request.HasField("seed"):
+        return [None] * count
+    return [(request.seed + number) % (1 << 64) for number in range(count)]
+
+
+def _alone(request: pb.Play) -> pb.Play:
+    """The same for a session that plays itself."""
+    play = pb.Play()
+    play.CopyFrom(request)
+    play.episodes = 0
+    return play
+
+
+def _is_cut(played: pb.PlayReply, request: pb.Play) -> bool:
+    """Whether it would go on, had its reply more room."""
+    if played.stopped or not played.state.HasField("features"):
+        return False
+    return len(played.log_probabilities) // _FLOAT_BYTES != request.decisions
+
+
+def _stopped(episode: Episode, reply: pb.PlayReply) -> PolicyError:
+    return PolicyError(f"after {len(episode.actions)} decisions: {reply.stopped}")
 
 
 def _failed(program: str, error: MLCompilerGymError) -> dict[str, Any]:

@@ -58,6 +58,9 @@ _OWN_ARGUMENTS = (
 #: Episodes without a decision, one after the other, after which something is wrong.
 _BARREN = 100
 
+#: Into how many requests the episodes of an environment are divided.
+_SHARES = 4
+
 
 class _InfoBatch(VectorEnv[Any, Any, Any]):
     """Gymnasium's own way to merge infos, for a batch of any size."""
@@ -394,28 +397,45 @@ class CompilerVectorEnv(Remade, VectorEnv[Any, Any, Any]):
             features,
         )
         chosen = self._choose(programs)
-        episodes = [program for program in chosen for _ in range(n)]
+        total, done = n * len(chosen), 0
+        tell = progress or (lambda _done, _total: None)
+        # Several of one program take one request. Requests are small enough for all
+        # environments to be done at about the same time.
+        most = -(-total // (_SHARES * self.num_envs))
+        if self.setup.each_function:
+            most = 1
+        batches = [
+            (number * n + first, program, min(most, n - first))
+            for number, program in enumerate(chosen)
+            for first in range(0, n, most)
+        ]
 
-        def job(number: int, program: Program) -> Callable[[Slot], Work[Rollout]]:
-            own = (number if seed is None else seed + number) % (1 << 64)
+        def job(
+            first: int, program: Program, count: int
+        ) -> Callable[[Slot], Work[list[Rollout]]]:
+            own = (first if seed is None else seed + first) % (1 << 64)
 
-            def work(slot: Slot) -> Work[Rollout]:
+            def work(slot: Slot) -> Work[list[Rollout]]:
+                nonlocal done
                 play = type(request)()
                 play.CopyFrom(request)
+                play.parallel = 1
                 if seed is not None:
                     play.seed = own
                 rng, _ = seeding.np_random(own)
                 made = yield from slot.engine.whole(
-                    rng, {"program": program}, play, features
+                    rng, {"program": program}, play, features, count
                 )
-                return self._limit(made, len(made.actions))
+                for _ in made:
+                    done += 1
+                    tell(done, total)
+                return [self._limit(each, len(each.actions)) for each in made]
 
             return work
 
         try:
-            return self._do_all(
-                [job(number, each) for number, each in enumerate(episodes)], progress
-            )
+            made = self._do_all([job(*batch) for batch in batches])
+            return [each for batch in made for each in batch]
         finally:
             self.close_extras()
 
@@ -526,7 +546,6 @@ class CompilerVectorEnv(Remade, VectorEnv[Any, Any, Any]):
     def _do_all(
         self,
         jobs: Sequence[Callable[[Slot], Work[Any]]],
-        progress: Callable[[int, int], None] | None = None,
     ) -> list[Any]:
         """The results of jobs, each done by the next environment that is free."""
         began = perf_counter()
@@ -544,8 +563,6 @@ class CompilerVectorEnv(Remade, VectorEnv[Any, Any, Any]):
                 for index in free:
                     results[running.pop(index)] = self._slots[index].take_result()
                     done += 1
-                    if progress is not None:
-                        progress(done, len(jobs))
         except BaseException:
             self.close_extras()
             raise

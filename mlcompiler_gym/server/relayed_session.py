@@ -138,7 +138,9 @@ class RelayedSession:
         elif kind == "fork":
             self._fork(message, asked)
         elif kind == "explore":
-            self._explore(request, asked)
+            self._copy(request, request.explore, asked)
+        elif kind == "play" and request.play.episodes:
+            self._copy(request, request.play, asked)
         else:
             self._forward(asked, message)
 
@@ -216,14 +218,16 @@ class RelayedSession:
             return
         self._forward(asked._replace(copy=ours), message, theirs)
 
-    def _explore(self, request: pb.Request, asked: _Asked) -> None:
+    def _copy(
+        self, request: pb.Request, copying: pb.Explore | pb.Play, asked: _Asked
+    ) -> None:
         # Copies are processes of the client's, as long as they are there.
-        wanted = request.explore.parallel or len(os.sched_getaffinity(0))
+        wanted = copying.parallel or len(os.sched_getaffinity(0))
         copies = self._account.sessions.take_some(min(wanted, MOST_COPIES))
         if not copies:
             self._refuse(self._too_many(), size=asked.size)
             return
-        request.explore.parallel = copies
+        copying.parallel = copies
         self._forward(asked._replace(copies=copies), request.SerializeToString())
 
     def _attach(self, token: bytes, size: int) -> None:

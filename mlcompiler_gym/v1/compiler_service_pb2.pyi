@@ -139,6 +139,14 @@ class EmitReply(_message.Message):
     data: bytes
     def __init__(self, data: _Optional[bytes] = ...) -> None: ...
 
+class Episode(_message.Message):
+    __slots__ = ["error", "played"]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    PLAYED_FIELD_NUMBER: _ClassVar[int]
+    error: Error
+    played: PlayReply
+    def __init__(self, played: _Optional[_Union[PlayReply, _Mapping]] = ..., error: _Optional[_Union[Error, _Mapping]] = ...) -> None: ...
+
 class Error(_message.Message):
     __slots__ = ["code", "message", "session_ended", "signal"]
     CODE_FIELD_NUMBER: _ClassVar[int]
@@ -391,23 +399,28 @@ class Outcome(_message.Message):
     def __init__(self, measurements: _Optional[_Iterable[_Union[Measurement, _Mapping]]] = ..., functions: _Optional[_Iterable[_Union[FunctionOutcome, _Mapping]]] = ...) -> None: ...
 
 class Play(_message.Message):
-    __slots__ = ["decisions", "features", "legal_columns", "policy", "seed"]
+    __slots__ = ["decisions", "episodes", "features", "legal_columns", "parallel", "policy", "seed"]
     DECISIONS_FIELD_NUMBER: _ClassVar[int]
+    EPISODES_FIELD_NUMBER: _ClassVar[int]
     FEATURES_FIELD_NUMBER: _ClassVar[int]
     LEGAL_COLUMNS_FIELD_NUMBER: _ClassVar[int]
+    PARALLEL_FIELD_NUMBER: _ClassVar[int]
     POLICY_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
     decisions: int
+    episodes: int
     features: bool
     legal_columns: bool
+    parallel: int
     policy: bytes
     seed: int
-    def __init__(self, policy: _Optional[bytes] = ..., seed: _Optional[int] = ..., decisions: _Optional[int] = ..., features: bool = ..., legal_columns: bool = ...) -> None: ...
+    def __init__(self, policy: _Optional[bytes] = ..., seed: _Optional[int] = ..., decisions: _Optional[int] = ..., features: bool = ..., legal_columns: bool = ..., episodes: _Optional[int] = ..., parallel: _Optional[int] = ...) -> None: ...
 
 class PlayReply(_message.Message):
-    __slots__ = ["actions", "columns", "features", "legal", "log_probabilities", "measured", "seed", "state", "stopped"]
+    __slots__ = ["actions", "columns", "episodes", "features", "legal", "log_probabilities", "measured", "seed", "state", "stopped"]
     ACTIONS_FIELD_NUMBER: _ClassVar[int]
     COLUMNS_FIELD_NUMBER: _ClassVar[int]
+    EPISODES_FIELD_NUMBER: _ClassVar[int]
     FEATURES_FIELD_NUMBER: _ClassVar[int]
     LEGAL_FIELD_NUMBER: _ClassVar[int]
     LOG_PROBABILITIES_FIELD_NUMBER: _ClassVar[int]
@@ -417,6 +430,7 @@ class PlayReply(_message.Message):
     STOPPED_FIELD_NUMBER: _ClassVar[int]
     actions: bytes
     columns: bytes
+    episodes: _containers.RepeatedCompositeFieldContainer[Episode]
     features: bytes
     legal: bytes
     log_probabilities: bytes
@@ -424,7 +438,7 @@ class PlayReply(_message.Message):
     seed: int
     state: State
     stopped: str
-    def __init__(self, state: _Optional[_Union[State, _Mapping]] = ..., actions: _Optional[bytes] = ..., log_probabilities: _Optional[bytes] = ..., features: _Optional[bytes] = ..., legal: _Optional[bytes] = ..., seed: _Optional[int] = ..., stopped: _Optional[str] = ..., columns: _Optional[bytes] = ..., measured: _Optional[_Iterable[float]] = ...) -> None: ...
+    def __init__(self, state: _Optional[_Union[State, _Mapping]] = ..., actions: _Optional[bytes] = ..., log_probabilities: _Optional[bytes] = ..., features: _Optional[bytes] = ..., legal: _Optional[bytes] = ..., seed: _Optional[int] = ..., stopped: _Optional[str] = ..., columns: _Optional[bytes] = ..., measured: _Optional[_Iterable[float]] = ..., episodes: _Optional[_Iterable[_Union[Episode, _Mapping]]] = ...) -> None: ...
 
 class Reply(_message.Message):
     __slots__ = ["attach", "close", "describe", "emit", "error", "explore", "fork", "measure", "observe", "open", "play", "step", "upload"]

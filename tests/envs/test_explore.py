@@ -3,23 +3,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import resource
 import signal
 import threading
 from collections.abc import Callable
-from pathlib import Path
 
 import psutil
 import pytest
+from support import processes
 from support.processes import wait_until
 from support.regalloc import EVICTION, MakeEnv
 
 from mlcompiler_gym import PortablePolicy
 from mlcompiler_gym.envs import CompilerEnv
 from mlcompiler_gym.envs.choice import functions_with_decisions
-from mlcompiler_gym.envs.explore import ActionValues
 from mlcompiler_gym.errors import ErrorCode, ServiceError
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 
@@ -36,39 +34,7 @@ def env(make_env: MakeEnv) -> CompilerEnv:
 
 
 def copies(env: CompilerEnv) -> list[psutil.Process]:
-    # As the kernel lists them: psutil looks at every process of the machine, which
-    # takes as long as a copy does.
-    pid = env.session.opened.pid
-    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    found = []
-    for each in listed:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            found.append(psutil.Process(int(each)))
-    return found
-
-
-def with_first_copy(
-    env: CompilerEnv, do: Callable[[psutil.Process], None]
-) -> ActionValues:
-    """The values of both actions, one after the other; meanwhile something is done."""
-    # One that has reported may not have ended yet.
-    assert wait_until(lambda: not copies(env))
-    seen = threading.Event()
-
-    def watch() -> None:
-        found: list[psutil.Process] = []
-        while not found and not seen.is_set():
-            found = copies(env)
-        for each in found[:1]:
-            do(each)
-
-    watching = threading.Thread(target=watch)
-    watching.start()
-    try:
-        return env.action_values(parallel=1)
-    finally:
-        seen.set()
-        watching.join()
+    return processes.copies(env.session.opened.pid)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +53,9 @@ def test_a_copy_costs_its_action_the_value(
     env: CompilerEnv, harm: Callable[[psutil.Process], None], code: ErrorCode
 ) -> None:
     expected = env.action_values()
-    values = with_first_copy(env, harm)
+    values = processes.with_first_copy(
+        env.session.opened.pid, harm, lambda: env.action_values(parallel=1)
+    )
     assert list(values) == [0, 1]
     assert math.isnan(values[0]["text_size"])
     assert values[1] == expected[1]
@@ -152,6 +120,7 @@ def most_copies(env: CompilerEnv, parallel: int) -> int:
     [
         (pb.Explore(policy=pb.Play(policy=b"?")), "policy"),
         (pb.Explore(policy=pb.Play(policy=LLVM, decisions=2)), "no number"),
+        (pb.Explore(policy=pb.Play(policy=LLVM, episodes=2)), "number of episodes"),
         (pb.Explore(policy=pb.Play(policy=LLVM), decisions=[1, 1]), "ascending"),
         (pb.Explore(policy=pb.Play(policy=LLVM), actions=b"123"), "8 bytes"),
         (pb.Explore(policy=pb.Play(policy=LLVM), actions=b"\x02" + bytes(7)), "0..1"),

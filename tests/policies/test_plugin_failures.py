@@ -251,6 +251,7 @@ def test_survives_any_file(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @settings(max_examples=500, deadline=None, suppress_health_check=IN_ONE_FOLDER)
 @given(CONTENTS, CHANGES)
 def test_survives_many_files(

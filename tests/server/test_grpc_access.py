@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
+import gymnasium
 import pytest
 from support.samples import (
     CALLS,
@@ -25,6 +26,7 @@ from mlcompiler_gym import PortablePolicy
 from mlcompiler_gym.client import Service
 from mlcompiler_gym.client.address import Address
 from mlcompiler_gym.client.remote import GrpcService
+from mlcompiler_gym.envs import CompilerVectorEnv
 from mlcompiler_gym.errors import ServiceUnavailableError
 from mlcompiler_gym.server import Config, Limits, Server
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
@@ -199,6 +201,33 @@ def test_too_many_sessions(limited: Callable[..., GrpcService]) -> None:
     for session in (first, copy):
         session.close()
     service.open(inlining(), CALLS).close()
+    service.close()
+
+
+def test_copies_that_play_episodes_count(make_server: MakeServer) -> None:
+    server = make_server(limits=Limits(sessions=2))
+    service = GrpcService(f"grpc://127.0.0.1:{server.port}")
+    policy = PortablePolicy.named("random").to_bytes()
+    play = pb.Request(play=pb.Play(policy=policy, seed=1, episodes=5, parallel=9))
+    first, second = (service.open(inlining(), CALLS) for _ in range(2))
+    with fails("RESOURCE_EXHAUSTED", "2 sessions at once", ended=False):
+        first.call(play)
+    second.close()
+    assert len(first.call(play).play.episodes) == 5
+    service.open(inlining(), CALLS).close()
+    first.close()
+    # As many environments as there may be sessions leave room for no copy.
+    made = []
+    for number in (1, 2):
+        envs = gymnasium.make_vec(
+            "mlcompiler/Inlining-v0", number, programs="kernels/hashes", service=service
+        )
+        assert isinstance(envs, CompilerVectorEnv)
+        made.append(envs.rollouts("random", n=20, seed=2))
+        envs.close()
+    for one, other in zip(*made, strict=True):
+        assert one.terminated
+        assert one.actions.tolist() == other.actions.tolist()
     service.close()
 
 

@@ -95,10 +95,11 @@ RANDOM = pb.Play(policy=PortablePolicy.named("random").to_bytes(), seed=3)
     ("request_", "decisions"),
     [
         (pb.Request(play=pb.Play(policy=RANDOM.policy, seed=3, decisions=2)), 2),
+        (pb.Request(play=pb.Play(policy=RANDOM.policy, seed=3, episodes=2)), 0),
         (pb.Request(explore=pb.Explore(policy=RANDOM, decisions=[0, 2])), 2),
         (pb.Request(explore=pb.Explore(policy=RANDOM)), 0),
     ],
-    ids=["play", "explore", "explore here"],
+    ids=["play", "copies play", "explore", "explore here"],
 )
 def test_a_session_comes_back_to_where_a_policy_left_it(
     restartable: Restartable, request_: pb.Request, decisions: int

@@ -3,11 +3,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
 
 import psutil
+
+T = TypeVar("T")
 
 
 def processes_of(service_pid: int) -> list[int]:
@@ -32,3 +38,39 @@ def wait_until(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
             return False
         time.sleep(0.01)
     return True
+
+
+def copies(session_pid: int) -> list[psutil.Process]:
+    """The copies that a session has made of itself and waits for."""
+    # As the kernel lists them: psutil looks at every process of the machine, which
+    # takes as long as a copy does.
+    found = []
+    path = Path(f"/proc/{session_pid}/task/{session_pid}/children")
+    for each in path.read_text().split():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            found.append(psutil.Process(int(each)))
+    return found
+
+
+def with_first_copy(
+    session_pid: int, do: Callable[[psutil.Process], None], call: Callable[[], T]
+) -> T:
+    """The result of a call, meanwhile something is done to the session's first copy."""
+    # One that has reported may not have ended yet.
+    assert wait_until(lambda: not copies(session_pid))
+    seen = threading.Event()
+
+    def watch() -> None:
+        found: list[psutil.Process] = []
+        while not found and not seen.is_set():
+            found = copies(session_pid)
+        for each in found[:1]:
+            do(each)
+
+    watching = threading.Thread(target=watch)
+    watching.start()
+    try:
+        return call()
+    finally:
+        seen.set()
+        watching.join()

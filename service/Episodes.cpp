@@ -1,0 +1,68 @@
+//===- Episodes.cpp - Episodes played by copies ---------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#include "Episodes.h"
+#include "CrashReport.h"
+#include "Wire.h"
+#include <malloc.h>
+
+using namespace mlcompiler;
+
+/// What the episodes of one reply may have. The reply says some more.
+static constexpr size_t MostBytes = MaxFrameBytes / 4 * 3;
+
+Episodes::Episodes(const proto::Play &Request)
+    : Wanted(Request.episodes()),
+      Playing(Request.parallel(), [this](size_t Number, proto::Reply Report) {
+        take(Number, std::move(Report));
+      }) {}
+
+bool Episodes::mayBegin() const {
+  if (Begun == 0)
+    return true;
+  if (Begun == Wanted || Playing.isLate())
+    return false;
+  // Those under way may be as large as those before.
+  const size_t Mean = Done ? Bytes / Done : 0;
+  return Bytes + Mean * (Begun - Done + 1) <= MostBytes;
+}
+
+std::optional<int> Episodes::play() {
+  crash::DeadlineHold Hold;
+  // As for a client's Fork: memory that is not in use takes time to copy.
+  malloc_trim(0);
+  while (mayBegin()) {
+    Played.emplace_back();
+    if (std::optional<int> Pipe = Playing.start(Begun++))
+      return Pipe;
+  }
+  Playing.finish();
+  return std::nullopt;
+}
+
+void Episodes::take(size_t Number, proto::Reply Report) {
+  auto Result = std::make_unique<proto::Episode>();
+  if (Report.has_error()) {
+    *Result->mutable_error() = std::move(*Report.mutable_error());
+    // The copy's, as it may have thought, but not this one.
+    Result->mutable_error()->set_session_ended(false);
+  } else {
+    *Result->mutable_played() = std::move(*Report.mutable_play());
+  }
+  Bytes += Result->ByteSizeLong();
+  ++Done;
+  Played[Number] = std::move(Result);
+}
+
+void Episodes::finish(proto::PlayReply &Reply) {
+  size_t Filled = 0;
+  for (const auto &Each : Played) {
+    Filled += Each->ByteSizeLong();
+    if (Reply.episodes_size() && Filled > MostBytes)
+      return;
+    *Reply.add_episodes() = std::move(*Each);
+  }
+}

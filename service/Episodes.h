@@ -1,0 +1,44 @@
+//===- Episodes.h - Episodes played by copies -------------------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MLCOMPILER_GYM_SERVICE_EPISODES_H
+#define MLCOMPILER_GYM_SERVICE_EPISODES_H
+
+#include "Copies.h"
+
+namespace mlcompiler {
+
+/// A Play of several episodes that is under way: the copies of the session that
+/// play them, and what has come of that.
+class Episodes {
+public:
+  explicit Episodes(const mlcompiler_gym::v1::Play &Request);
+
+  /// Copies this process for each episode, and waits for the copies. Returns,
+  /// in a copy only, the pipe that it is to report to; its episode is number().
+  std::optional<int> play();
+  uint64_t number() const { return Begun - 1; }
+
+  /// Moves into \p Reply what has come of them, as far as it fits.
+  void finish(mlcompiler_gym::v1::PlayReply &Reply);
+
+private:
+  bool mayBegin() const;
+  void take(size_t Number, mlcompiler_gym::v1::Reply Report);
+
+  const uint64_t Wanted;
+  uint64_t Begun = 0;
+  /// By number; null while an episode is being played.
+  std::vector<std::unique_ptr<mlcompiler_gym::v1::Episode>> Played;
+  /// How many are not null, and their bytes.
+  size_t Done = 0;
+  size_t Bytes = 0;
+  Copies Playing;
+};
+
+} // namespace mlcompiler
+
+#endif // MLCOMPILER_GYM_SERVICE_EPISODES_H
