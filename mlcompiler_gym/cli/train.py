@@ -81,8 +81,8 @@ def train(
     """Learn a policy, and write it to a file with its card.
 
     counterfactual labels decisions by fork, fits a forest to them, and deviates from
-    LLVM or a rule where that promises enough. clone imitates. ppo and dqn are
-    Stable-Baselines3's, es is CMA-ES, and portfolio searches for orders of passes. How
+    LLVM or a rule where that promises enough. clone imitates, ppo and dqn are
+    Stable-Baselines3's, es is CMA-ES. A portfolio is a few orders of passes. How
     sure the policy has to be, or which candidate is the best, is chosen on packages
     that were not learned from. The same command again goes on where it stopped.
     """

@@ -79,11 +79,17 @@ def train_portfolio(assignment: Assignment, settings: PortfolioSettings) -> Trai
     Raises:
         EvaluationError: Work cannot go on; what is done is kept.
         TrainingError: The environment is not for pass ordering, has several
-            objectives or actions of its own; or no program gains anything.
+            objectives or actions of its own; there are fewer packages than folds,
+            or no program gains anything.
     """
     check_environment(assignment.env_id, assignment.settings)
-    table, llvm = _find(assignment, settings)
     packages = [package_of(program.name) for program in assignment.programs]
+    if (found := len(set(packages))) < settings.folds:
+        raise TrainingError(
+            f"there are {settings.folds} folds, and programs of {found} packages; "
+            "search on more packages, or take fewer folds"
+        )
+    table, llvm = _find(assignment, settings)
     places = choose(table.logs, packages, settings.size)
     if not places:
         raise TrainingError(
@@ -247,16 +253,8 @@ def _unseen(
 
     Returns:
         Logarithms of ratios to ``-Oz``, shape (size + 1, programs).
-
-    Raises:
-        TrainingError: There are fewer packages than folds.
     """
     names = np.unique(np.array(packages))
-    if len(names) < settings.folds:
-        raise TrainingError(
-            f"there are {settings.folds} folds, and programs of {len(names)} packages; "
-            "search on more packages, or take fewer folds"
-        )
     drawn = np.random.default_rng(settings.seed).permutation(names)
     reached = np.zeros((settings.size + 1, len(packages)))
     for fold in np.array_split(drawn, settings.folds):

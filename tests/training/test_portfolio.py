@@ -29,7 +29,7 @@ from mlcompiler_gym.training.portfolio import choose, geomean
 
 ORDERING = "mlcompiler/PassOrdering-v0"
 NAMES = ["kernels/lz", "kernels/bwt", "kernels/sorting"]
-SMALL = PortfolioSettings(size=3, rounds=2, compiles=4, folds=2)
+SMALL = PortfolioSettings(size=3, rounds=2, compiles=6, folds=2)
 
 
 @pytest.fixture(scope="module")
