@@ -8,6 +8,7 @@
 #include "Failure.h"
 #include "FrequencyPass.h"
 #include "RegAllocScore.h"
+#include "SeenBodies.h"
 #include "SymbolNames.h"
 #include "mlcompiler_gym/v1/compiler_service.pb.h"
 #include "llvm/ADT/STLExtras.h"
@@ -29,9 +30,9 @@ using namespace mlcompiler;
 namespace proto = mlcompiler_gym::v1;
 
 /// Adds what machine passes look at, as `llc` does.
-static TargetPassConfig *createConfig(const Triple &TheTriple,
-                                      TargetMachine &Target,
+static TargetPassConfig *createConfig(const Module &M, TargetMachine &Target,
                                       legacy::PassManager &Passes) {
+  const Triple &TheTriple = M.getTargetTriple();
   const TargetOptions &Options = Target.Options;
   Passes.add(
       new TargetLibraryInfoWrapperPass(TargetLibraryInfoImpl(TheTriple)));
@@ -40,7 +41,20 @@ static TargetPassConfig *createConfig(const Triple &TheTriple,
       Options.EABIVersion, Options.MCOptions.ABIName, Options.VecLib));
   TargetPassConfig *Config = Target.createPassConfig(Passes);
   Config->setDisableVerify(true);
+  if (any_of(M, isSeenOnly)) {
+    // On every target it is the last pass before instruction selection.
+    const std::unique_ptr<Pass> Last(createStackProtectorPass());
+    Config->insertPass(Last->getPassID(), createBeginSkippingPass());
+  }
   return Config;
+}
+
+/// Runs \p Passes, which are all but the last.
+static void runAll(Module &M, legacy::PassManager &Passes) {
+  Passes.add(createFreeMachineFunctionPass());
+  if (any_of(M, isSeenOnly))
+    Passes.add(createEndSkippingPass());
+  Passes.run(M);
 }
 
 Error mlcompiler::generateCode(Module &M, TargetMachine &Target,
@@ -49,7 +63,7 @@ Error mlcompiler::generateCode(Module &M, TargetMachine &Target,
   const Triple &TheTriple = M.getTargetTriple();
   legacy::PassManager Passes;
   // This is TargetMachine::addPassesToEmitFile, which lets nobody in.
-  TargetPassConfig *Config = createConfig(TheTriple, Target, Passes);
+  TargetPassConfig *Config = createConfig(M, Target, Passes);
   auto *MachineModule = new MachineModuleInfoWrapperPass(&Target);
   Listener.addPasses(Passes);
   // Stands where LLVM's own RegAllocScoring does, and needs what that needs, so
@@ -73,8 +87,7 @@ Error mlcompiler::generateCode(Module &M, TargetMachine &Target,
   if (Failed)
     return fail(proto::INVALID_ARGUMENT,
                 "target '" + TheTriple.str() + "' cannot write this format");
-  Passes.add(createFreeMachineFunctionPass());
-  Passes.run(M);
+  runAll(M, Passes);
   return Error::success();
 }
 
@@ -112,7 +125,7 @@ Error mlcompiler::selectInstructions(Module &M, TargetMachine &Target,
                                      MachineFunctionVisitor Visit) {
   const Triple &TheTriple = M.getTargetTriple();
   legacy::PassManager Passes;
-  TargetPassConfig *Config = createConfig(TheTriple, Target, Passes);
+  TargetPassConfig *Config = createConfig(M, Target, Passes);
   Passes.add(Config);
   Passes.add(new MachineModuleInfoWrapperPass(&Target));
   if (Config->addISelPasses())
@@ -120,8 +133,7 @@ Error mlcompiler::selectInstructions(Module &M, TargetMachine &Target,
                 "target '" + TheTriple.str() + "' cannot select instructions");
   Config->setInitialized();
   Passes.add(new VisitPass(Visit));
-  Passes.add(createFreeMachineFunctionPass());
-  Passes.run(M);
+  runAll(M, Passes);
   return Error::success();
 }
 
@@ -148,9 +160,15 @@ Error mlcompiler::keepOnly(Module &M, StringRef Name) {
                 "there is no function '" + Name +
                     "' after the pipeline; there are: " + join(Names, ", "));
   }
-  for (Function &F : M)
-    if (!F.isDeclaration() && &F != Kept)
+  const SetVector<const Function *> Seen = revealedTo(*Kept);
+  for (Function &F : M) {
+    if (F.isDeclaration() || &F == Kept)
+      continue;
+    if (Seen.contains(&F))
+      markSeenOnly(F);
+    else
       dropBody(F);
+  }
   return Error::success();
 }
 

@@ -66,7 +66,7 @@ llvm::Error selectInstructions(llvm::Module &M, llvm::TargetMachine &Target,
 
 /// Turns every function but \p Name into a declaration, so that only that one
 /// is compiled, to the code that it would have been compiled to among the
-/// others.
+/// others. Functions whose bodies count for its code keep them (SeenBodies.h).
 llvm::Error keepOnly(llvm::Module &M, llvm::StringRef Name);
 
 /// Stands behind the names of local functions, and of aliases, that have been

@@ -6,6 +6,7 @@
 
 #include "CodeSizes.h"
 #include "CodeGeneration.h"
+#include "SeenBodies.h"
 #include "llvm/IR/GlobalAlias.h"
 #include "llvm/Target/TargetMachine.h"
 

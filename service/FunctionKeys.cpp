@@ -31,11 +31,9 @@
 #include "FunctionKeys.h"
 #include "CanonicalIR.h"
 #include "CodeGeneration.h"
+#include "SeenBodies.h"
 #include "llvm/ADT/StringExtras.h"
-#include "llvm/Analysis/ValueTracking.h"
 #include "llvm/IR/GlobalAlias.h"
-#include "llvm/IR/Instructions.h"
-#include "llvm/IR/IntrinsicInst.h"
 #include "llvm/IR/Metadata.h"
 #include "llvm/Support/BLAKE3.h"
 #include "llvm/Target/TargetMachine.h"
@@ -86,39 +84,6 @@ bool mlcompiler::areFunctionsIndependent(const Module &M,
            return isa<GlobalVariable>(A.getAliasee()) ||
                   (isa<Function>(A.getAliasee()) &&
                    isa<FunctionType>(A.getValueType()));
-         });
-}
-
-/// Whether \p V may turn out to be a global variable once it is simplified.
-static bool mayBeGlobal(const Value *V) {
-  SmallVector<const Value *> Left{V};
-  SmallPtrSet<const Value *, 16> Seen;
-  while (!Left.empty()) {
-    const Value *Next = Left.pop_back_val();
-    if (!Seen.insert(Next).second)
-      continue;
-    if (isa<GlobalVariable>(Next))
-      return true;
-    if (isa<Argument, BasicBlock, AllocaInst>(Next) ||
-        (isa<CallBase>(Next) && !isa<IntrinsicInst>(Next)))
-      continue;
-    if (auto *Load = dyn_cast<LoadInst>(Next)) {
-      const auto *From = dyn_cast<GlobalVariable>(
-          getUnderlyingObject(Load->getPointerOperand(), /*MaxLookup=*/0));
-      if (From && !From->isConstant())
-        continue;
-    }
-    if (auto *Whole = dyn_cast<User>(Next))
-      Left.append(Whole->value_op_begin(), Whole->value_op_end());
-  }
-  return false;
-}
-
-bool mlcompiler::mayReveal(const Function &F) {
-  return !F.isDeclarationForLinker() && F.getReturnType()->isPointerTy() &&
-         any_of(F, [](const BasicBlock &B) {
-           auto *Return = dyn_cast<ReturnInst>(B.getTerminator());
-           return Return && mayBeGlobal(Return->getReturnValue());
          });
 }
 

@@ -24,12 +24,6 @@ namespace mlcompiler {
 bool areFunctionsIndependent(const llvm::Module &M,
                              const llvm::TargetMachine &Target);
 
-/// Whether the code generator may see by the body of \p F which pointer calls
-/// to it return, of which it then makes use in its callers: it does where all
-/// returns come down to one global variable. Such a body counts for its
-/// callers, and must be there when their code is generated.
-bool mayReveal(const llvm::Function &F);
-
 struct FunctionKey {
   const llvm::Function *Of;
   CodeKey Key;

@@ -64,10 +64,17 @@ def callers_of(text: str, callees: set[str]) -> set[str]:
 
 
 def check_functions(
-    service: Service, program: Program, task: str, target: str, most: int = 100
+    service: Service,
+    program: Program,
+    task: str,
+    target: str,
+    most: int = 100,
+    pipeline: str = "",
 ) -> Counter[str]:
     """Returns how many functions of each kind were compared."""
-    decisions, assembly, text = compiled(service, program, task, target)
+    decisions, assembly, text = compiled(
+        service, program, task, target, pipeline=pipeline
+    )
     by_function: dict[str, list[Decision]] = {}
     for decision in decisions:
         by_function.setdefault(decision.function, []).append(decision)
@@ -79,7 +86,9 @@ def check_functions(
     others = re.findall(r"^define .*?@([\w.]+)\(", text, re.M)
     names = names[:most] + [each for each in others if each not in by_function][:2]
     for name in names:
-        alone, its_assembly, _ = compiled(service, program, task, target, name)
+        alone, its_assembly, _ = compiled(
+            service, program, task, target, name, pipeline
+        )
         where = f"{program.name} {name} {target}"
         same = alone == by_function.get(name, [])
         assert same, f"{where}: the decisions differ"
@@ -197,3 +206,61 @@ def test_a_function_that_has_an_alias(service: LocalService, env_id: str) -> Non
     compared = check_functions(service, REFERENCES, TASKS[env_id], X86)
     assert compared["static"] >= 1
     assert compared["decisions"] > 50
+
+
+#: Callees that return a global, or seem to. The code generator uses the result of a
+#: call in the global's place, in the callees, too.
+RETURNING = """
+@a = internal global ptr null
+@b = internal global ptr null
+declare void @effect()
+define LINKAGE ptr @first(i1 %c) {
+  call void @effect()
+  br i1 %c, label %x, label %y
+x:
+  ret ptr FIRST
+y:
+  ret ptr @a
+}
+"""
+CHAIN = """
+define internal ptr @second() {
+  %p = call ptr @first(i1 true)
+  ret ptr SECOND
+}
+"""
+USES = """
+  %r = call ptr @first(i1 false)
+  %s = call ptr @second()
+  store volatile ptr @a, ptr %r
+  store volatile ptr @b, ptr %s
+  %u = load volatile i64, ptr @a
+  store volatile ptr @b, ptr @a
+"""
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("linkage", ["internal", "weak"])
+def test_what_a_callee_returns(
+    service: LocalService, target: str, linkage: str
+) -> None:
+    """It counts by what it is at the callee's place in the module."""
+    codes = set()
+    for first in ("@a", "@b"):
+        for second in ("@a", "%p"):
+            parts = [
+                RETURNING.replace("FIRST", first).replace("LINKAGE", linkage),
+                CHAIN.replace("SECOND", second),
+                pressure("user", 40, after=USES),
+            ]
+            for _ in range(3):
+                parts.append(parts.pop(0))
+                program = ir("".join(parts), target=target)
+                task, passes = TASKS[EVICTION], "globaldce"
+                compared = check_functions(
+                    service, program, task, target, pipeline=passes
+                )
+                assert compared["decisions"] > 5
+            alone = compiled(service, program, task, target, "user", passes)
+            codes.add(code_of(alone[1], "user"))
+    assert len(codes) > 1
