@@ -5,12 +5,14 @@
 //===----------------------------------------------------------------------===//
 
 #include "BlockCycles.h"
+#include "BlockLatency.h"
 #include "BlockStreamer.h"
 #include "llvm/MC/MCContext.h"
 #include "llvm/MC/MCExpr.h"
 #include "llvm/MC/MCInst.h"
 #include "llvm/MC/MCInstrAnalysis.h"
 #include "llvm/MC/MCInstrInfo.h"
+#include "llvm/MC/MCRegisterInfo.h"
 #include "llvm/MC/MCSubtargetInfo.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/MCA/CustomBehaviour.h"
@@ -21,6 +23,22 @@
 
 using namespace llvm;
 using namespace mlcompiler;
+
+/// The symbol that an operand is, give or take an offset; empty if it is none.
+static StringRef symbolOf(const MCOperand &Operand) {
+  const MCExpr *Expr = Operand.isExpr() ? Operand.getExpr() : nullptr;
+  while (Expr) {
+    if (const auto *Reference = dyn_cast<MCSymbolRefExpr>(Expr))
+      return Reference->getSymbol().getName();
+    if (const auto *Specified = dyn_cast<MCSpecifierExpr>(Expr))
+      Expr = Specified->getSubExpr();
+    else if (const auto *Binary = dyn_cast<MCBinaryExpr>(Expr))
+      Expr = Binary->getLHS();
+    else
+      break;
+  }
+  return "";
+}
 
 namespace {
 
@@ -41,13 +59,13 @@ private:
   const int Saved;
 };
 
-/// What llvm-mca's summary works out of a block.
-class ThroughputModel {
+/// What llvm-mca's tables say of a block.
+class CostModel {
 public:
-  ThroughputModel(const MCSubtargetInfo &STI, const MCInstrInfo &Instructions,
-                  const MCRegisterInfo &Registers,
-                  const MCInstrAnalysis *Analysis)
-      : Model(STI.getSchedModel()), Instruments(STI, Instructions),
+  CostModel(const MCSubtargetInfo &STI, const MCInstrInfo &Instructions,
+            const MCRegisterInfo &Registers, const MCInstrAnalysis *Analysis)
+      : STI(STI), Model(STI.getSchedModel()), Instructions(Instructions),
+        Registers(Registers), Instruments(STI, Instructions),
         Builder(STI, Instructions, Registers, Analysis, Instruments,
                 /*CallLatency=*/100),
         Masks(Model.getNumProcResourceKinds()) {
@@ -56,13 +74,17 @@ public:
       ResourceOf[mca::getResourceStateIndex(Masks[I])] = I;
   }
 
-  /// Cycles per execution of the block, if it were executed over and over.
-  double cycles(ArrayRef<MCInst> Block) {
+  /// Of one execution of the block.
+  BlockCosts cost(ArrayRef<MCInst> Block) {
+    BlockCosts Costs;
     unsigned MicroOps = 0;
     SmallVector<unsigned, 32> Usage(Masks.size());
+    SmallVector<TimedInstruction, 16> Timed;
     // It remembers instructions by their addresses.
     Builder.clear();
     for (const MCInst &Each : Block) {
+      const MCInstrDesc &Description = Instructions.get(Each.getOpcode());
+      count(Description, Costs);
       auto Instruction = Builder.createInstruction(Each, {});
       if (!Instruction) {
         // Without a scheduling class of its own, it still has to be issued.
@@ -70,17 +92,117 @@ public:
         ++MicroOps;
         continue;
       }
+      const mca::InstrDesc &Known = (*Instruction)->getDesc();
       MicroOps += (*Instruction)->getNumMicroOps();
-      for (const auto &[Mask, Used] : (*Instruction)->getDesc().Resources)
+      for (const auto &[Mask, Used] : Known.Resources)
         if (Used.size())
           Usage[ResourceOf[mca::getResourceStateIndex(Mask)]] += Used.size();
+      // What is called takes its own time.
+      if (Description.isCall())
+        continue;
+      if (Known.MaxLatency >= SlowLatency)
+        Costs[BlockCosts::slow] += Known.MaxLatency;
+      Timed.push_back(time(Each, Description, **Instruction));
     }
-    return mca::computeBlockRThroughput(Model, Model.IssueWidth, MicroOps,
-                                        Usage);
+    const BlockLatency Latency = timeBlock(Timed);
+    Costs[BlockCosts::micro_ops] = MicroOps;
+    Costs[BlockCosts::throughput] =
+        mca::computeBlockRThroughput(Model, Model.IssueWidth, MicroOps, Usage);
+    Costs[BlockCosts::latency] = Latency.Once;
+    Costs[BlockCosts::repeated_latency] = Latency.Repeated;
+    Costs[BlockCosts::forwarded] = Latency.Forwarded;
+    Costs[BlockCosts::blocks] = 1;
+    return Costs;
   }
 
 private:
+  /// More than a multiplication that loads takes.
+  static constexpr unsigned SlowLatency = 15;
+
+  void count(const MCInstrDesc &Description, BlockCosts &Costs) const {
+    ++Costs[BlockCosts::instructions];
+    Costs[BlockCosts::loads] += Description.mayLoad();
+    Costs[BlockCosts::stores] += Description.mayStore();
+    Costs[BlockCosts::conditional] += Description.isConditionalBranch();
+    Costs[BlockCosts::jumps] +=
+        Description.isUnconditionalBranch() || Description.isIndirectBranch();
+    Costs[BlockCosts::calls] += Description.isCall();
+    Costs[BlockCosts::returns] += Description.isReturn();
+    Costs[BlockCosts::moves] += Description.isMoveReg();
+    Costs[BlockCosts::vectors] +=
+        any_of(Description.operands(), [&](const MCOperandInfo &Operand) {
+          return Operand.RegClass >= 0 && !Operand.isLookupRegClassByHwMode() &&
+                 Registers.getRegClass(Operand.RegClass).getSizeInBits() >= 128;
+        });
+  }
+
+  void addUnits(MCPhysReg Register, SmallVectorImpl<unsigned> &To) const {
+    if (Register)
+      for (MCRegUnit Unit : Registers.regunits(Register))
+        To.push_back(static_cast<unsigned>(Unit));
+  }
+
+  TimedInstruction time(const MCInst &Inst, const MCInstrDesc &Description,
+                        const mca::Instruction &Known) const {
+    TimedInstruction Timed;
+    Timed.Latency = Known.getDesc().MaxLatency;
+    Timed.Loads = Description.mayLoad();
+    Timed.Stores = Description.mayStore();
+    SmallVector<unsigned, 4> Units;
+    for (const mca::ReadState &Read : Known.getUses()) {
+      if (Read.isIndependentFromDef())
+        continue;
+      // What is combined with a load is needed once that is done.
+      const mca::ReadDescriptor &Of = Read.getDescriptor();
+      const int Later = STI.getReadAdvanceCycles(
+          Model.getSchedClassDesc(Of.SchedClassID), Of.UseIndex, 0);
+      Units.clear();
+      addUnits(Read.getRegisterID(), Units);
+      for (unsigned Unit : Units)
+        Timed.Reads.push_back({Unit, Later});
+    }
+    for (const mca::WriteState &Write : Known.getDefs()) {
+      Units.clear();
+      addUnits(Write.getRegisterID(), Units);
+      for (unsigned Unit : Units)
+        Timed.Writes.push_back({Unit, unsigned(Write.getLatency())});
+    }
+    if (Timed.Loads || Timed.Stores)
+      findAddress(Inst, Description, Timed);
+    return Timed;
+  }
+
+  /// The operands that are an address; where the target does not mark them,
+  /// all behind the first, which is what is loaded or stored.
+  void findAddress(const MCInst &Inst, const MCInstrDesc &Description,
+                   TimedInstruction &Timed) const {
+    ArrayRef<MCOperandInfo> Operands = Description.operands();
+    const bool Marked = any_of(Operands, isAddress);
+    hash_code Hash = 0;
+    for (auto [Place, Operand] : enumerate(Inst)) {
+      if (Marked ? Place >= Operands.size() || !isAddress(Operands[Place])
+                 : Place == 0)
+        continue;
+      if (Operand.isReg()) {
+        Hash = hash_combine(Hash, Operand.getReg().id());
+        addUnits(Operand.getReg(), Timed.AddressRegisters);
+      } else if (Operand.isImm()) {
+        Hash = hash_combine(Hash, Operand.getImm());
+      } else if (Operand.isExpr()) {
+        Hash = hash_combine(Hash, symbolOf(Operand));
+      }
+    }
+    Timed.Address = Hash;
+  }
+
+  static bool isAddress(const MCOperandInfo &Operand) {
+    return Operand.OperandType == MCOI::OPERAND_MEMORY;
+  }
+
+  const MCSubtargetInfo &STI;
   const MCSchedModel &Model;
+  const MCInstrInfo &Instructions;
+  const MCRegisterInfo &Registers;
   mca::InstrumentManager Instruments;
   mca::InstrBuilder Builder;
   SmallVector<uint64_t, 32> Masks;
@@ -88,22 +210,6 @@ private:
 };
 
 } // namespace
-
-/// The symbol that an operand is, give or take an offset; empty if it is none.
-static StringRef symbolOf(const MCOperand &Operand) {
-  const MCExpr *Expr = Operand.isExpr() ? Operand.getExpr() : nullptr;
-  while (Expr) {
-    if (const auto *Reference = dyn_cast<MCSymbolRefExpr>(Expr))
-      return Reference->getSymbol().getName();
-    if (const auto *Specified = dyn_cast<MCSpecifierExpr>(Expr))
-      Expr = Specified->getSubExpr();
-    else if (const auto *Binary = dyn_cast<MCBinaryExpr>(Expr))
-      Expr = Binary->getLHS();
-    else
-      break;
-  }
-  return "";
-}
 
 /// Adds what the calls and jumps of a block name.
 static void findTargets(ArrayRef<MCInst> Block, const MCInstrInfo &Instructions,
@@ -129,7 +235,7 @@ Error mlcompiler::costBlocks(Compilation &C, StringRef Objective,
   std::unique_ptr<MCInstrInfo> Instructions;
   std::unique_ptr<MCInstrAnalysis> Analysis;
   std::unique_ptr<MCSubtargetInfo> Wanted;
-  DenseMap<const MCSubtargetInfo *, std::unique_ptr<ThroughputModel>> Models;
+  DenseMap<const MCSubtargetInfo *, std::unique_ptr<CostModel>> Models;
   SmallVector<StringRef, 8> Targets;
   auto Add = [&](const StreamedBlock &Block) {
     const MCSubtargetInfo &STI = Wanted ? *Wanted : Block.Subtarget;
@@ -139,11 +245,13 @@ Error mlcompiler::costBlocks(Compilation &C, StringRef Objective,
     }
     auto &Model = Models[&STI];
     if (!Model)
-      Model = std::make_unique<ThroughputModel>(STI, *Instructions, *Registers,
-                                                Analysis.get());
+      Model = std::make_unique<CostModel>(STI, *Instructions, *Registers,
+                                          Analysis.get());
     findTargets(Block.Instructions, *Instructions, Targets);
-    Consumer({Block.Function, Block.Frequency,
-              Model->cycles(Block.Instructions), Targets});
+    BlockCosts Costs = Model->cost(Block.Instructions);
+    Costs[BlockCosts::taken] = Block.Taken;
+    Costs[BlockCosts::unpredictable] = Block.Unlikely;
+    Consumer({Block.Function, Block.Frequency, Costs, Targets});
   };
   auto AddPrinter = [&](TargetMachine &TM, legacy::PassManagerBase &PM,
                         MCContext &MC) {

@@ -7,6 +7,7 @@
 #ifndef MLCOMPILER_GYM_SERVICE_BLOCKCYCLES_H
 #define MLCOMPILER_GYM_SERVICE_BLOCKCYCLES_H
 
+#include "BlockCosts.h"
 #include "Compilation.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
 
@@ -17,8 +18,8 @@ struct CostedBlock {
   llvm::StringRef Function;
   /// How often it is executed for each time that the function is.
   double Frequency;
-  /// llvm-mca's reciprocal throughput.
-  double Cycles;
+  /// Of one execution; what it calls of other modules is not counted yet.
+  BlockCosts Costs;
   /// Symbols that its calls and jumps name, blocks among them; a call that
   /// names none has the empty one.
   llvm::ArrayRef<llvm::StringRef> Targets;

@@ -36,8 +36,7 @@ public:
     Blocks.clear();
     Labels.clear();
     for (const MachineBasicBlock &MBB : MF) {
-      Blocks[MBB.getNumber()] =
-          Frequencies.getBlockFreqRelativeToEntryBlock(&MBB);
+      Blocks[MBB.getNumber()] = weigh(MBB, Frequencies);
       Labels[MBB.getSymbol()] = MBB.getNumber();
     }
   }
@@ -72,6 +71,29 @@ public:
   void finishImpl() override { finishBlock(); }
 
 private:
+  /// What is known of a block apart from its instructions.
+  struct Weight {
+    double Frequency;
+    double Taken;
+    double Unlikely;
+  };
+
+  static Weight weigh(const MachineBasicBlock &MBB,
+                      const MachineBlockFrequencyInfo &Frequencies) {
+    double Taken = 0, All = 0, Likeliest = 0;
+    for (auto It = MBB.succ_begin(); It != MBB.succ_end(); ++It) {
+      const BranchProbability Share = MBB.getSuccProbability(It);
+      const double Probability =
+          static_cast<double>(Share.getNumerator()) / Share.getDenominator();
+      All += Probability;
+      Likeliest = std::max(Likeliest, Probability);
+      if (!MBB.isLayoutSuccessor(*It))
+        Taken += Probability;
+    }
+    return {Frequencies.getBlockFreqRelativeToEntryBlock(&MBB), Taken,
+            All - Likeliest};
+  }
+
   void beginBlock(unsigned Number) {
     finishBlock();
     auto It = Blocks.find(Number);
@@ -80,16 +102,17 @@ private:
 
   void finishBlock() {
     if (Current && !Instructions.empty())
-      Consumer({Function, Current->first, Current->second, Instructions,
+      Consumer({Function, Current->first, Current->second.Frequency,
+                Current->second.Taken, Current->second.Unlikely, Instructions,
                 *Subtarget});
     Instructions.clear();
   }
 
   BlockConsumer Consumer;
   std::string Function;
-  DenseMap<unsigned, double> Blocks;
+  DenseMap<unsigned, Weight> Blocks;
   DenseMap<const MCSymbol *, unsigned> Labels;
-  const detail::DenseMapPair<unsigned, double> *Current = nullptr;
+  const detail::DenseMapPair<unsigned, Weight> *Current = nullptr;
   std::vector<MCInst> Instructions;
   const MCSubtargetInfo *Subtarget = nullptr;
 };

@@ -30,6 +30,10 @@ struct StreamedBlock {
   unsigned Number;
   /// How often it is executed for each time that the function is.
   double Frequency;
+  /// Probability that it is left for a block that does not lie behind it.
+  double Taken;
+  /// Probability of what is left for if the likeliest successor is not.
+  double Unlikely;
   llvm::ArrayRef<llvm::MCInst> Instructions;
   const llvm::MCSubtargetInfo &Subtarget;
 };

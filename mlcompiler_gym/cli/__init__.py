@@ -17,6 +17,7 @@ COMMANDS = {
     "replay": "Compile once more with the decisions of a trajectory.",
     "validate": "Run what trajectories lead to, and compare.",
     "compile": "Write the object files that a policy makes of programs.",
+    "collect": "Measure builds, to learn performance models from.",
     "train": "Learn where to deviate from LLVM.",
     "tune": "Search LLVM's parameters for one program.",
     "policy": "Policies that are data, and putting them into builds.",

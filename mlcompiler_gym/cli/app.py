@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 import mlcompiler_gym
 from mlcompiler_gym.cli import COMMANDS, print_doctor
 from mlcompiler_gym.cli.building import Untouched, cc, cxx
+from mlcompiler_gym.cli.collect import collect
 from mlcompiler_gym.cli.compile import compile_programs
 from mlcompiler_gym.cli.envs import envs
 from mlcompiler_gym.cli.evaluate import evaluate
@@ -78,6 +79,7 @@ _FUNCTIONS: dict[str, Callable[..., None]] = {
     "replay": replay,
     "validate": validate,
     "compile": compile_programs,
+    "collect": collect,
     "train": train,
     "results": results,
     "tune": tune,

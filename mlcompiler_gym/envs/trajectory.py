@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -129,6 +130,27 @@ def replay(
         TrajectoryError: The program is another one, or asks for more or fewer
             decisions than were recorded.
     """
+    with replayed(trajectory, program, service=service) as (session, measured):
+        return Replay(values_of(measured), session.emit("object"))
+
+
+@contextlib.contextmanager
+def replayed(
+    trajectory: Trajectory,
+    program: Program | None = None,
+    *,
+    service: Service | str | None = None,
+) -> Iterator[tuple[Session, pb.State | pb.Outcome]]:
+    """The compile where a trajectory ends, and what was measured there.
+
+    Args:
+        trajectory: See :func:`replay`.
+        program: See :func:`replay`.
+        service: See :func:`replay`.
+
+    Raises:
+        TrajectoryError: See :func:`replay`.
+    """
     config = trajectory.config
     if program is None:
         program = find_recorded(trajectory)
@@ -153,8 +175,7 @@ def replay(
                 f"{state.decisions} of them the compile is "
                 + ("finished" if state.HasField("outcome") else "not finished")
             )
-        measured = state if open_ended else state.outcome
-        return Replay(values_of(measured), session.emit("object"))
+        yield session, state if open_ended else state.outcome
     finally:
         session.close()
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import functools
 import os
+import re
+import shlex
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mlcompiler_gym.measuring.errors import MeasureError
@@ -17,6 +19,8 @@ from mlcompiler_gym.validation.sandbox import Limits, Run, run, scratch_folder
 
 _SOURCE = Path(__file__).with_name("harness.c")
 _MARK = "\x01mlcompiler-gym:"
+#: What a shell prints when a program has ended, before its exit status.
+_ENDED = "\x01mlcompiler-gym ended:"
 
 
 @dataclass(frozen=True)
@@ -94,13 +98,64 @@ def read(executable: Path, arguments: Sequence[str], limits: Limits) -> Reading:
     """
     done = run(executable, arguments, limits)
     status = check_ended(done, executable.name, arguments, limits)
-    output, mark, line = done.output.rpartition(_MARK.encode())
-    numbers = line.split()
-    if not mark or len(numbers) != 3:
+    reading = _parse(done.output, status)
+    if reading is None:
         raise MeasureError(
             f"{describe(executable.name, arguments)} cannot be measured: it ended "
             "without the end of main or exit() (by _exit(), perhaps)"
         )
+    return reading
+
+
+def read_each(
+    executables: Sequence[Path], arguments: Sequence[str], limits: Limits
+) -> list[Reading | None]:
+    """Run several programs once each, one after the other, in one sandbox.
+
+    Starting a sandbox takes longer than many a program.
+
+    Args:
+        executables: Their paths, in folders that any user may enter.
+        arguments: Arguments of each.
+        limits: What each may use; it may start other processes.
+
+    Returns:
+        One for each program; None where it crashed, took too long, or ended by
+        ``_exit()``.
+
+    Raises:
+        MeasureError: All together took too long or printed too much.
+        SandboxError: They could not be started.
+    """
+    given = shlex.join(arguments)
+    mark = f"printf '{_c_string(_ENDED)}%d\\n' $?"
+    script = "\n".join(
+        f"{shlex.quote(str(path.resolve()))} {given}; {mark}" for path in executables
+    )
+    count = len(executables)
+    together = replace(
+        limits,
+        wall_seconds=count * limits.wall_seconds,
+        output_bytes=count * limits.output_bytes,
+        processes=None,
+    )
+    done = run(Path("/bin/sh"), ["-c", script], together)
+    check_ended(done, "a round of runs", arguments, together)
+    pieces = re.split(re.escape(_ENDED.encode()) + rb"(\d+)\n", done.output)
+    if len(pieces) != 2 * count + 1:
+        raise MeasureError("a program prints what only the end of another one prints")
+    return [
+        _parse(output, int(status))
+        for output, status in zip(pieces[:-1:2], pieces[1::2], strict=True)
+    ]
+
+
+def _parse(printed: bytes, status: int) -> Reading | None:
+    """What a program says at its end; None if it does not."""
+    output, mark, line = printed.rpartition(_MARK.encode())
+    numbers = line.split()
+    if not mark or len(numbers) != 3:
+        return None
     wall, cpu, instructions = map(int, numbers)
     return Reading(output, status, wall / 1e9, cpu / 1e9, instructions)
 

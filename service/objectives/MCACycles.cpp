@@ -18,7 +18,7 @@ class MCACycles : public Objective {
   Expected<double> measure(Compilation &C) const override {
     double Cycles = 0;
     if (Error E = costBlocks(C, "mca_cycles", [&](const CostedBlock &Block) {
-          Cycles += Block.Frequency * Block.Cycles;
+          Cycles += Block.Frequency * Block.Costs[BlockCosts::throughput];
         }))
       return E;
     return Cycles;

@@ -4,8 +4,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "BlockCycles.h"
 #include "Objective.h"
+#include "ProgramCosts.h"
 
 using namespace llvm;
 using namespace mlcompiler;
@@ -16,24 +16,10 @@ class ProfiledCycles : public Objective {
   bool isOfCode() const override { return true; }
 
   Expected<double> measure(Compilation &C) const override {
-    StringMap<double> Entries;
-    for (const Function &F : C.module())
-      if (auto Count = F.getEntryCount())
-        Entries[F.getName()] = Count->getCount();
-    if (Entries.empty())
-      return fail(
-          proto::FAILED_PRECONDITION,
-          "profiled_cycles is of programs that have a profile, and this "
-          "one has none; measuring.profile() makes one of a run");
-    double Cycles = 0;
-    if (Error E =
-            costBlocks(C, "profiled_cycles", [&](const CostedBlock &Block) {
-              // What a pass has made of nothing that was counted is not in it.
-              Cycles += Entries.lookup(Block.Function) * Block.Frequency *
-                        Block.Cycles;
-            }))
-      return E;
-    return Cycles;
+    auto Costs = programCosts(C, "profiled_cycles", Entered::ByProfile);
+    if (!Costs)
+      return Costs.takeError();
+    return (*Costs)[BlockCosts::throughput];
   }
 };
 

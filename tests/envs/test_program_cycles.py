@@ -102,3 +102,16 @@ def test_the_same_on_another_machine(service: LocalService, write_file: Write) -
     (called, called_once), (within, within_once) = found
     assert within_once > 2 * called_once
     assert 0.5 * called < within < called
+
+
+def test_a_loop_that_a_conditional_tail_call_leaves_ends(compiled: Compiled) -> None:
+    """Such a jump has no successor, and LLVM then knows no end of the loop."""
+    text = (
+        "void done(int *);\n"
+        "__attribute__((minsize)) {0} f(int *a, long n) {{\n"
+        "  for (long i = 0; i != n; i++) a[i] ^= 3;\n"
+        "  {1}done(a);{2} }}\n"
+    )
+    tail, _ = compiled(text.format("void", "", ""))
+    plain, _ = compiled(text.format("int", "", "return 1;"))
+    assert plain / 2 < tail < 2 * plain
