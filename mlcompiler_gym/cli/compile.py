@@ -168,7 +168,7 @@ def _by_policy(
             if search is None:
                 decide = make(env, seed)
             else:
-                decide = budgeted.local(env, seed, compiles=search)
+                decide = budgeted.search(env, seed, compiles=search)
             played = play(env, decide, seed=seed, options={"program": program})
             if "error" in played.info:
                 raise EvaluationError(f"{program.name}: {played.info['error']}")

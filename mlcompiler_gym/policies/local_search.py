@@ -49,6 +49,21 @@ def local_search(
     """
     _, info = env.reset(seed=seed, options=options)
     search = Search(env, info, seconds, seed, compiles)
+    change_at_random(search, env, info, start)
+    return search.result()
+
+
+def change_at_random(
+    search: Search, env: PassOrderingEnv, info: dict[str, Any], start: Sequence[int]
+) -> None:
+    """What :func:`local_search` does, from where an environment stands.
+
+    Args:
+        search: With the budget.
+        env: It stays where it is.
+        info: That came with it.
+        start: What to begin with.
+    """
     forks = _Forks(search, env.fork())
     try:
         value, count = search.value(info), len(env.action_names)
@@ -65,7 +80,6 @@ def local_search(
                 forks.adopt(changed, at)
     finally:
         forks.close()
-    return search.best
 
 
 def _change(

@@ -38,7 +38,8 @@ def play(
 
     Args:
         env: Where. It is left as the episode ended, for ``emit()`` and the like.
-        policy: Actions from observations and infos.
+        policy: Actions from observations and infos. None ends the episode here, which
+            only a task without an end allows.
         seed: As for ``reset``.
         options: As for ``reset``, for example ``{"program": "kernels/regex"}``.
     """
@@ -47,9 +48,11 @@ def play(
     steps = 0
     over = False
     while not over:
-        observation, reward, terminated, truncated, info = env.step(
-            policy(observation, info)
-        )
+        action = policy(observation, info)
+        if action is None:
+            # A task without an end goes on for as long as the policy likes.
+            break
+        observation, reward, terminated, truncated, info = env.step(action)
         total += float(reward)
         steps += 1
         over = terminated or truncated

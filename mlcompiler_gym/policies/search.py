@@ -28,13 +28,17 @@ class SearchResult:
         value: Weighted sum of the objectives, each relative to its value at the
             beginning; lower is better.
         values: Values of the objectives.
-        tried: Actions taken in all.
+        tried: Actions taken in all, where each is measured.
+        compiles: Sequences, or whole episodes, that were compiled.
+        seconds: Wall-clock time that was spent.
     """
 
     actions: list[int] = field(default_factory=list)
     value: float = float("inf")
     values: dict[str, float] = field(default_factory=dict)
     tried: int = 0
+    compiles: int = 0
+    seconds: float = field(default=0.0, compare=False)
 
 
 class Search:
@@ -64,7 +68,8 @@ class Search:
             raise ValueError("say for how many seconds, or compiles")
         self.env = env
         self.rng = np.random.default_rng(seed)
-        self._until = None if seconds is None else monotonic() + seconds
+        self._began = monotonic()
+        self._until = None if seconds is None else self._began + seconds
         self._left = compiles
         self._initial: dict[str, float] = info["objective"]
         self._weights = env.setup.scoring.weights
@@ -72,14 +77,23 @@ class Search:
         self.better(env, info)
 
     @property
+    def late(self) -> bool:
+        """Whether the time is up."""
+        return self._until is not None and monotonic() >= self._until
+
+    @property
     def over(self) -> bool:
         """Whether the time is up, or all compiles are spent."""
-        return self._left == 0 or (
-            self._until is not None and monotonic() >= self._until
-        )
+        return self._left == 0 or self.late
+
+    def result(self) -> SearchResult:
+        """The best that was found, with what was spent."""
+        self.best.seconds = monotonic() - self._began
+        return self.best
 
     def spend(self) -> None:
         """Count a sequence that is run."""
+        self.best.compiles += 1
         if self._left is not None:
             self._left -= 1
 
@@ -130,41 +144,53 @@ class Search:
 def random_search(
     env: CompilerEnv,
     *,
-    seconds: float,
+    seconds: float | None = None,
     seed: int | None = None,
     length: int = 30,
+    compiles: int | None = None,
     options: dict[str, Any] | None = None,
 ) -> SearchResult:
     """Sequences of random actions, each from the beginning.
 
     Args:
         env: A pass-ordering environment. It is reset.
-        seconds: Wall-clock time to search for.
+        seconds: Wall-clock time to search for; None: as long as there are compiles.
         seed: Seed of the search and of ``reset``.
         length: Actions in a sequence.
+        compiles: How many sequences are run; None: as many as there is time for.
         options: For ``reset``.
+
+    Raises:
+        ValueError: There is a limit neither to time nor to compiles.
     """
     _, info = env.reset(seed=seed, options=options)
-    search = Search(env, info, seconds, seed)
+    search = Search(env, info, seconds, seed, compiles)
+    run_at_random(search, env, length)
+    return search.result()
+
+
+def run_at_random(search: Search, env: CompilerEnv, length: int = 30) -> None:
+    """Take random actions in copies of where an environment stands."""
     while not search.over:
+        search.spend()
         with env.fork() as twin:
             for _ in range(length):
                 legal = search.legal(twin)
-                if search.over or not legal:
+                if search.late or not legal:
                     break
                 step = search.take(twin, int(search.rng.choice(legal)))
                 if step is None:
                     break
                 search.better(twin, step)
-    return search.best
 
 
 def greedy_search(
     env: CompilerEnv,
     *,
-    seconds: float,
+    seconds: float | None = None,
     seed: int | None = None,
     first: Sequence[int] = (),
+    compiles: int | None = None,
     options: dict[str, Any] | None = None,
 ) -> SearchResult:
     """Try every action in a fork, take the best; start again from elsewhere.
@@ -174,17 +200,36 @@ def greedy_search(
 
     Args:
         env: A pass-ordering environment. It is reset.
-        seconds: Wall-clock time to search for.
+        seconds: Wall-clock time to search for; None: as long as there are compiles.
         seed: Seed of the search and of ``reset``.
         first: Actions that every sequence begins with.
+        compiles: How many actions are tried; None: as many as there is time for.
         options: For ``reset``.
+
+    Raises:
+        ValueError: There is a limit neither to time nor to compiles.
     """
     _, info = env.reset(seed=seed, options=options)
-    search = Search(env, info, seconds, seed)
+    search = Search(env, info, seconds, seed, compiles)
+    climb_again_and_again(search, env, info, first)
+    return search.result()
+
+
+def climb_again_and_again(
+    search: Search, env: CompilerEnv, info: dict[str, Any], first: Sequence[int] = ()
+) -> None:
+    """What :func:`greedy_search` does, from where an environment stands.
+
+    Args:
+        search: With the budget.
+        env: It is left behind the actions of ``first``.
+        info: That came with it.
+        first: Actions that every sequence begins with.
+    """
     for action in first:
         step = search.take(env, action)
         if step is None:
-            return search.best
+            return
         search.better(env, step)
         info = step
     prefix: list[int] = []
@@ -195,7 +240,6 @@ def greedy_search(
                 _climb(search, start, at)
         known = search.best.actions[len(first) :]
         prefix = known[: int(search.rng.integers(len(known) + 1))]
-    return search.best
 
 
 def _follow(
@@ -241,6 +285,7 @@ def _children(search: Search, env: CompilerEnv) -> Iterator[tuple[int, dict[str,
     for action in search.rng.permutation(search.legal(env)):
         if search.over:
             return
+        search.spend()
         with env.fork() as twin:
             step = search.take(twin, int(action))
             if step is not None:

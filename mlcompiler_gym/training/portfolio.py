@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Portfolios: a few sequences of passes, of which each program gets its best.
 
-Searches find sequences on programs. Each sequence is tried on every program, and those
-are kept that together do best, one after the other. The searches of a further round
-begin with what was best for their program so far, wherever it was found.
+Searches find sequences on programs, and each is tried on every program. The sequences
+that together do best are then extended by each pass, again and again. In the end the
+few are kept that together do best, each chosen to add most to those before it.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 from mlcompiler_gym.errors import TrainingError
 from mlcompiler_gym.evaluation import EpisodePlan
 from mlcompiler_gym.policies import PortablePolicy
-from mlcompiler_gym.policies.pipelines import OZ, OZ_PASSES
+from mlcompiler_gym.policies.pipelines import OZ, OZ_PASSES, PASSES
 from mlcompiler_gym.programs.named_set import package_of
 from mlcompiler_gym.training.assignment import Assignment, Trained, with_card
 from mlcompiler_gym.training.playing import Played
 from mlcompiler_gym.training.sequences import (
+    Extending,
     Searching,
     Sequence_,
     SequenceJob,
@@ -43,24 +44,29 @@ class PortfolioSettings:
 
     Attributes:
         size: Sequences in it, beside ``-Oz``; fewer if more do not help.
-        rounds: How often each program is searched on.
+        rounds: How often each program is searched on. The searches of a further round
+            begin with what was best for their program so far, wherever it was found.
         compiles: Sequences that are tried in a search.
+        steps: How often sequences are extended.
+        width: Sequences that are extended at once.
         folds: Parts that the packages are split into, for what is said of packages
             that the sequences were not chosen on.
         seed: Seed of the searches and of the split into folds.
     """
 
     size: int = 16
-    rounds: int = 2
-    compiles: int = 100
+    rounds: int = 1
+    compiles: int = 60
+    steps: int = 6
+    width: int = 4
     folds: int = 5
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("size", "rounds", "compiles"):
-            if getattr(self, name) < 1:
+        for name, least in (("size", 1), ("compiles", 1), ("rounds", 0), ("steps", 0)):
+            if getattr(self, name) < least:
                 raise TrainingError(
-                    f"{name} is a number from 1 on, not {getattr(self, name)}"
+                    f"{name} is a number from {least} on, not {getattr(self, name)}"
                 )
         if self.folds < 2:
             raise TrainingError(f"there must be two folds or more, not {self.folds}")
@@ -105,9 +111,8 @@ def train_portfolio(assignment: Assignment, settings: PortfolioSettings) -> Trai
     lines = [OZ, *(",".join(table.sequences[place]) for place in places)]
     message.options.add(name="actions", value="\n".join(lines))
     method = (
-        f"portfolio: {len(table.sequences)} sequences of passes that local searches "
-        f"found on {len(packages)} programs, and of them the {len(places)} that "
-        "together do best"
+        f"portfolio: {len(table.sequences)} sequences of passes, found and tried on "
+        f"{len(packages)} programs, and of them the {len(places)} that together do best"
     )
     policy = with_card(
         PortablePolicy(message), assignment, method, settings.seed, chosen
@@ -119,13 +124,18 @@ def _find(assignment: Assignment, settings: PortfolioSettings) -> tuple[_Table, 
     """All sequences, tried on all programs; and LLVM's version."""
     work = _Work(assignment, settings.seed)
     programs = assignment.programs
-    table = _Table.empty(len(programs))
+    packages = [package_of(program.name) for program in programs]
     what = assignment.env_id, dict(assignment.settings)
+    table = _Table.empty(len(programs))
+    given: list[Sequence_] = [(OZ,), OZ_PASSES]
+    tried = work.do(Trying(*what, tuple(given)), "try -Oz")
+    table = table.extended(given, [None, None], tried)
     for number in range(1, settings.rounds + 1):
+        # In the first round, nothing else is known to begin with.
         starts = {
             program.name: table.best_of(place)
             for place, program in enumerate(programs)
-            if table.sequences
+            if number > 1
         }
         found = work.do(
             Searching(*what, settings.compiles, starts), f"search, round {number}"
@@ -133,14 +143,25 @@ def _find(assignment: Assignment, settings: PortfolioSettings) -> tuple[_Table, 
         fresh = {
             tuple(each["sequence"]): place
             for place, each in reversed(list(enumerate(found)))
-            if each is not None
+            # What gains nothing needs no passes.
+            if each is not None and each["sequence"]
         }
-        new = [each for each in sorted(fresh) if each not in table.sequences]
-        if number == 1:
-            new.insert(0, OZ_PASSES)
-        if new:
+        if new := [each for each in sorted(fresh) if each not in table.sequences]:
             tried = work.do(Trying(*what, tuple(new)), f"try sequences, round {number}")
-            table = table.extended(new, [fresh.get(each) for each in new], tried)
+            table = table.extended(new, [fresh[each] for each in new], tried)
+    done: set[Sequence_] = set()
+    for number in range(1, settings.steps + 1):
+        best = [table.sequences[place] for place in choose(table.logs, packages, 64)]
+        waiting = [each for each in [*best, (OZ,)] if each not in done]
+        if not (bases := waiting[: settings.width]):
+            break
+        extending = Extending(*what, tuple(bases))
+        tried = work.do(extending, f"extend sequences, step {number}")
+        origins = [table.origins[table.sequences.index(base)] for base in bases]
+        table = table.extended(
+            extending.extended(), [each for each in origins for _ in PASSES], tried
+        )
+        done.update(bases)
     return table, work.llvm
 
 

@@ -182,12 +182,50 @@ class Trying(SequenceJob):
     def work(self, env: PassOrderingEnv, program: Program, seed: int) -> dict[str, Any]:
         """What each comes to, and LLVM's own passes; None: it was not survived."""
         env.reset(options={"program": program})
+        values = [_value_of(env, action) for action in range(len(self.sequences))]
+        return {"values": values, "baseline": _only(env.baseline)}
+
+
+@dataclass(frozen=True)
+class Extending(SequenceJob):
+    """Each pass behind each of some sequences, on each program.
+
+    It takes little time: a sequence is run once, and the passes in copies of that.
+
+    Attributes:
+        sequences: Which.
+    """
+
+    sequences: tuple[Sequence_, ...] = ()
+
+    def actions(self) -> Sequence[str]:
+        """The sequences, and behind them the passes."""
+        return [*(",".join(sequence) for sequence in self.sequences), *PASSES]
+
+    def work(self, env: PassOrderingEnv, program: Program, seed: int) -> dict[str, Any]:
+        """As of :class:`Trying`, of all extensions in order."""
+        env.reset(options={"program": program})
         values: list[float | None] = []
         for action in range(len(self.sequences)):
-            with env.fork() as twin:
-                info = twin.step(action)[4]
-            values.append(None if "error" in info else _only(info["objective"]))
+            with env.fork() as behind:
+                lives = "error" not in behind.step(action)[4]
+                for place in range(len(PASSES)):
+                    value = None
+                    if lives:
+                        value = _value_of(behind, len(self.sequences) + place)
+                    values.append(value)
         return {"values": values, "baseline": _only(env.baseline)}
+
+    def extended(self) -> list[Sequence_]:
+        """All extensions, in order."""
+        return [(*sequence, name) for sequence in self.sequences for name in PASSES]
+
+
+def _value_of(env: PassOrderingEnv, action: int) -> float | None:
+    """What the objective is behind an action; None: it was not survived."""
+    with env.fork() as twin:
+        info = twin.step(action)[4]
+    return None if "error" in info else _only(info["objective"])
 
 
 def _only(values: Mapping[str, float]) -> float:

@@ -1,47 +1,215 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Search with a number of compiles, as policies."""
+"""Search with a budget, as policies: the same for every task with discrete actions."""
 
+from __future__ import annotations
+
+import time
 from collections.abc import Callable
+from typing import Any
 
+import numpy as np
 import pytest
+from support.networks import random_network
+from support.regalloc import MakeEnv
 from support.samples import CALLS
 
 from mlcompiler_gym.envs import CompilerEnv
-from mlcompiler_gym.policies import exhaustive_search, play
-from mlcompiler_gym.policies.budgeted import (
-    BudgetedSearch,
-    greedy_10,
-    local_10,
-    local_100,
-)
+from mlcompiler_gym.policies import budgeted, exhaustive_search, play
+from mlcompiler_gym.policies.budgeted import METHODS, search
+from mlcompiler_gym.policies.pipelines import PASSES
+
+INLINING = "mlcompiler/Inlining-v0"
+ORDERING = "mlcompiler/PassOrdering-v0"
+#: An environment of each kind: with an end, with masks, and without an end.
+KINDS: dict[str, dict[str, Any]] = {
+    INLINING: {"programs": [CALLS], "inlining_default": True},
+    "mlcompiler/LoopDistribution-v0": {"programs": "loops/split_strides"},
+    ORDERING: {"programs": "kernels/lz", "actions": list(PASSES)},
+}
 
 
-@pytest.mark.parametrize("make_search", [greedy_10, local_10])
-def test_no_more_compiles_are_spent_than_there_are(
-    make: Callable[..., CompilerEnv],
-    make_search: Callable[[CompilerEnv, int], BudgetedSearch],
+@pytest.mark.parametrize("env_id", KINDS)
+@pytest.mark.parametrize("method", METHODS)
+def test_the_same_seed_finds_the_same_and_nothing_worse(
+    make_env: MakeEnv, env_id: str, method: str
 ) -> None:
-    env = make(programs=[CALLS], inlining_default=True)
-    search = make_search(env, 0)
-    before = play(env, search).reward
-    # Of eight decisions there are eight single changes, and what they begin with.
-    assert search.spent == (9 if make_search is greedy_10 else 10)
-    # It begins with LLVM's own decisions, so it never ends behind them.
-    assert before >= 0
-    assert play(env, make_search(env, 0)).reward == before
+    env = make_env(env_id, **KINDS[env_id])
+    if method == "callees" and env_id != INLINING:
+        with pytest.raises(ValueError, match="callee"):
+            play(env, search(env, 0, method, compiles=2))
+        return
+    once = search(env, 3, method, compiles=1)
+    start = play(env, once).reward
+    found = []
+    for _ in range(2):
+        policy = search(env, 3, method, compiles=12)
+        reward = play(env, policy).reward
+        assert policy.found is not None
+        found.append((policy.found, reward))
+        assert reward >= start
+        assert 1 <= policy.found.compiles <= 12
+    assert found[0] == found[1]
+    # What was found is what is played.
+    if env_id != ORDERING:
+        assert found[0][0].value == pytest.approx(1 - found[0][1])
 
 
-def test_what_was_found_is_what_is_played(make: Callable[..., CompilerEnv]) -> None:
-    env = make(programs=[CALLS])
+@pytest.mark.parametrize("env_id", KINDS)
+def test_one_compile_is_the_episode_of_the_prior(
+    make_env: MakeEnv, env_id: str
+) -> None:
+    env = make_env(env_id, **KINDS[env_id])
+    start = [0, 5] if env_id == ORDERING else []
+    settings: dict[str, Any] = {"start": start} if start else {}
+    ended = play(env, search(env, 0, "mcts", compiles=1, **settings))
     env.reset()
-    best = exhaustive_search(env)
-    found = play(env, local_100(env, 1)).reward
-    assert found == pytest.approx(best.reward)
+    if start:
+        for action in start:
+            *_, info = env.step(action)
+    else:
+        name = "llvm" if env_id == INLINING else "inactive"
+        *_, info = env.finish(name)
+    assert ended.info["objective"] == info["objective"]
 
 
-def test_masks_are_kept(make_env: Callable[..., CompilerEnv]) -> None:
+def test_a_policy_that_is_data_is_a_prior(make: Callable[..., CompilerEnv]) -> None:
+    """Its episode comes first, and its probabilities say where to look next."""
+    env = make(programs=[CALLS], inlining_default=True)
+    env.reset()
+    policy = random_network(env, widths=(8,))
+    env.reset()
+    alone = env.rollout(policy)
+    found = search(env, 0, "mcts", compiles=1, prior=policy)
+    assert play(env, found).reward == pytest.approx(alone.reward)
+    assert found.found is not None
+    assert found.found.actions == alone.actions.tolist()
+    more = play(env, search(env, 0, "mcts", compiles=30, prior=policy)).reward
+    assert more >= alone.reward
+
+
+@pytest.mark.parametrize("method", ["mcts", "beam"])
+def test_with_compiles_enough_the_best_of_all_is_found(
+    make_env: MakeEnv, method: str
+) -> None:
     env = make_env("mlcompiler/LoopDistribution-v0", programs="loops/split_strides")
     env.reset()
     best = exhaustive_search(env)
-    assert play(env, local_100(env, 0)).reward == pytest.approx(best.reward)
     assert best.reward > 0.05
+    policy = search(env, 0, method, compiles=10 * best.tried)
+    assert play(env, policy).reward == pytest.approx(best.reward)
+    # It has an end: nothing is tried twice.
+    assert policy.found is not None
+    assert policy.found.compiles <= best.tried + 1
+
+
+@pytest.mark.parametrize("method", ["local", "callees"])
+def test_local_search_finds_the_best_of_a_few_calls(
+    make: Callable[..., CompilerEnv], method: str
+) -> None:
+    env = make(programs=[CALLS])
+    env.reset()
+    best = exhaustive_search(env)
+    found = play(env, search(env, 1, method, compiles=100)).reward
+    assert found == pytest.approx(best.reward)
+
+
+def test_all_calls_of_a_callee_are_changed_together(
+    make: Callable[..., CompilerEnv], tmp_path: Any
+) -> None:
+    """No change of a single call gains: the body stays as long as one call does."""
+    source = tmp_path / "together.c"
+    source.write_text(
+        """
+        extern int g[8];
+        extern void f(void);
+        static void body(int x) { g[0] = x; f(); }
+        void a(int x) { body(x); g[5] = 1; }
+        void b(int x) { body(x); g[6] = 2; }
+        """
+    )
+    env = make(programs=str(source), objective="text_size")
+    env.reset()
+    rewards = {}
+    for actions in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        env.reset()
+        for action in actions:
+            _, reward, *_ = env.step(action)
+        rewards[actions] = float(reward)
+    # What one of the two alone comes to is worse.
+    assert rewards[(1, 1)] > rewards[(0, 0)] > rewards[(0, 1)]
+    policy = search(env, 0, "callees", compiles=2)
+    found = play(env, policy)
+    assert policy.found is not None
+    # With a single compile beside the first, both calls have been changed.
+    assert policy.found.actions == [1, 1]
+    assert found.reward == rewards[(1, 1)]
+
+
+def test_no_more_compiles_are_spent_than_there_are(
+    make: Callable[..., CompilerEnv],
+) -> None:
+    env = make(programs=[CALLS], inlining_default=True)
+    for method, spent in (("greedy", 9), ("local", 10)):
+        policy = search(env, 0, method, compiles=10)
+        # It begins with LLVM's own decisions, so it never ends behind them.
+        assert play(env, policy).reward >= 0
+        # Of eight decisions there are eight single changes, and what they begin with.
+        assert policy.found is not None
+        assert policy.found.compiles == spent
+
+
+def test_time_is_a_budget_too(make: Callable[..., CompilerEnv]) -> None:
+    env = make(programs=[CALLS], inlining_default=True)
+    env.reset()
+    began = time.monotonic()
+    policy = search(env, 0, "local", seconds=1)
+    play(env, policy)
+    assert policy.found is not None
+    assert policy.found.seconds >= 1
+    # What is under way is played to its end, and what was found once more.
+    assert time.monotonic() - began < 60
+    assert policy.found.compiles > 1
+
+
+def test_names_say_method_and_budget(make: Callable[..., CompilerEnv]) -> None:
+    env = make(programs=[CALLS], inlining_default=True)
+    found = {
+        name: play(env, getattr(budgeted, name)(env, 0)).reward
+        for name in ("local_10", "greedy_10", "mcts_3", "beam_3", "callees_3")
+    }
+    assert min(found.values()) >= 0
+    named = play(env, search(env, 0, "local", compiles=10)).reward
+    assert found["local_10"] == named
+    for name in ("local", "anneal_10", "local_0", "local_10m"):
+        with pytest.raises(AttributeError, match="METHOD_COMPILES or METHOD_SECONDSs"):
+            getattr(budgeted, name)
+
+
+def test_refuses_what_it_cannot_search(make_env: MakeEnv) -> None:
+    env = make_env(INLINING, programs=[CALLS])
+    with pytest.raises(ValueError, match="the search is one of beam"):
+        search(env, 0, "anneal", compiles=3)
+    with pytest.raises(ValueError, match="how many seconds, or compiles"):
+        search(env, 0)
+    with pytest.raises(TypeError, match="one choice at a time"):
+        search(make_env("mlcompiler/Parameters-v0", programs=[CALLS]), 0, compiles=2)
+
+
+def test_masks_are_kept(make_env: MakeEnv) -> None:
+    env = make_env("mlcompiler/LoopDistribution-v0", programs="loops/split_strides")
+    env.reset()
+    best = exhaustive_search(env)
+    assert play(env, search(env, 0, compiles=100)).reward == pytest.approx(best.reward)
+
+
+def test_order_search_stops_behind_what_it_has_found(make_env: MakeEnv) -> None:
+    env = make_env(ORDERING, **KINDS[ORDERING])
+    policy = search(env, 0, "local", compiles=5)
+    played = play(env, policy)
+    assert policy.found is not None
+    assert played.steps == len(policy.found.actions)
+    assert played.info["objective"] == policy.found.values
+    # With other actions it begins with nothing.
+    few = make_env(ORDERING, programs="kernels/lz", actions=["reg2mem"])
+    assert play(few, search(few, 0, "local", compiles=3)).steps == 0
+    assert np.isfinite(play(few, search(few, 0, "mcts", compiles=4)).reward)
