@@ -25,6 +25,7 @@ NAMES = (
     "load",
     "loops",
     "loop_factors",
+    "models",
     "tuning",
     "loops_found",
     "validate_episodes",

@@ -16,6 +16,7 @@ from mlcompiler_gym.modelling.collecting import (
     Recipe,
     collect,
 )
+from mlcompiler_gym.modelling.learned import CostModel, fit, out_of_fold
 
 __all__ = [
     "JUDGED",
@@ -25,9 +26,12 @@ __all__ = [
     "Agreement",
     "Builds",
     "Collecting",
+    "CostModel",
     "Pairs",
     "Recipe",
     "agreement",
     "collect",
     "counts_by_size",
+    "fit",
+    "out_of_fold",
 ]

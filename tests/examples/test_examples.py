@@ -13,6 +13,7 @@ import pytest
 from nbclient import NotebookClient
 
 from mlcompiler_gym import Trajectory, replay
+from mlcompiler_gym.modelling import CostModel
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -285,3 +286,12 @@ def test_first_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     images = [o for o in outputs if "image/png" in o.get("data", {})]
     assert len(images) == 2
     assert any("the same object file: True" in o.get("text", "") for o in outputs)
+
+
+def test_a_cost_model_is_learned(tmp_path: Path) -> None:
+    builds = EXAMPLES.parent / "benchmarks/results/builds.parquet"
+    output = run(EXAMPLES / "cost_model.py", builds, "-o", "it.policy", cwd=tmp_path)
+    found = re.search(r"not for training: (\d+\.\d)% of pairs", output)
+    assert found is not None
+    assert float(found[1]) > 75
+    assert CostModel.load(tmp_path / "it.policy").message.card.programs
