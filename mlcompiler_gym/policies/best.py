@@ -14,7 +14,7 @@ from mlcompiler_gym.policies.baselines import compiler_of
 
 #: IR instructions that are compiled to find an action, those of the program counted
 #: once for each action that is tried: below a second of a processor, most often.
-WORK = 60_000
+WORK = 30_000
 #: Actions that are tried even if the program is larger than that.
 _AT_LEAST = 2
 

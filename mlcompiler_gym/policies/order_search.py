@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
@@ -21,6 +22,8 @@ from mlcompiler_gym.policies.search import (
     climb_again_and_again,
     run_at_random,
 )
+from mlcompiler_gym.policy_file import decode_policy
+from mlcompiler_gym.reference import read_reference
 
 #: How likely the prior takes another action than the next of what it begins with.
 _DOUBT = 0.5
@@ -29,7 +32,8 @@ _DOUBT = 0.5
 class OrderSearch:
     """Plays the best sequence that a search finds, and then answers None.
 
-    It begins with the passes of ``-Oz``, if all of them are among the actions.
+    It begins with the passes of ``-Oz``, if all of them are among the actions. Local
+    search also tries the sequences of the reference policy, and goes on from the best.
 
     Args:
         env: A pass-ordering environment.
@@ -56,6 +60,8 @@ class OrderSearch:
     ) -> None:
         self.env = cast(PassOrderingEnv, compiler_of(env))
         self.start = _oz_passes(self.env) if start is None else list(start)
+        #: Whether it may begin with something else, too.
+        self.is_free = start is None and bool(self.start)
         self.found: SearchResult | None = None
         self._seed = seed
         self._method = method
@@ -137,9 +143,31 @@ def _oz_passes(env: PassOrderingEnv) -> list[int]:
     return [names.index(each) for each in OZ_PASSES]
 
 
+def _sequences(env: PassOrderingEnv) -> list[list[int]]:
+    """The sequences of the reference policy, as far as they are of these actions."""
+    names = env.action_names
+    options = decode_policy(read_reference(env.task)).options
+    (lines,) = (each.value.split("\n") for each in options if each.name == "actions")
+    found = [line.split(",") for line in lines if set(line.split(",")) <= set(names)]
+    return [[names.index(each) for each in sequence] for sequence in found]
+
+
 def local(of: OrderSearch) -> None:
-    """See :func:`~mlcompiler_gym.policies.local_search`."""
-    change_at_random(of.search, of.env, of.info, of.start)
+    """See :func:`~mlcompiler_gym.policies.local_search`; from the best of some."""
+    best, start = math.inf, of.start
+    # A search that is given what to begin with begins with that.
+    for sequence in [start, *_sequences(of.env)] if of.is_free else []:
+        if of.search.over:
+            return
+        of.search.spend()
+        with of.env.fork() as twin:
+            info = of.search.take_all(twin, sequence)
+            if info is None:
+                continue
+            of.search.better(twin, info)
+            if (value := of.search.value(info)) < best:
+                best, start = value, sequence
+    change_at_random(of.search, of.env, of.info, start)
 
 
 def greedy(of: OrderSearch) -> None:

@@ -61,7 +61,7 @@ def test_it_says_how_it_was_made() -> None:
 
 
 def test_a_task_without_one() -> None:
-    why = "no reference policy for regalloc_eviction; there are some for: inlining"
+    why = "no reference policy for regalloc_eviction; there are some for: "
     env: Any = gym.make("mlcompiler/RegAllocEviction-v0", programs="kernels/lz")
     with pytest.raises(PolicyError, match=why):
         settings_for(env, "reference")

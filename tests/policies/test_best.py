@@ -15,9 +15,11 @@ from support.regalloc import MakeEnv
 from mlcompiler_gym import PassOrderingEnv
 from mlcompiler_gym.envs import CompilerEnv
 from mlcompiler_gym.errors import InvalidRequestError
+from mlcompiler_gym.evaluation.naming import find_policy, portable_policy
 from mlcompiler_gym.policies import NAMED, Best, PortablePolicy, play, settings_for
 from mlcompiler_gym.policies.baselines import compiler_of
 from mlcompiler_gym.policies.pipelines import OZ, OZ_PASSES, PASSES
+from mlcompiler_gym.programs import load_programs
 
 ORDERING = "mlcompiler/PassOrdering-v0"
 ACTIONS = ["dce", "trigger-crash-function", OZ, "sroa", "instcombine", OZ]
@@ -96,6 +98,52 @@ def test_a_file_of_it_is_a_portfolio(make_env: MakeEnv) -> None:
     env.reset()
     with pytest.raises(InvalidRequestError, match="no policy 'best'"):
         compiler.rollout(policy, decisions=1)
+
+
+KERNELS = list(load_programs("kernels").names)
+FEW = ["kernels/lz"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *FEW,
+        *(
+            pytest.param(each, marks=pytest.mark.slow)
+            for each in KERNELS
+            if each not in FEW
+        ),
+    ],
+)
+def test_what_the_reference_makes_computes_the_same(name: str) -> None:
+    """By each of its sequences, the best of which is no larger than by -Oz."""
+    plain = gymnasium.make(ORDERING, programs=name)
+    settings = settings_for(plain, "reference")
+    env = compiler_of(gymnasium.make(ORDERING, programs=name, **settings))
+    observation, info = env.reset()
+    best = Best(env, work=10**9)(observation, info)
+    for action in range(len(env.setup.actions.meanings)):
+        with env.fork() as twin:
+            *_, info = twin.step(action)
+            assert "error" not in info
+            if action == best:
+                (value,), (baseline,) = (
+                    info["objective"].values(),
+                    env.baseline.values(),
+                )
+                assert value <= baseline
+            assert twin.validate(inputs=twin.program.inputs[:1]).ok, action
+
+
+def test_the_reference_by_name_is_what_its_file_is(make_env: MakeEnv) -> None:
+    policy = find_policy("reference")(make_env(ORDERING), 0)
+    assert isinstance(policy, Best)
+    lines = portable_policy("pass_ordering=reference").options["actions"].split("\n")
+    assert lines[0] == OZ
+    # The passes are among those that searches may choose.
+    assert {name for line in lines for name in line.split(",")} <= set(PASSES)
+    card = portable_policy("pass_ordering=reference").card
+    assert "--algo portfolio" in card.command
 
 
 @pytest.mark.parametrize("program", ["kernels/lz", "kernels/json", "kernels/bwt"])
