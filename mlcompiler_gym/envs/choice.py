@@ -36,6 +36,8 @@ def choose(
         program = setup.programs.sample(rng)
     elif not isinstance(program, Program):
         program = setup.programs.named(program)
+    if setup.config.profile:
+        program = with_profile(program)
     if setup.config.measured:
         check_runnable(program)
     function = options.get("function")
@@ -52,6 +54,21 @@ def choose(
             "leave out function"
         )
     return program, dataclasses.replace(setup.config, function=function)
+
+
+def with_profile(program: Program) -> Program:
+    """A program with the profile of a run, to be judged by its other inputs.
+
+    Raises:
+        ProgramError: It has no inputs.
+    """
+    from mlcompiler_gym.measuring import profile
+
+    found = profile(program)
+    inputs = found.inputs or ()
+    if found is program or len(inputs) < 2:
+        return found
+    return dataclasses.replace(found, inputs=inputs[1:])
 
 
 def functions_with_decisions(setup: Setup, program: Program) -> list[str]:

@@ -27,6 +27,7 @@ class CompileConfig:
         measured: Names of what is measured at the end by running the program.
         observations: Names of what is observed of the program at each decision.
         baseline_pipeline: What the heuristic compiler runs; empty: ``pipeline``.
+        profile: ``"auto"``: programs have the profile of a run on their first input.
         deadline_ms: Wall-clock milliseconds for each request; 0: no deadline.
         memory_bytes: Private memory that a session may have; 0: no limit.
     """
@@ -42,6 +43,7 @@ class CompileConfig:
     measured: tuple[str, ...] = ()
     observations: tuple[str, ...] = ()
     baseline_pipeline: str = ""
+    profile: str = ""
     deadline_ms: int = 0
     memory_bytes: int = 0
 

@@ -116,6 +116,7 @@ def _make_setup(
     target: str | None = None,
     cpu: str | None = None,
     clang_flags: Sequence[str] = (),
+    profile: Literal["auto"] | None = None,
     deadline: float | None = 300.0,
     memory_limit: int | None = 4 << 30,
     measuring: Measuring | None = None,
@@ -126,6 +127,8 @@ def _make_setup(
         raise ValueError(f"observation is 'flat' or 'dict', not {observation!r}")
     if reward not in ("final", "dense"):
         raise ValueError(f"reward is 'final' or 'dense', not {reward!r}")
+    if profile not in ("auto", None):
+        raise ValueError(f"profile is 'auto' or None, not {profile!r}")
     for name, value in (("deadline", deadline), ("memory_limit", memory_limit)):
         if value is not None and not 0 < value < math.inf:
             raise ValueError(f"{name} must be positive or None, not {value!r}")
@@ -162,6 +165,7 @@ def _make_setup(
         measured=measured,
         observations=_check_observations(observations),
         baseline_pipeline=baseline_pipeline,
+        profile=profile or "",
         deadline_ms=0 if deadline is None else max(1, round(deadline * 1000)),
         memory_bytes=memory_limit or 0,
     )

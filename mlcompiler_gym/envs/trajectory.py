@@ -13,6 +13,7 @@ from typing import Any
 
 from mlcompiler_gym.client import Service, Session, find_service
 from mlcompiler_gym.envs.actions import Action, make_actions
+from mlcompiler_gym.envs.choice import with_profile
 from mlcompiler_gym.envs.config import CompileConfig
 from mlcompiler_gym.envs.errors import InvalidActionError
 from mlcompiler_gym.envs.scoring import values_of
@@ -56,7 +57,11 @@ class Trajectory:
 
     def to_json(self) -> str:
         """As one line of JSON."""
-        return json.dumps({"format": _FORMAT, **asdict(self)})
+        fields = asdict(self)
+        # As it was before there were profiles.
+        if not self.config.profile:
+            del fields["config"]["profile"]
+        return json.dumps({"format": _FORMAT, **fields})
 
     @classmethod
     def from_json(cls, text: str) -> Trajectory:
@@ -154,6 +159,8 @@ def replayed(
     config = trajectory.config
     if program is None:
         program = find_recorded(trajectory)
+    elif config.profile and program.sha256.hex() != trajectory.program_sha256:
+        program = with_profile(program)
     if program.sha256.hex() != trajectory.program_sha256:
         raise TrajectoryError(
             f"the trajectory is of a program with SHA-256 "
@@ -194,7 +201,8 @@ def find_recorded(trajectory: Trajectory, name: str | None = None) -> Program:
     wanted = trajectory.program if name is None else name
     try:
         source = load_programs(wanted, target=config.target or None, level=config.level)
-        return source.named(wanted)
+        found = source.named(wanted)
+        return with_profile(found) if config.profile else found
     except ProgramError as error:
         raise TrajectoryError(
             f"{error} (give the program to replay on as an argument)"

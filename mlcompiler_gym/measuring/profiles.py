@@ -66,11 +66,14 @@ def profile(
 
     Returns:
         A program of the same name and inputs, whose bitcode is made when it is needed.
+        One that this has made before is returned as it is, unless inputs are named.
 
     Raises:
         ProgramError: It has no inputs. What else keeps it from being profiled is
             raised where its bitcode is needed.
     """
+    if inputs is None and isinstance(program.content, _Profiled):
+        return program
     check_runnable(program)
     runs = inputs if inputs is not None else (program.inputs or ((),))[:1]
     arguments = tuple(tuple(each) for each in runs)

@@ -9,7 +9,14 @@ import pytest
 from support import toolchain
 from support.commands import cli
 
-from mlcompiler_gym import LocalService, Program, load_programs
+from mlcompiler_gym import (
+    LocalService,
+    Program,
+    ProgramError,
+    Trajectory,
+    load_programs,
+    replay,
+)
 from mlcompiler_gym.envs import CompilerEnv
 from mlcompiler_gym.errors import MLCompilerGymError, ServiceError
 from mlcompiler_gym.measuring import profile, profiled
@@ -126,3 +133,42 @@ def test_the_command_writes_them(program: Program, tmp_path: Path) -> None:
     output = tmp_path / "profiled.bc"
     cli("programs", "profile", "kernels/lz", "-o", str(output))
     assert entries(load_programs(output)[0])["main"] == 1
+
+
+def test_an_environment_makes_profiles(make_env: Make) -> None:
+    settings = {"programs": "kernels/lz", "objective": "profiled_cycles"}
+    env = make_env("mlcompiler/Inlining-v0", profile="auto", **settings)
+    plain = load_programs("kernels/lz")[0]
+    for options in ({"program": "kernels/lz"}, {"program": plain}, None):
+        env.reset(seed=0, options=options)
+        assert env.program.sha256 == profile(plain).sha256 != plain.sha256
+        # The first is what the profile is of.
+        assert env.program.inputs == (plain.inputs or ())[1:]
+    *_, info = env.finish("inactive")
+    assert info["objective"]["profiled_cycles"] > 0
+    trajectory = Trajectory.from_json(env.trajectory.to_json())
+    for program in (None, plain, env.program):
+        assert replay(trajectory, program).object_code == env.emit()
+    table = env.counterfactuals(policy="inactive", decisions=1).to_pandas()
+    assert table["profiled_cycles"].all()
+
+
+def test_what_cannot_be_profiled_by_an_environment(
+    make_env: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(ValueError, match="profile is 'auto' or None"):
+        make_env("mlcompiler/Inlining-v0", programs="kernels/lz", profile="run")
+    silent = Program("of/test", load_programs("kernels/lz")[0].bitcode)
+    env = make_env("mlcompiler/Inlining-v0", programs=silent, profile="auto")
+    with pytest.raises(ProgramError, match="no inputs"):
+        env.reset()
+    monkeypatch.setenv("PATH", "/nowhere")
+    unseen = replace(silent, inputs=(("12345",), ("1",)))
+    with pytest.raises(ProgramError, match=r"not installed.*Debian"):
+        env.reset(options={"program": unseen})
+
+
+def test_trajectories_without_a_profile_are_as_before(make_env: Make) -> None:
+    env = make_env("mlcompiler/Inlining-v0", programs="kernels/lz")
+    env.reset()
+    assert '"profile"' not in env.trajectory.to_json()
