@@ -175,8 +175,9 @@ StringRef Session::decide() {
   if (!isOpenEnded())
     Compile->changed();
   Stage = Phase::AtDecision;
+  Label = Decider->decisionLabel();
   StringRef Action = nextAction();
-  Taken.push_back({Decider->decisionLabel(), Action.str()});
+  Taken.push_back({std::move(Label), Action.str()});
   Stage = Phase::Compiling;
   return Action;
 }
@@ -393,6 +394,8 @@ void Session::fillDecision(proto::State &State) {
     State.set_features(Features.bytes().data(), Features.bytes().size());
   if (Features.hasMask())
     Checker.writeLegal(Features, *State.mutable_legal());
+  if (!isOpenEnded())
+    State.set_label(toText(Label));
 }
 
 void Session::fillTaken(proto::State &State) {

@@ -162,6 +162,8 @@ private:
   /// What the module was when the client heard of it last.
   uint64_t KnownVersion = 0;
   Phase Stage = Phase::Compiling;
+  /// What the decision that the compiler is stopped at is about.
+  std::string Label;
   std::vector<TakenDecision> Taken;
   /// While code is generated once more after the end, how many of Taken have
   /// been decided again.

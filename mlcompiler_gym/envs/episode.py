@@ -85,6 +85,8 @@ class Episode:
         info = self._legal(state.legal) if self.setup.actions.masked else {}
         if function := state.function:
             info["function"] = function
+        if label := state.label:
+            info["decision"] = label
         return info
 
     def _legal(self, legal: bytes | None) -> dict[str, Any]:

@@ -525,11 +525,12 @@ class Sandbox(_message.Message):
     def __init__(self, no_new_privileges: bool = ..., system_calls: bool = ..., landlock: _Optional[int] = ..., missing: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class State(_message.Message):
-    __slots__ = ["decisions", "features", "finished", "function", "legal", "measurements", "no_effect", "observations", "outcome"]
+    __slots__ = ["decisions", "features", "finished", "function", "label", "legal", "measurements", "no_effect", "observations", "outcome"]
     DECISIONS_FIELD_NUMBER: _ClassVar[int]
     FEATURES_FIELD_NUMBER: _ClassVar[int]
     FINISHED_FIELD_NUMBER: _ClassVar[int]
     FUNCTION_FIELD_NUMBER: _ClassVar[int]
+    LABEL_FIELD_NUMBER: _ClassVar[int]
     LEGAL_FIELD_NUMBER: _ClassVar[int]
     MEASUREMENTS_FIELD_NUMBER: _ClassVar[int]
     NO_EFFECT_FIELD_NUMBER: _ClassVar[int]
@@ -539,12 +540,13 @@ class State(_message.Message):
     features: bytes
     finished: _containers.RepeatedCompositeFieldContainer[FunctionOutcome]
     function: str
+    label: str
     legal: bytes
     measurements: _containers.RepeatedCompositeFieldContainer[Measurement]
     no_effect: bool
     observations: _containers.RepeatedCompositeFieldContainer[Observation]
     outcome: Outcome
-    def __init__(self, decisions: _Optional[int] = ..., features: _Optional[bytes] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ..., observations: _Optional[_Iterable[_Union[Observation, _Mapping]]] = ..., function: _Optional[str] = ..., finished: _Optional[_Iterable[_Union[FunctionOutcome, _Mapping]]] = ..., measurements: _Optional[_Iterable[_Union[Measurement, _Mapping]]] = ..., no_effect: bool = ..., legal: _Optional[bytes] = ...) -> None: ...
+    def __init__(self, decisions: _Optional[int] = ..., features: _Optional[bytes] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ..., observations: _Optional[_Iterable[_Union[Observation, _Mapping]]] = ..., function: _Optional[str] = ..., finished: _Optional[_Iterable[_Union[FunctionOutcome, _Mapping]]] = ..., measurements: _Optional[_Iterable[_Union[Measurement, _Mapping]]] = ..., no_effect: bool = ..., legal: _Optional[bytes] = ..., label: _Optional[str] = ...) -> None: ...
 
 class Step(_message.Message):
     __slots__ = ["actions"]

@@ -132,7 +132,7 @@ def test_the_constructor_does_what_gym_make_does(service: LocalService) -> None:
     env = InliningEnv(programs="kernels/lz", service=service)
     observation, info = env.reset(seed=3)
     assert observation in env.observation_space
-    assert info == {"program": "kernels/lz"}
+    assert info["program"] == "kernels/lz"
     env.close()
 
 
@@ -174,10 +174,10 @@ def test_seeds_choose_the_programs(make: Make) -> None:
 def test_reset_options_choose_the_program(make: Make) -> None:
     env = make()
     for name in ("kernels/lz", "kernels/json", "kernels/lz"):
-        assert env.reset(options={"program": name})[1] == {"program": name}
+        assert env.reset(options={"program": name})[1]["program"] == name
         assert env.program.name == name
     outside = make(programs="kernels/regex").setup.programs[0]
-    assert env.reset(options={"program": outside})[1] == {"program": "kernels/regex"}
+    assert env.reset(options={"program": outside})[1]["program"] == "kernels/regex"
 
 
 def test_choosing_a_program_leaves_the_seeded_sequence_alone(make: Make) -> None:

@@ -50,6 +50,7 @@ def test_spaces(make_env: MakeEnv, priority_default: bool) -> None:
     array, info = flat.reset()
     arrays, _ = by_name.reset()
     np.testing.assert_array_equal(np.concatenate([arrays[n] for n in names]), array)
+    assert info.pop("decision").endswith(" in first")
     assert info == {"program": "two", "function": "first"}
     with pytest.raises(TypeError, match="mask"):
         flat.action_masks()
