@@ -56,12 +56,12 @@ static bool isRematerializable(const AllocationAnalyses &A,
       LI, A.LIS, A.VRM, A.MF.getRegInfo(), *A.MF.getSubtarget().getInstrInfo());
 }
 
-static float finite(double Value) {
+static float atMostFinite(double Value) {
   return std::min<double>(Value, std::numeric_limits<float>::max());
 }
 
 static float shownWeight(const LiveInterval &LI) {
-  return LI.isSpillable() ? finite(LI.weight()) : 0;
+  return LI.isSpillable() ? atMostFinite(LI.weight()) : 0;
 }
 
 RangeNumbers mlcompiler::describeRange(const Allocation &Of,
@@ -72,10 +72,10 @@ RangeNumbers mlcompiler::describeRange(const Allocation &Of,
           float(LI.isSpillable()),
           LI.empty() ? 0 : float(LI.getSize()) / SlotIndex::InstrDist,
           float(Found.Operands),
-          finite(Found.Reads),
-          finite(Found.Writes),
-          finite(Found.Copies),
-          finite(Found.Hottest),
+          atMostFinite(Found.Reads),
+          atMostFinite(Found.Writes),
+          atMostFinite(Found.Copies),
+          atMostFinite(Found.Hottest),
           float(Found.Depth),
           float(LI.empty() || A.LIS.intervalIsInOneMBB(LI)),
           float(isRematerializable(A, LI)),
@@ -90,8 +90,8 @@ float mlcompiler::spillCost(const Allocation &Of, const LiveInterval &LI) {
   const Uses Found = countUses(A, LI);
   // Most of what is computed anew is as cheap as a copy.
   if (isRematerializable(A, LI))
-    return finite(CopyWeight * Found.Reads);
-  return finite(LoadWeight * Found.Reads + StoreWeight * Found.Writes);
+    return atMostFinite(CopyWeight * Found.Reads);
+  return atMostFinite(LoadWeight * Found.Reads + StoreWeight * Found.Writes);
 }
 
 float mlcompiler::splitCost(const Allocation &Of, const MachineLoop &Loop) {
@@ -102,7 +102,7 @@ float mlcompiler::splitCost(const Allocation &Of, const MachineLoop &Loop) {
   Loop.getUniqueExitBlocks(Exits);
   for (const MachineBasicBlock *Exit : Exits)
     Copies += Frequencies.getBlockFreqRelativeToEntryBlock(Exit);
-  return finite(CopyWeight * Copies);
+  return atMostFinite(CopyWeight * Copies);
 }
 
 /// Frequency-weighted copies between a live range and what is in a register.
@@ -131,10 +131,10 @@ ColumnNumbers mlcompiler::describeRegister(const Allocation &Of,
   }
   return {float(Column.isFree()),
           float(Column.IsHint),
-          finite(copiesSaved(A, Of.current(), Column.Register)),
+          atMostFinite(copiesSaved(A, Of.current(), Column.Register)),
           float(Of.classes().getLastCalleeSavedAlias(Column.Register) &&
                 !A.Matrix.isPhysRegUsed(Column.Register)),
           float(Column.Holders.size()),
           Largest,
-          finite(Sum)};
+          atMostFinite(Sum)};
 }
