@@ -14,11 +14,21 @@ from mlcompiler_gym.registration import TASKS
 
 
 def find_policy_file(name: str) -> PortablePolicy | None:
-    """The policy in a file, if the name is one of a file: ``"mine.policy"``.
+    """The policy in a file, if the name is one of a file.
+
+    Args:
+        name: ``"mine.policy"``; or ``"pass_ordering_once=reference"``, a file of the
+            package.
 
     Raises:
         EvaluationError: It cannot be read, or is broken.
     """
+    task, _, last = name.rpartition("=")
+    if task and last == REFERENCE:
+        try:
+            return PortablePolicy.from_bytes(read_reference(task))
+        except PolicyError as error:
+            raise EvaluationError(str(error)) from error
     if not name.endswith(".policy"):
         return None
     try:
@@ -83,12 +93,8 @@ def portable_policy(name: str) -> PortablePolicy:
     """
     if policy := find_policy_file(name):
         return policy
-    task, _, last = name.rpartition("=")
-    if last == REFERENCE:
-        try:
-            return PortablePolicy.from_bytes(read_reference(task or USUAL_TASK))
-        except PolicyError as error:
-            raise EvaluationError(str(error)) from error
+    if name == REFERENCE:
+        return portable_policy(f"{USUAL_TASK}={REFERENCE}")
     if name not in NAMED:
         raise EvaluationError(
             f"no policy {name!r}; there are {', '.join(NAMED)}, {REFERENCE}, and "

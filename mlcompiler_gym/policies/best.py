@@ -58,11 +58,13 @@ class Best:
         self._seconds = seconds
 
     def __call__(self, observation: Any, info: dict[str, Any]) -> int:
-        """The best action, the first one of several; where none helps, the first."""
+        """The best action, the first of several; a single one is not tried."""
         until = None if self._seconds is None else monotonic() + self._seconds
         legal = np.flatnonzero(self._env.action_masks()).tolist()
         found: tuple[float, int] | None = None
         self.tried = 0
+        if len(legal) == 1:
+            return int(legal[0])
         for action in legal[: self._affordable()]:
             if self.tried and until is not None and monotonic() >= until:
                 break

@@ -49,6 +49,8 @@ class PortfolioSettings:
         compiles: Sequences that are tried in a search.
         steps: How often sequences are extended.
         width: Sequences that are extended at once.
+        alone: One sequence, by itself: without ``-Oz`` to fall back on.
+        worse: Share of programs that such a one may make worse than ``-Oz`` does.
         folds: Parts that the packages are split into, for what is said of packages
             that the sequences were not chosen on.
         seed: Seed of the searches and of the split into folds.
@@ -59,6 +61,8 @@ class PortfolioSettings:
     compiles: int = 60
     steps: int = 6
     width: int = 4
+    alone: bool = False
+    worse: float = 0.05
     folds: int = 5
     seed: int = 0
 
@@ -96,10 +100,10 @@ def train_portfolio(assignment: Assignment, settings: PortfolioSettings) -> Trai
             "search on more packages, or take fewer folds"
         )
     table, llvm = _find(assignment, settings)
-    places = choose(table.logs, packages, settings.size)
+    places = _choice(table.logs, packages, settings)
     if not places:
         raise TrainingError(
-            "no sequence makes a program better than -Oz does; search longer, or on "
+            "no sequence makes programs better than -Oz does; search longer, or on "
             "other programs"
         )
     unseen = _unseen(table, packages, settings)
@@ -108,11 +112,18 @@ def train_portfolio(assignment: Assignment, settings: PortfolioSettings) -> Trai
     chosen = min(rows, key=lambda row: row.ratio)
     places = places[: sizes[rows.index(chosen)]]
     message = pb.Policy(task="pass_ordering", llvm_version=llvm, builtin="best")
-    lines = [OZ, *(",".join(table.sequences[place]) for place in places)]
+    lines = [",".join(table.sequences[place]) for place in places]
+    if not settings.alone:
+        lines.insert(0, OZ)
     message.options.add(name="actions", value="\n".join(lines))
+    pool = (
+        f"{len(table.sequences)} sequences of passes, found and tried on "
+        f"{len(packages)} programs"
+    )
     method = (
-        f"portfolio: {len(table.sequences)} sequences of passes, found and tried on "
-        f"{len(packages)} programs, and of them the {len(places)} that together do best"
+        f"the best of {pool}"
+        if settings.alone
+        else f"portfolio: of {pool}, the {len(places)} that together do best"
     )
     policy = with_card(
         PortablePolicy(message), assignment, method, settings.seed, chosen
@@ -189,6 +200,33 @@ def choose(logs: NDArray[np.float64], packages: Sequence[str], size: int) -> lis
     return places
 
 
+def choose_one(
+    logs: NDArray[np.float64], packages: Sequence[str], worse: float
+) -> list[int]:
+    """The sequence that does best by itself.
+
+    Args:
+        logs: As for :func:`choose`.
+        packages: As for :func:`choose`.
+        worse: Share of programs that it may make worse than ``-Oz`` does.
+
+    Returns:
+        Its place; nothing if none is better than ``-Oz``.
+    """
+    allowed = (logs > 0).mean(axis=1) <= worse
+    means = np.where(allowed, logs @ _weights(packages), np.inf)
+    place = int(np.argmin(means))
+    return [place] if means[place] < 0 else []
+
+
+def _choice(
+    logs: NDArray[np.float64], packages: Sequence[str], settings: PortfolioSettings
+) -> list[int]:
+    if settings.alone:
+        return choose_one(logs, packages, settings.worse)
+    return choose(logs, packages, settings.size)
+
+
 def geomean(logs: NDArray[np.float64], packages: Sequence[str]) -> float:
     """Where each program gets the best of some sequences, or ``-Oz``.
 
@@ -215,7 +253,7 @@ class _Table:
         sequences: Which.
         origins: On which program each was found; None: it was given.
         logs: Logarithms of ratios to ``-Oz``, shape (sequences, programs); 0 where
-            there is none.
+            there is none, infinity where the compiler did not survive.
         baselines: What ``-Oz`` comes to, shape (programs,); 0 if that is not known.
     """
 
@@ -242,9 +280,8 @@ class _Table:
                 continue
             baselines[place] = each["baseline"]
             for row, value in enumerate(each["values"]):
-                # A compile that was not survived, or left nothing, gains nothing.
-                if value:
-                    logs[row, place] = np.log(value / each["baseline"])
+                # What leaves nothing of a program is no gain, either.
+                logs[row, place] = np.log(value / each["baseline"]) if value else np.inf
         return _Table(
             [*self.sequences, *sequences],
             [*self.origins, *origins],
@@ -287,9 +324,11 @@ def _unseen(
         ]
         logs = table.logs[usable]
         seen = [each for each, left in zip(packages, out, strict=True) if not left]
-        places = choose(logs[:, ~out], seen, settings.size)
-        for size in range(settings.size + 1):
-            reached[size, out] = logs[places[:size]][:, out].min(axis=0, initial=0.0)
+        places = _choice(logs[:, ~out], seen, settings)
+        for size in range(1, settings.size + 1):
+            first = logs[places[:size]][:, out]
+            least = np.inf if settings.alone and places else 0.0
+            reached[size, out] = first.min(axis=0, initial=least)
     return reached
 
 

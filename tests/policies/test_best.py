@@ -14,7 +14,7 @@ from support.regalloc import MakeEnv
 
 from mlcompiler_gym import PassOrderingEnv
 from mlcompiler_gym.envs import CompilerEnv
-from mlcompiler_gym.errors import InvalidRequestError
+from mlcompiler_gym.errors import EvaluationError, InvalidRequestError
 from mlcompiler_gym.evaluation.naming import find_policy, portable_policy
 from mlcompiler_gym.policies import NAMED, Best, PortablePolicy, play, settings_for
 from mlcompiler_gym.policies.baselines import compiler_of
@@ -74,6 +74,13 @@ def test_where_nothing_is_survived_the_first_is_taken(make_env: MakeEnv) -> None
         ORDERING, programs="kernels/lz", actions=["trigger-crash-function"] * 2
     )
     assert Best(env)(*env.reset()) == 0
+
+
+def test_a_single_action_is_taken_and_not_tried(make_env: MakeEnv) -> None:
+    env = make_env(ORDERING, programs="kernels/lz", actions=[OZ])
+    policy = Best(env)
+    assert policy(*env.reset()) == 0
+    assert policy.tried == 0
 
 
 def test_is_for_pass_ordering(make: Callable[..., CompilerEnv]) -> None:
@@ -142,8 +149,12 @@ def test_the_reference_by_name_is_what_its_file_is(make_env: MakeEnv) -> None:
     assert lines[0] == OZ
     # The passes are among those that searches may choose.
     assert {name for line in lines for name in line.split(",")} <= set(PASSES)
-    card = portable_policy("pass_ordering=reference").card
-    assert "--algo portfolio" in card.command
+    once = portable_policy("pass_ordering_once=reference")
+    assert once.options["actions"].startswith(f"{OZ},")
+    for each in (once, portable_policy("pass_ordering=reference")):
+        assert "--algo portfolio" in each.card.command
+    with pytest.raises(EvaluationError, match="no reference policy for nothing"):
+        portable_policy("nothing=reference")
 
 
 @pytest.mark.parametrize("program", ["kernels/lz", "kernels/json", "kernels/bwt"])

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from mlcompiler_gym.training import (
     load_settings,
     train_portfolio,
 )
-from mlcompiler_gym.training.portfolio import choose, geomean
+from mlcompiler_gym.training.portfolio import choose, choose_one, geomean
 
 ORDERING = "mlcompiler/PassOrdering-v0"
 NAMES = ["kernels/lz", "kernels/bwt", "kernels/sorting"]
@@ -80,6 +81,16 @@ def test_packages_count_alike() -> None:
     assert geomean(-logs, packages) == 1.0
 
 
+def test_one_sequence_is_judged_by_itself() -> None:
+    packages = ["a", "a", "b", "b"]
+    bold, careful = np.log([0.5, 1.2, 0.5, 0.5]), np.log([0.9, 0.9, 1.0, 0.9])
+    died = [-1.0, -1.0, -1.0, np.inf]
+    logs = np.array([careful, bold, died, np.zeros(4)])
+    assert choose_one(logs, packages, worse=0.3) == [1]
+    assert choose_one(logs, packages, worse=0.2) == [0]
+    assert choose_one(logs[2:], packages, worse=1.0) == []
+
+
 def test_few_that_were_chosen_together_are_near_the_best_few() -> None:
     """The gain of a greedy choice is at least 1 - 1/e of the best one's."""
     rng = np.random.default_rng(0)
@@ -98,8 +109,10 @@ def test_the_same_again_gives_the_same_file(
 ) -> None:
     """From the beginning, and from where a training was interrupted."""
 
-    def train(folder: str) -> Trained:
-        return train_portfolio(Assignment(ORDERING, programs, tmp_path / folder), SMALL)
+    def train(folder: str, settings: PortfolioSettings = SMALL) -> Trained:
+        return train_portfolio(
+            Assignment(ORDERING, programs, tmp_path / folder), settings
+        )
 
     made = train("a")
     content = made.policy.to_bytes()
@@ -113,6 +126,13 @@ def test_the_same_again_gives_the_same_file(
     other = train("b")
     assert other.policy.to_bytes() == content
 
+    # One sequence by itself, from the same work.
+    count = len(list((tmp_path / "a").iterdir()))
+    alone = train("a", dataclasses.replace(SMALL, size=1, alone=True, worse=1.0))
+    assert len(list((tmp_path / "a").iterdir())) == count
+    assert "\n" not in alone.policy.options["actions"]
+    assert [row.name for row in alone.played] == ["1 sequences"]
+
     lines = made.policy.options["actions"].split("\n")
     assert lines[0] == "default<Oz>"
     assert 2 <= len(lines) == len(set(lines)) <= 1 + SMALL.size
@@ -121,10 +141,10 @@ def test_the_same_again_gives_the_same_file(
     assert made.chosen.ratio == min(row.ratio for row in made.played) <= 1
     assert {row.worse for row in made.played} == {0}
 
-    settings = settings_for(make_env(ORDERING), made.policy)
+    shown = settings_for(make_env(ORDERING), made.policy)
     gains = []
     for program in programs:
-        env = make_env(ORDERING, programs=program, **settings)
+        env = make_env(ORDERING, programs=program, **shown)
         assert isinstance(env, PassOrderingEnv)
         action = Best(env, work=10**9)(*env.reset())
         info = env.step(action)[4]
