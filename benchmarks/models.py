@@ -128,8 +128,8 @@ def draw(path: str, tables: dict[str, dict[str, Agreement]]) -> None:
         axes.set_xlim(0, 100)
         axes.set_title(title)
     every[-1].set_xlabel(
-        "pairs of builds of which the faster one is named, % "
-        "(differences above twice the noise; dotted: chance)"
+        "pairs of builds of which the faster one is named, %\n"
+        "(differences above twice the noise; lines: 95% intervals; dotted: chance)"
     )
     figure.savefig(path, dpi=110)
 

@@ -30,6 +30,8 @@ def main() -> None:
     arguments = parser.parse_args()
 
     builds = Builds.load(*arguments.builds)
+    # What LLVM guesses of frequencies says little of what an execution costs.
+    builds = builds.where(builds.table["profiled"].to_numpy(bool))
     entries = [entry for name in SETS for entry in entries_of(name)]
     training = {entry.name for entry in entries if entry.split == "train"}
     mask = np.isin(builds.table["program"].to_numpy().astype(str), sorted(training))

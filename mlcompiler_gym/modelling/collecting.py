@@ -41,6 +41,8 @@ from mlcompiler_gym.validation.sandbox import scratch_folder
 if TYPE_CHECKING:
     import pandas as pd
 
+#: Seconds that a compile may take; chance may ask for loops without end.
+_DEADLINE = 60.0
 #: Objectives that the service computes; NaN where one is not of a program.
 _COMPUTED = (
     "ir_instructions",
@@ -173,7 +175,8 @@ class Collector:
 
     def _make(self, recipe: Recipe) -> tuple[gymnasium.Env[Any, Any], CompilerEnv]:
         how = self._how
-        settings = {"level": how.level, "cpu": how.cpu, **recipe.settings}
+        settings = {"level": how.level, "cpu": how.cpu, "deadline": _DEADLINE}
+        settings |= recipe.settings
         policy = "llvm"
         if recipe.env_id == "mlcompiler/PassOrdering-v0":
             # LLVM's decision there is another environment's only action.

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks import models
 from mlcompiler_gym.envs import CompilerEnv
 from mlcompiler_gym.errors import PolicyError, TrainingError
 from mlcompiler_gym.modelling import Builds, CostModel, agreement, fit, out_of_fold
@@ -93,3 +94,17 @@ def test_the_objective_is_the_shipped_model(make_env: Make) -> None:
     assert values[0] > values[1] > 0
     assert model.message.card.programs
     assert model.message.card.command
+
+
+def test_the_shipped_model_names_the_faster_build() -> None:
+    """On programs that it has not learned from, whose times are in the repository."""
+    builds = models.load()
+    builds = builds.where(builds.table["profiled"].to_numpy(bool))
+    unseen = builds.where(models.held_out(builds))
+    model = CostModel.load()
+    learned_from = set(model.message.card.programs)
+    assert learned_from.isdisjoint(unseen.table["program"])
+    found = agreement(unseen, model.cycles(unseen.features("code_costs"))).share
+    assert found >= 0.85
+    for other in ("regalloc_score", "mca_cycles", "ir_instructions"):
+        assert found > agreement(unseen, unseen.objective(other)).share + 0.1
