@@ -73,7 +73,7 @@ def collect(
         counted=counted,
     )
     source = load_programs(programs or ["kernels"], level=level)
-    plans = plan_episodes(source, episodes=1, seed=seed, limit=limit)
+    plans = list(plan_episodes(source, episodes=1, seed=seed, limit=limit))
     with progress_of("programs") as progress:
         builds = modelling.collect(
             what,

@@ -19,7 +19,7 @@ import numpy as np
 
 from mlcompiler_gym.envs import CompilerEnv
 from mlcompiler_gym.envs.episode import OF_THE_COMPILE
-from mlcompiler_gym.errors import ServiceError, TrainingError
+from mlcompiler_gym.errors import ProgramError, ServiceError, TrainingError
 from mlcompiler_gym.evaluation import (
     EpisodePlan,
     Evaluation,
@@ -193,7 +193,7 @@ class Collector:
         }
         try:
             table = self._collect(program, seed)
-        except (MeasureError, ServiceError) as error:
+        except (MeasureError, ProgramError, ServiceError) as error:
             if isinstance(error, ServiceError) and error.code not in OF_THE_COMPILE:
                 raise
             return Result(record | {"error": str(error)})
@@ -229,9 +229,10 @@ class Collector:
             rates = self._how.ways[name].rates
             if not known and 0.0 not in rates:
                 rates = (0.0, *rates)
-            for number, rate in enumerate(rates):
-                place = int.from_bytes(program.sha256[:6], "little")
-                own = (seed * 1009 + number) * 2 + (place << 16)
+            digest = int.from_bytes(program.sha256[:8], "little")
+            rng = np.random.default_rng([seed, digest])
+            for rate in rates:
+                own = int(rng.integers(1 << 62))
                 build = self._build(name, env, compiler, program, rate, own)
                 if build is not None:
                     known.setdefault(build.object_code, build)
@@ -429,12 +430,15 @@ def collect(
     left = [plan for plan, path in zip(plans, files, strict=True) if not path.exists()]
     done = len(plans) - len(left)
     progress(done, len(plans))
+    error = ""
     for result in (players or LocalPlayers(collecting)).play(left) if left else ():
         if result.steps is not None:
             write_file(folder / f"{result.record['key']}.parquet", result.steps)
+        else:
+            error = f"; the last that was tried: {result.record['error']}"
         done += 1
         progress(done, len(plans))
     made = [path for path in files if path.exists()]
     if not made:
-        raise TrainingError("no program could be built and run")
+        raise TrainingError(f"no program could be built and run{error}")
     return Builds.load(*made)

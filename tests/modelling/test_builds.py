@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from support.commands import cli
 
-from mlcompiler_gym import Trajectory, load_programs, replay
+from mlcompiler_gym import Program, Trajectory, load_programs, replay
 from mlcompiler_gym.errors import TrainingError
 from mlcompiler_gym.modelling import (
     RECIPES,
@@ -148,6 +148,13 @@ def test_builds_are_made_measured_and_kept(tmp_path: Path) -> None:
     again = collect(how, programs, tmp_path)
     assert os.stat(file).st_mtime_ns == before
     pd.testing.assert_frame_equal(again.table, rows)
+
+
+def test_why_there_are_no_builds_is_said(tmp_path: Path) -> None:
+    program = Program("of/test", load_programs("kernels/lz")[0].bitcode, (("-1", "x"),))
+    how = Collecting(recipes=("eviction",), rounds=3, longest=1e-6)
+    with pytest.raises(TrainingError, match=r"last that was tried: of/test has no inp"):
+        collect(how, [program], tmp_path)
 
 
 @pytest.mark.slow
