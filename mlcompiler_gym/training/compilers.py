@@ -30,7 +30,8 @@ def make_compilers(
         further: Settings beside those of the assignment.
 
     Raises:
-        TrainingError: There is no such environment, or not with such settings.
+        TrainingError: There is no such environment, not with such settings, or it has
+            several objectives.
     """
     gymnasium.register_envs(mlcompiler_gym)
     # A policy decides by features, however they were observed.
@@ -47,4 +48,7 @@ def make_compilers(
         raise TrainingError(f"{assignment.env_id}: {error}") from error
     if not isinstance(made, CompilerVectorEnv):
         raise TrainingError(f"{assignment.env_id} is no environment of a compiler")
+    if len(made.setup.scoring.weights) > 1:
+        made.close()
+        raise TrainingError("policies are judged by one objective; name a single one")
     return made

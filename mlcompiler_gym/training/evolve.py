@@ -27,7 +27,6 @@ from mlcompiler_gym.training.rounds import (
     Learner,
     RoundSettings,
     hold_out,
-    log_ratio,
     train_in_rounds,
 )
 from mlcompiler_gym.v1 import policy_pb2 as pb
@@ -146,7 +145,7 @@ class _Evolver(Learner):
         self._compilers.close()
 
     def _scales(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Mean and standard deviation of the inputs where LLVM or chance decides."""
+        """Mean and standard deviation of the inputs where chance decides."""
         made = self._compilers.rollouts(
             "random",
             self._programs[: self._settings.programs],
@@ -222,8 +221,11 @@ class _Evolver(Learner):
 
 
 def _against_llvm(made: Rollout) -> float:
+    """The logarithm of the objective against LLVM's."""
     if "error" in made.info or "objective" not in made.info:
         return _FAILED
     (value,) = made.info["objective"].values()
     (baseline,) = made.info["baseline"].values()
-    return log_ratio(value, baseline)
+    if min(value, baseline) <= 0:
+        return 0.0 if value == baseline else _FAILED
+    return math.log(value / baseline)

@@ -11,7 +11,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -126,7 +125,7 @@ def train_in_rounds(
         learner: At its beginning. It is closed in the end.
         assignment: What is learned. Its folder has all that takes long.
         judged: Programs that policies are judged on.
-        settings: Also what a run is known by: the same ones go on with it.
+        settings: The same ones go on with a run, also with more rounds and patience.
 
     Raises:
         EvaluationError: Playing cannot go on; what is done is kept.
@@ -159,11 +158,14 @@ class _Run:
     ) -> None:
         self._learner, self._assignment = learner, assignment
         self._judged, self._settings = judged, settings
+        how = dataclasses.asdict(settings)
+        # A run may go on for longer than was thought.
+        del how["rounds"], how["patience"]
         identity: Any = [
             type(learner).__name__,
             assignment.env_id,
             dict(assignment.settings),
-            dataclasses.asdict(settings),
+            how,
             [program.sha256.hex() for program in assignment.programs],
         ]
         text = json.dumps(identity, sort_keys=True)
@@ -225,8 +227,3 @@ class _Run:
 
     def _checkpoint(self, done: int) -> Path:
         return self._folder / f"after-{done}.checkpoint"
-
-
-def log_ratio(objective: float, baseline: float) -> float:
-    """How a program came out against LLVM; 0 is alike, less is better."""
-    return math.log(max(objective, 1e-9) / max(baseline, 1e-9))

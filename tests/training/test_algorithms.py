@@ -72,6 +72,19 @@ def test_comes_to_a_policy(name: str, programs: list[Program], tmp_path: Path) -
     assert trained.chosen.ratio == pytest.approx(ratio)
 
 
+@pytest.mark.parametrize("name", SMALL)
+def test_goes_on_with_more_rounds(
+    name: str, programs: list[Program], tmp_path: Path
+) -> None:
+    first = train(name, programs, tmp_path, rounds=1)
+    again = train(name, programs, tmp_path, rounds=2)
+    assert list(again.played[:1]) == list(first.played)
+    assert len(again.played) == 2
+    if name in ("clone", "es"):
+        whole = train(name, programs, tmp_path / "whole", rounds=2)
+        assert whole.policy.to_bytes() == again.policy.to_bytes()
+
+
 def test_es_begins_as_llvm(programs: list[Program], tmp_path: Path) -> None:
     """With weights that hardly vary, it stays there."""
     for hidden in (0, 4):
@@ -162,6 +175,15 @@ def test_actions_that_are_not_one_choice(
     for name, settings in SMALL.items():
         with pytest.raises(TrainingError, match="choice"):
             ALGORITHMS[name].train(many, settings)
+
+
+def test_several_objectives(programs: list[Program], tmp_path: Path) -> None:
+    both = {"objective": {"text_size": 1.0, "ir_instructions": 1.0}}
+    for name, settings in SMALL.items():
+        with pytest.raises(TrainingError, match="one objective"):
+            ALGORITHMS[name].train(
+                Assignment(INLINING, programs, tmp_path, both), settings
+            )
 
 
 def test_dqn_knows_no_masks(programs: list[Program], tmp_path: Path) -> None:
