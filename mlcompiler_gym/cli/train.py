@@ -43,19 +43,22 @@ def train(
     ] = Path("training"),
     algo: Annotated[
         str,
-        typer.Option(help="How: counterfactual, clone, ppo, dqn, es or portfolio."),
+        typer.Option(
+            help="How: counterfactual, rules, clone, ppo, dqn, es or portfolio."
+        ),
     ] = "counterfactual",
     base: Annotated[
         str | None,
         typer.Option(
-            help="What counterfactual deviates from and clone imitates: llvm, or a "
-            "rule such as last_use [llvm]."
+            help="What counterfactual and rules deviate from and clone imitates: llvm, "
+            "or a rule such as last_use [llvm]."
         ),
     ] = None,
     decisions: Annotated[
         int | None,
         typer.Option(
-            min=1, help="Decisions that counterfactual labels of a program [24]."
+            min=1,
+            help="Decisions that counterfactual and rules label of a program [24].",
         ),
     ] = None,
     per_package: Annotated[
@@ -80,11 +83,12 @@ def train(
 ) -> None:
     """Learn a policy, and write it to a file with its card.
 
-    counterfactual labels decisions by fork, fits a forest to them, and deviates from
-    LLVM or a rule where that promises enough. clone imitates, ppo and dqn are
-    Stable-Baselines3's, es is CMA-ES. A portfolio is a few orders of passes. How
-    sure the policy has to be, or which candidate is the best, is chosen on packages
-    that were not learned from. The same command again goes on where it stopped.
+    Two algorithms deviate from LLVM or a rule, by decisions that are labelled by fork:
+    counterfactual fits a forest, and the algorithm called rules finds kinds of
+    decisions. The algorithm clone imitates. PPO and DQN are Stable-Baselines3's, and
+    es is CMA-ES. A portfolio is a few orders of passes. How sure the policy has to be,
+    or which candidate is the best, is chosen on packages that were not learned from.
+    The same command again goes on where it stopped.
     """
     from mlcompiler_gym import training
     from mlcompiler_gym.evaluation import Evaluation

@@ -11,6 +11,7 @@ from mlcompiler_gym.training.labels import Labels
 from mlcompiler_gym.training.playing import Played
 from mlcompiler_gym.training.portfolio import PortfolioSettings, train_portfolio
 from mlcompiler_gym.training.reinforce import DQNSettings, PPOSettings
+from mlcompiler_gym.training.rules import Rules, RulesSettings
 from mlcompiler_gym.training.settings import load_settings
 from mlcompiler_gym.training.train import train_counterfactual
 
@@ -28,6 +29,8 @@ __all__ = [
     "PPOSettings",
     "Played",
     "PortfolioSettings",
+    "Rules",
+    "RulesSettings",
     "Trained",
     "collect",
     "few_of_each",

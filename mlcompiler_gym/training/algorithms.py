@@ -20,7 +20,8 @@ from mlcompiler_gym.training.reinforce import (
     train_dqn,
     train_ppo,
 )
-from mlcompiler_gym.training.train import train_counterfactual
+from mlcompiler_gym.training.rules import RulesSettings
+from mlcompiler_gym.training.train import train_counterfactual, train_rules
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Algorithm:
 
 ALGORITHMS = {
     "counterfactual": Algorithm(CounterfactualSettings, train_counterfactual),
+    "rules": Algorithm(RulesSettings, train_rules),
     "clone": Algorithm(CloneSettings, train_clone),
     "ppo": Algorithm(PPOSettings, train_ppo),
     "dqn": Algorithm(DQNSettings, train_dqn),

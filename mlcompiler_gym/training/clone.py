@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import gymnasium
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
@@ -16,11 +15,11 @@ from numpy.typing import NDArray
 from mlcompiler_gym.envs import CompilerVectorEnv
 from mlcompiler_gym.envs.wrappers import signed_log
 from mlcompiler_gym.errors import TrainingError
-from mlcompiler_gym.policies import PortablePolicy, settings_for
+from mlcompiler_gym.policies import PortablePolicy
 from mlcompiler_gym.policies.export import from_sklearn
 from mlcompiler_gym.programs import Program
 from mlcompiler_gym.training.assignment import Assignment, Trained
-from mlcompiler_gym.training.compilers import make_compilers
+from mlcompiler_gym.training.compilers import make_compilers, settings_of
 from mlcompiler_gym.training.rounds import (
     Learner,
     RoundSettings,
@@ -143,13 +142,7 @@ def _decisions(
     Raises:
         TrainingError: There are none.
     """
-    env = gymnasium.make(assignment.env_id, **assignment.settings)
-    try:
-        further = settings_for(env, settings.base)
-    except ValueError as error:
-        raise TrainingError(str(error)) from error
-    finally:
-        env.close()
+    further = settings_of(assignment, settings.base)
     compilers = make_compilers(assignment, programs, settings.envs, further)
     try:
         made = compilers.rollouts(

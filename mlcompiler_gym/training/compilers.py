@@ -11,6 +11,7 @@ import gymnasium
 import mlcompiler_gym
 from mlcompiler_gym.envs import CompilerVectorEnv
 from mlcompiler_gym.errors import TrainingError
+from mlcompiler_gym.policies import settings_for
 from mlcompiler_gym.programs import Program
 from mlcompiler_gym.training.assignment import Assignment
 
@@ -52,3 +53,19 @@ def make_compilers(
         made.close()
         raise TrainingError("policies are judged by one objective; name a single one")
     return made
+
+
+def settings_of(assignment: Assignment, policy: str) -> dict[str, Any]:
+    """Settings that a policy needs, beside those of the assignment.
+
+    Raises:
+        TrainingError: The task has no such policy.
+    """
+    gymnasium.register_envs(mlcompiler_gym)
+    env = gymnasium.make(assignment.env_id, **assignment.settings)
+    try:
+        return settings_for(env, policy)
+    except ValueError as error:
+        raise TrainingError(str(error)) from error
+    finally:
+        env.close()

@@ -12,7 +12,7 @@ forest has not seen.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,11 +100,6 @@ class Forest:
     ) -> None:
         from sklearn.ensemble import ExtraTreesRegressor
 
-        if labels.values.shape[1] != 2:
-            raise TrainingError(
-                f"these labels are of {labels.values.shape[1]} actions; such a policy "
-                "decides between two"
-            )
         order = np.lexsort((labels.decisions, labels.programs))
         features, savings = labels.features[order], savings_of(labels)[order]
         known = ~np.isnan(savings)
@@ -140,7 +135,7 @@ class Forest:
         # One tree more: where the base takes action 0, action 1 has to save the
         # margin; where it takes action 1, action 0 has to. It takes action 1 where one
         # of its features is set, so each is asked in turn.
-        places = _places(self._env, self._settings.base, message.model)
+        places = places_of(self._env, self._settings.base, message.model.inputs)
         ends = 2 * len(places)
         message.model.trees.trees.add(
             output=0,
@@ -172,36 +167,21 @@ def _vote(trees: pb.Trees, margin: float) -> None:
 
 
 def savings_of(labels: Labels) -> NDArray[np.float64]:
-    """What action 1 saves against action 0, shape (n,); NaN if one is not known."""
+    """What action 1 saves against action 0, shape (n,); NaN if one is not known.
+
+    Raises:
+        TrainingError: There are not two actions.
+    """
+    if labels.values.shape[1] != 2:
+        raise TrainingError(
+            f"these labels are of {labels.values.shape[1]} actions; such a policy "
+            "decides between two"
+        )
     savings: NDArray[np.float64] = labels.values[:, 0] - labels.values[:, 1]
     return savings
 
 
-def folds_of(
-    labels: Labels, settings: CounterfactualSettings
-) -> Iterator[NDArray[np.bool_]]:
-    """The rows of each fold, of shape (n,); a package is in one fold alone.
-
-    Raises:
-        TrainingError: There are fewer packages than folds.
-    """
-    from sklearn.model_selection import GroupKFold
-
-    packages = labels.packages
-    found = len(set(packages))
-    if found < settings.folds:
-        raise TrainingError(
-            f"there are {settings.folds} folds, and programs of {found} packages; "
-            "label more packages, or take fewer folds"
-        )
-    # By name, so that the order of rows makes no difference.
-    names = np.unique(packages)
-    split = GroupKFold(settings.folds, shuffle=True, random_state=settings.seed)
-    for _, held_out in split.split(names, groups=names):
-        yield np.isin(packages, names[held_out])
-
-
-def _places(env: Any, base: str, model: pb.Model) -> list[int]:
+def places_of(env: Any, base: str, inputs: Iterable[pb.Input]) -> list[int]:
     """Which elements of the inputs a base policy goes by.
 
     Raises:
@@ -216,7 +196,7 @@ def _places(env: Any, base: str, model: pb.Model) -> list[int]:
             f"{', '.join(rules) or 'it has none'}; not from {base!r}"
         )
     places, place = {}, 0
-    for each in model.inputs:
+    for each in inputs:
         if each.elements == 1:
             places[each.feature] = place
         place += each.elements

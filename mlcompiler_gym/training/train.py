@@ -3,12 +3,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
 from mlcompiler_gym.evaluation.player import make_env
 from mlcompiler_gym.training.assignment import Assignment, Trained, with_card
 from mlcompiler_gym.training.counterfactual import CounterfactualSettings, Forest
 from mlcompiler_gym.training.labelling import Labelling, collect
-from mlcompiler_gym.training.margin import play_out_of_fold
+from mlcompiler_gym.training.labels import Labels
+from mlcompiler_gym.training.out_of_fold import FoldSettings, play_out_of_fold
 from mlcompiler_gym.training.playing import choose
+from mlcompiler_gym.training.rules import Rules, RulesSettings
+from mlcompiler_gym.training.trials import Trials
 
 
 def train_counterfactual(
@@ -27,6 +34,70 @@ def train_counterfactual(
         EvaluationError: Playing cannot go on; what is done is kept.
         TrainingError: There is too little to learn from.
     """
+    method = (
+        f"deviations from {settings.base}, {settings.trees} extremely randomised trees"
+    )
+    if settings.agreement:
+        method += f", agreement {settings.agreement:g}"
+    return _train_on_labels(
+        assignment,
+        settings,
+        lambda labels, env: Forest(labels, env, settings),
+        {margin: f"margin {margin:g}" for margin in settings.margins},
+        f"counterfactual regression: {method}",
+    )
+
+
+def train_rules(assignment: Assignment, settings: RulesSettings) -> Trained:
+    """Label decisions, find rules, try them in episodes, and make a policy.
+
+    Resumable and repeatable as :func:`train_counterfactual`.
+
+    Args:
+        assignment: What is learned, and from which programs.
+        settings: Settings of the labels, of the rules, and of the choice.
+
+    Raises:
+        EvaluationError: Playing cannot go on; what is done is kept.
+        TrainingError: There is too little to learn from.
+    """
+    trials: list[Trials] = []
+
+    def fit(labels: Labels, env: Any) -> Rules:
+        if not trials:
+            trials.append(Trials(assignment, assignment.programs, settings))
+        names = set(labels.programs.tolist())
+        return Rules(labels, env, settings, partial(trials[0].pays, names))
+
+    try:
+        return _train_on_labels(
+            assignment,
+            settings,
+            fit,
+            {count: f"rules {count}" for count in settings.counts},
+            f"rules for where to deviate from {settings.base}",
+        )
+    finally:
+        for each in trials:
+            each.close()
+
+
+def _train_on_labels(
+    assignment: Assignment,
+    settings: FoldSettings,
+    fit: Callable[[Labels, Any], Forest | Rules],
+    candidates: Mapping[Any, str],
+    method: str,
+) -> Trained:
+    """Label, play what is learned from folds, and learn from all.
+
+    Args:
+        assignment: What is learned.
+        settings: Which decisions are labelled, and the folds.
+        fit: Learns from labels of an environment.
+        candidates: Policies to choose from, and their names.
+        method: How, for the card.
+    """
     labelling = Labelling(
         assignment.env_id,
         assignment.settings,
@@ -43,18 +114,18 @@ def train_counterfactual(
     )
     env, _ = make_env(assignment.evaluation(settings.base))
     try:
-        rows = play_out_of_fold(labels, env, assignment, settings)
+        rows = play_out_of_fold(
+            labels,
+            assignment,
+            settings,
+            lambda some: fit(some, env).policy,
+            candidates,
+        )
         chosen = choose(rows, settings.worse)
-        margin = settings.margins[rows.index(chosen)]
-        policy = Forest(labels, env, settings).policy(margin)
+        best = list(candidates)[rows.index(chosen)]
+        policy = fit(labels, env).policy(best)
     finally:
         env.close()
-    method = (
-        f"counterfactual regression: {len(labels)} decisions labelled by fork, "
-        f"deviations from {settings.base}, {settings.trees} extremely randomised "
-        f"trees, margin {margin:g}"
-    )
-    if settings.agreement:
-        method += f", agreement {settings.agreement:g}"
+    method = f"{method}, {chosen.name}; {len(labels)} decisions labelled by fork"
     policy = with_card(policy, assignment, method, settings.seed, chosen)
     return Trained(policy, rows, chosen)

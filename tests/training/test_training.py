@@ -25,7 +25,8 @@ from mlcompiler_gym.training import (
     few_of_each,
     load_settings,
 )
-from mlcompiler_gym.training.counterfactual import folds_of, savings_of
+from mlcompiler_gym.training.counterfactual import savings_of
+from mlcompiler_gym.training.out_of_fold import folds_of
 from mlcompiler_gym.training.playing import Played, choose
 
 INLINING = "mlcompiler/Inlining-v0"
