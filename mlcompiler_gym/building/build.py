@@ -35,6 +35,9 @@ class Made:
         text_size: Bytes of its code; None if it is not asked for.
         llvm_text_size: The same of LLVM's own; None without the guard.
         seconds: How long each part took.
+        seen: What policies decided from, by what they were asked for as: of each
+            element of the inputs, how many decisions lay in each bin of the card.
+            Only of policies whose cards have bins.
     """
 
     unit: str
@@ -46,6 +49,7 @@ class Made:
     text_size: int | None = None
     llvm_text_size: int | None = None
     seconds: dict[str, float] = field(default_factory=dict)
+    seen: dict[str, list[list[int]]] = field(default_factory=dict)
 
 
 class Build:
@@ -118,7 +122,12 @@ class Build:
     def _prepare(self, unit: Unit) -> Deciders:
         """What decides about a unit; None if nothing can."""
         if self._deciders is None:
-            self._deciders = Deciders(self._policies, self._service, self._deadline)
+            self._deciders = Deciders(
+                self._policies,
+                self._service,
+                self._deadline,
+                watch=self._report is not None,
+            )
         flag = unit.unsupported(self._deciders.in_codegen)
         if flag is None and self._guard:
             flag = unit.writes_besides()
@@ -162,7 +171,7 @@ class Build:
         """The object file that policies make of a unit's bitcode."""
         with _timed(made, "policy"):
             decided = deciders.decide(unit, bitcode.read_bytes())
-        made.decisions = decided.decisions
+        made.decisions, made.seen = decided.decisions, decided.seen
         if decided.object is not None:
             return decided.object
         # Where no policy decides about its code, clang's own generator knows best

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mlcompiler_gym.building.unit import Unit
 from mlcompiler_gym.client.session import Service, Session
@@ -17,6 +18,9 @@ from mlcompiler_gym.policy_file import decode_policy, encode_policy
 from mlcompiler_gym.reference import REFERENCE, USUAL_TASK, read_reference
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 from mlcompiler_gym.v1 import policy_pb2
+
+if TYPE_CHECKING:
+    from mlcompiler_gym.building.watched import Watched
 
 #: Leaves bitcode that is optimised already as it is.
 _NO_PASSES = "no-op-module"
@@ -99,11 +103,14 @@ class Decided:
         bitcode: The optimised module, if a policy took part in its pipeline.
         object: The object file, if a policy took part in code generation.
         decisions: How many decisions were taken, by task.
+        seen: By policy, of each element of its inputs how many decisions lay in each
+            bin of its card.
     """
 
     bitcode: bytes | None = None
     object: bytes | None = None
     decisions: dict[str, int] = field(default_factory=dict)
+    seen: dict[str, list[list[int]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -125,6 +132,8 @@ class Deciders:
         policies: At most one for each task.
         service: Where sessions come from.
         deadline: Seconds that a session may take for each step of its work.
+        watch: Whether to count what policies see, if their cards say what they saw in
+            training.
 
     Raises:
         PolicyError: The service does not have a policy's task, or two of them decide
@@ -133,9 +142,15 @@ class Deciders:
     """
 
     def __init__(
-        self, policies: Sequence[BuildPolicy], service: Service, deadline: float
+        self,
+        policies: Sequence[BuildPolicy],
+        service: Service,
+        deadline: float,
+        *,
+        watch: bool = False,
     ) -> None:
         self._service = service
+        self._watch = watch
         self._deadline_ms = max(1, round(deadline * 1000))
         self._by_kind: dict[pb.TaskSpec.Kind, tuple[BuildPolicy, pb.TaskSpec]] = {}
         for policy in policies:
@@ -208,19 +223,36 @@ class Deciders:
             limits=pb.Limits(deadline_ms=self._deadline_ms),
             codegen_opt_level=unit.codegen_level,
         )
+        watched = self._watched(policy, request.options)
         session = self._service.open(request, _Program(unit.source, bitcode))
         try:
             state = session.opened.state
+            play = pb.Play(policy=policy.content, features=watched is not None)
             while not state.HasField("outcome"):
-                play = pb.Request(play=pb.Play(policy=policy.content))
-                reply = session.call(play).play
+                reply = session.call(pb.Request(play=play)).play
                 if reply.stopped:
                     raise PolicyError(f"{policy.name}: {reply.stopped}")
                 state = reply.state
+                if watched is not None:
+                    watched.count(reply.features)
+            if watched is not None:
+                decided.seen[policy.name] = watched.counts
             decided.decisions[policy.task] = state.decisions
             yield session
         finally:
             session.close()
+
+    def _watched(
+        self, policy: BuildPolicy, options: Sequence[pb.Option]
+    ) -> Watched | None:
+        """What counts a policy's inputs; None if there is nothing to compare with."""
+        if not (self._watch and policy.message.card.seen):
+            return None
+        # NumPy takes longer to import than a small unit takes to compile.
+        from mlcompiler_gym.building.watched import Watched
+
+        given = {option.name: option.value for option in options}
+        return Watched(policy.message, self._service.describe_task(policy.task, given))
 
 
 def _options(policy: BuildPolicy, spec: pb.TaskSpec) -> list[pb.Option]:

@@ -226,6 +226,10 @@ def drift(
     threshold: Annotated[
         float, typer.Option(min=0, help="Population stability index that is too much.")
     ] = 0.25,
+    report: Annotated[
+        Path | None,
+        typer.Option(help="A report of mlcg-clang; nothing is compiled again."),
+    ] = None,
     output: Journal = Path("drift.jsonl"),
     workers: Workers = None,
     as_json: AsJson = False,
@@ -233,8 +237,13 @@ def drift(
     """Compare features of programs with the features of a policy's training.
 
     Ends with status 1 if a feature has drifted by more than the threshold, and by more
-    than chance. The journal of a gate has the features of its programs, too.
+    than chance. The journal of a gate has the features of its programs, too, and the
+    report of a build those of its units.
     """
+    if report is not None and (programs or settings or env_id):
+        raise EvaluationError(
+            "the report says what was compiled; leave out programs and settings"
+        )
     _needs_scipy()
     from mlcompiler_gym.evaluation import drift as drifts
     from mlcompiler_gym.evaluation.naming import portable_policy
@@ -245,8 +254,11 @@ def drift(
             f"the card of {name} does not say what its inputs were in training; add "
             "that with PortablePolicy.with_seen"
         )
-    what = _deployment(name, settings, env_id)
-    records = _play(what, programs, limit, output, workers)
+    if report is not None:
+        records = drifts.read_report(report, _file_of(name))
+    else:
+        what = _deployment(name, settings, env_id)
+        records = _play(what, programs, limit, output, workers)
     counts = drifts.counts_of(records)
     found = drifts.drift(trained, counts)
     beyond = [each for each in found if each.beyond(threshold)]
@@ -263,6 +275,12 @@ def drift(
     else:
         show_drift(found, threshold, int(counts[0].sum()))
     raise typer.Exit(1 if beyond else 0)
+
+
+def _file_of(name: str) -> bytes:
+    from mlcompiler_gym.building.policies import BuildPolicy
+
+    return BuildPolicy.find(name).content
 
 
 def _needs_scipy() -> None:

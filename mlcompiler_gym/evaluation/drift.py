@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +15,7 @@ from scipy.stats import chi2, entropy
 
 from mlcompiler_gym.errors import EvaluationError
 from mlcompiler_gym.evaluation.plan import Record
-from mlcompiler_gym.policies.seen import Histogram
+from mlcompiler_gym.seen import Histogram
 
 #: How often chance alone may make any element look as if it had drifted.
 _CHANCE = 0.001
@@ -46,7 +49,8 @@ def counts_of(records: Iterable[Record]) -> list[NDArray[np.int64]]:
     """The decisions of all programs in each bin, element by element.
 
     Args:
-        records: Records of a :class:`~mlcompiler_gym.evaluation.deployment.Deployment`.
+        records: Records of a :class:`~mlcompiler_gym.evaluation.deployment.Deployment`,
+            or of a build's report.
 
     Raises:
         EvaluationError: There is no decision.
@@ -60,6 +64,36 @@ def counts_of(records: Iterable[Record]) -> list[NDArray[np.int64]]:
             "there is no decision in these programs that could be compared; name others"
         )
     return counts
+
+
+def read_report(path: Path, policy_file: bytes) -> list[Record]:
+    """What a policy decided from in a build, for :func:`counts_of`.
+
+    Args:
+        path: A report of ``mlcg-clang``: a line of JSON for each unit.
+        policy_file: Contents of the policy's file.
+
+    Raises:
+        EvaluationError: It cannot be read, or says nothing of this policy.
+    """
+    digest = hashlib.sha256(policy_file).hexdigest()
+    found: list[Record] = []
+    try:
+        for line in path.read_bytes().splitlines():
+            unit = json.loads(line)
+            found += (
+                {"seen": unit["seen"].get(name)}
+                for name, sha256 in unit["policies"].items()
+                if sha256 == digest
+            )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise EvaluationError(f"cannot read the report {path}: {error!r}") from error
+    if not found:
+        raise EvaluationError(
+            f"{path} has no unit that this policy decided; it knows policies by the "
+            "SHA-256 of their files"
+        )
+    return found
 
 
 def drift(

@@ -15,8 +15,8 @@ from mlcompiler_gym.errors import PolicyError
 from mlcompiler_gym.files import write_file
 from mlcompiler_gym.policies.evaluator import Decisions, Evaluator, Random
 from mlcompiler_gym.policies.named import NAMED
-from mlcompiler_gym.policies.seen import Histogram, read_seen, summarise
 from mlcompiler_gym.policy_file import decode_policy, encode_policy
+from mlcompiler_gym.seen import Histogram, read_seen, summarise
 from mlcompiler_gym.v1 import policy_pb2 as pb
 
 

@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.builds import clang, mlcg
 from support.commands import cli, cli_in_terminal
 from support.policies import inlines_what_is_cheap, two_features, two_trees
+from support.toolchain import KERNELS
 
 from mlcompiler_gym import InliningEnv, PortablePolicy
 from mlcompiler_gym.evaluation.statistics import geometric_mean
@@ -165,6 +167,13 @@ def test_gate_ends_as_a_ci_job_should(folder: Path) -> None:
         (("show", "broken.policy"), "broken.policy: "),
         (("drift", "plain.policy"), "does not say what its inputs were"),
         (("drift", "cheap.policy", "--programs", "empty"), "no bitcode"),
+        (("drift", "cheap.policy", "--report", "nowhere"), "cannot read the report"),
+        (("drift", "cheap.policy", "--report", "cheap.policy"), "cannot read the"),
+        (("drift", "cheap.policy", "--report", "other.jsonl"), "no unit that this"),
+        (
+            ("drift", "cheap.policy", "--report", "x", "--programs", "kernels"),
+            "leave out programs",
+        ),
     ],
 )
 def test_what_is_wrong_is_said(
@@ -172,6 +181,7 @@ def test_what_is_wrong_is_said(
 ) -> None:
     (folder / "broken.policy").write_bytes(b"MLCGPOL1 and nothing else")
     (folder / "empty").mkdir()
+    (folder / "other.jsonl").write_text('{"policies": {"x": "12"}, "seen": {}}\n')
     PortablePolicy(inlines_what_is_cheap()).save(folder / "plain.policy")
     assert message in policy_in(folder, *arguments, status=1).stderr
 
@@ -194,3 +204,26 @@ def test_drift_compares_with_training(folder: Path) -> None:
     assert "1 of 1 features drifted" in shown
     strict = ("--threshold", "1000")
     assert "0 of 1" in policy_in(folder, *arguments, "csmith/1234", *strict).stderr
+
+
+def test_drift_reads_what_a_build_saw(folder: Path) -> None:
+    """The same numbers as from playing the unit again."""
+    source = KERNELS / "src" / "lz.c"
+    flags = ["-Oz", "-fno-slp-vectorize"]
+    done = mlcg(
+        *("--mlcg-policy=cheap.policy", "--mlcg-policy=regalloc_eviction=llvm"),
+        *("--mlcg-report=build.jsonl", *flags, "-c", str(source), "-o", "lz.o"),
+        folder=folder,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    arguments = ("drift", "cheap.policy", "--json")
+    seen = json.loads(policy_in(folder, *arguments, "--report", "build.jsonl").stdout)
+    bitcode = ["-emit-llvm", "-Xclang", "-disable-llvm-passes", "-o", "lz.bc"]
+    clang(*flags, "-c", str(source), *bitcode, folder=folder)
+    assert seen["decisions"] > 30
+    assert not seen["drifted"]
+    played = json.loads(policy_in(folder, *arguments, "--programs", "lz.bc").stdout)
+    assert played == seen
+    unit = json.loads((folder / "build.jsonl").read_text())
+    assert list(unit["seen"]) == ["cheap.policy"]
+    assert sum(unit["seen"]["cheap.policy"][0]) == unit["decisions"]["inlining"]
