@@ -158,7 +158,8 @@ def test_they_compute_the_same_at_every_level(
 @pytest.mark.parametrize("app", APPS, ids=NAMES)
 def test_sanitizers_find_nothing(app: Package, tmp_path: Path) -> None:
     """Of memory anywhere, of undefined behaviour in the drivers."""
-    sources = open_sources(app, Index(), tmp_path, progress=False)
+    with Index() as index:
+        sources = open_sources(app, index, tmp_path, progress=False)
     objects: list[str] = []
 
     def build(unit: Unit, sanitizers: str) -> None:
