@@ -20,7 +20,13 @@ from mlcompiler_gym.evaluation.naming import (
     policy_maker,
 )
 from mlcompiler_gym.evaluation.plan import Evaluation, Record, Result
-from mlcompiler_gym.policies import Played, PortablePolicy, play, settings_for
+from mlcompiler_gym.policies import (
+    Played,
+    Policy,
+    PortablePolicy,
+    play,
+    settings_for,
+)
 from mlcompiler_gym.programs import Program
 
 #: How often an episode is begun if its session is killed from outside.
@@ -110,7 +116,7 @@ class Player:
     def _play_once(self, program: Program, seed: int) -> Result:
         record = self._blank(program, seed)
         try:
-            end = self._episode(program, seed)
+            end, policy = self._episode(program, seed)
         except ServiceError as error:
             if error.code not in OF_THE_COMPILE:
                 raise
@@ -119,6 +125,9 @@ class Player:
             return Result(record)
         record |= {"steps": end.steps, "reward": end.reward}
         record |= {k: end.info[k] for k in ("error", "error_code") if k in end.info}
+        if (found := getattr(policy, "found", None)) is not None:
+            spent = {"compiles": found.compiles, "seconds": round(found.seconds, 3)}
+            record["search"] = spent
         if "objective" in end.info:
             known = end.info.get("baseline")
             record["objective"] = end.info["objective"]
@@ -144,13 +153,14 @@ class Player:
             "trajectory": None,
         }
 
-    def _episode(self, program: Program, seed: int) -> Played:
-        """Let the policy decide, from a reset to the end."""
+    def _episode(self, program: Program, seed: int) -> tuple[Played, Policy]:
+        """Let the policy decide, from a reset to the end; and which it was."""
         try:
             policy = self._make_policy(self._env, seed)
         except ValueError as error:
             raise EvaluationError(str(error)) from error
-        return play(self._env, policy, seed=seed, options={"program": program})
+        played = play(self._env, policy, seed=seed, options={"program": program})
+        return played, policy
 
     def close(self) -> None:
         """End the compile that is under way."""

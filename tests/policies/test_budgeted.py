@@ -14,9 +14,12 @@ from support.regalloc import MakeEnv
 from support.samples import CALLS
 
 from mlcompiler_gym.envs import CompilerEnv
+from mlcompiler_gym.evaluation import Evaluation
+from mlcompiler_gym.evaluation.player import Player
 from mlcompiler_gym.policies import budgeted, exhaustive_search, play
 from mlcompiler_gym.policies.budgeted import METHODS, search
 from mlcompiler_gym.policies.pipelines import PASSES
+from mlcompiler_gym.programs import load_programs
 
 INLINING = "mlcompiler/Inlining-v0"
 ORDERING = "mlcompiler/PassOrdering-v0"
@@ -183,6 +186,16 @@ def test_names_say_method_and_budget(make: Callable[..., CompilerEnv]) -> None:
     for name in ("local", "anneal_10", "local_0", "local_10m"):
         with pytest.raises(AttributeError, match="METHOD_COMPILES or METHOD_SECONDSs"):
             getattr(budgeted, name)
+
+
+def test_an_evaluation_says_what_was_spent() -> None:
+    name = "mlcompiler_gym.policies.budgeted:local_3"
+    player = Player(Evaluation(INLINING, name, {"inlining_default": True}))
+    (program,) = load_programs("kernels/lz")
+    record = player.play(program, 0).record
+    player.close()
+    assert record["search"]["compiles"] == 3
+    assert record["search"]["seconds"] > 0
 
 
 def test_refuses_what_it_cannot_search(make_env: MakeEnv) -> None:
