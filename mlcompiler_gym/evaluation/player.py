@@ -94,6 +94,8 @@ class Player:
             find_policy(evaluation.policy) if policy is None else policy_maker(policy)
         )
         self._env, self._compiler = make_env(evaluation, policy)
+        #: What plays the latest episode.
+        self._playing: Policy | None = None
         self._recorder = None
         if evaluation.save_steps:
             self._recorder = self._env = _Recorder(self._env)
@@ -116,7 +118,7 @@ class Player:
     def _play_once(self, program: Program, seed: int) -> Result:
         record = self._blank(program, seed)
         try:
-            end, policy = self._episode(program, seed)
+            end = self._episode(program, seed)
         except ServiceError as error:
             if error.code not in OF_THE_COMPILE:
                 raise
@@ -125,7 +127,7 @@ class Player:
             return Result(record)
         record |= {"steps": end.steps, "reward": end.reward}
         record |= {k: end.info[k] for k in ("error", "error_code") if k in end.info}
-        if (found := getattr(policy, "found", None)) is not None:
+        if (found := getattr(self._playing, "found", None)) is not None:
             spent = {"compiles": found.compiles, "seconds": round(found.seconds, 3)}
             record["search"] = spent
         if "objective" in end.info:
@@ -153,14 +155,13 @@ class Player:
             "trajectory": None,
         }
 
-    def _episode(self, program: Program, seed: int) -> tuple[Played, Policy]:
-        """Let the policy decide, from a reset to the end; and which it was."""
+    def _episode(self, program: Program, seed: int) -> Played:
+        """Let the policy decide, from a reset to the end."""
         try:
-            policy = self._make_policy(self._env, seed)
+            policy = self._playing = self._make_policy(self._env, seed)
         except ValueError as error:
             raise EvaluationError(str(error)) from error
-        played = play(self._env, policy, seed=seed, options={"program": program})
-        return played, policy
+        return play(self._env, policy, seed=seed, options={"program": program})
 
     def close(self) -> None:
         """End the compile that is under way."""

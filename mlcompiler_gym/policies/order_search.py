@@ -167,7 +167,8 @@ def local(of: OrderSearch) -> None:
             of.search.better(twin, info)
             if (value := of.search.value(info)) < best:
                 best, start = value, sequence
-    change_at_random(of.search, of.env, of.info, start)
+    if not of.search.over:
+        change_at_random(of.search, of.env, of.info, start)
 
 
 def greedy(of: OrderSearch) -> None:

@@ -84,7 +84,7 @@ class Search:
     @property
     def over(self) -> bool:
         """Whether the time is up, or all compiles are spent."""
-        return self._left == 0 or self.late
+        return self.late or (self._left is not None and self._left <= 0)
 
     def result(self) -> SearchResult:
         """The best that was found, with what was spent."""

@@ -25,8 +25,8 @@ from mlcompiler_gym.training.assignment import Assignment, Trained, with_card
 from mlcompiler_gym.training.playing import Played
 from mlcompiler_gym.training.sequences import (
     Extending,
+    Passes,
     Searching,
-    Sequence_,
     SequenceJob,
     Trying,
     check_environment,
@@ -138,7 +138,7 @@ def _find(assignment: Assignment, settings: PortfolioSettings) -> tuple[_Table, 
     packages = [package_of(program.name) for program in programs]
     what = assignment.env_id, dict(assignment.settings)
     table = _Table.empty(len(programs))
-    given: list[Sequence_] = [(OZ,), OZ_PASSES]
+    given: list[Passes] = [(OZ,), OZ_PASSES]
     tried = work.do(Trying(*what, tuple(given)), "try -Oz")
     table = table.extended(given, [None, None], tried)
     for number in range(1, settings.rounds + 1):
@@ -160,7 +160,7 @@ def _find(assignment: Assignment, settings: PortfolioSettings) -> tuple[_Table, 
         if new := [each for each in sorted(fresh) if each not in table.sequences]:
             tried = work.do(Trying(*what, tuple(new)), f"try sequences, round {number}")
             table = table.extended(new, [fresh[each] for each in new], tried)
-    done: set[Sequence_] = set()
+    done: set[Passes] = set()
     for number in range(1, settings.steps + 1):
         best = [table.sequences[place] for place in choose(table.logs, packages, 64)]
         waiting = [each for each in [*best, (OZ,)] if each not in done]
@@ -257,7 +257,7 @@ class _Table:
         baselines: What ``-Oz`` comes to, shape (programs,); 0 if that is not known.
     """
 
-    sequences: list[Sequence_]
+    sequences: list[Passes]
     origins: list[int | None]
     logs: NDArray[np.float64]
     baselines: NDArray[np.float64]
@@ -268,7 +268,7 @@ class _Table:
 
     def extended(
         self,
-        sequences: Sequence[Sequence_],
+        sequences: Sequence[Passes],
         origins: Sequence[int | None],
         tried: Sequence[Any],
     ) -> _Table:
@@ -289,7 +289,7 @@ class _Table:
             baselines,
         )
 
-    def best_of(self, place: int) -> Sequence_:
+    def best_of(self, place: int) -> Passes:
         """What is best for a program, the first and shortest of them."""
         return min(
             zip(

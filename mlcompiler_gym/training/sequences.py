@@ -20,7 +20,7 @@ from mlcompiler_gym.policies.pipelines import OZ_PASSES, PASSES
 from mlcompiler_gym.programs import Program
 
 #: Pass after pass, as for ``opt -passes=``.
-Sequence_ = tuple[str, ...]
+Passes = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ class Searching(SequenceJob):
     """
 
     compiles: int = 100
-    starts: Mapping[str, Sequence_] = field(default_factory=dict)
+    starts: Mapping[str, Passes] = field(default_factory=dict)
 
     def actions(self) -> Sequence[str]:
         """Whatever a search chooses among."""
@@ -173,7 +173,7 @@ class Trying(SequenceJob):
         sequences: Which.
     """
 
-    sequences: tuple[Sequence_, ...] = ()
+    sequences: tuple[Passes, ...] = ()
 
     def actions(self) -> Sequence[str]:
         """A whole sequence is an action, which takes less time than its passes."""
@@ -196,7 +196,7 @@ class Extending(SequenceJob):
         sequences: Which.
     """
 
-    sequences: tuple[Sequence_, ...] = ()
+    sequences: tuple[Passes, ...] = ()
 
     def actions(self) -> Sequence[str]:
         """The sequences, and behind them the passes."""
@@ -216,7 +216,7 @@ class Extending(SequenceJob):
                     values.append(value)
         return {"values": values, "baseline": _only(env.baseline)}
 
-    def extended(self) -> list[Sequence_]:
+    def extended(self) -> list[Passes]:
         """All extensions, in order."""
         return [(*sequence, name) for sequence in self.sequences for name in PASSES]
 

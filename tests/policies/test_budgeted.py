@@ -16,7 +16,13 @@ from support.samples import CALLS
 from mlcompiler_gym.envs import CompilerEnv
 from mlcompiler_gym.evaluation import Evaluation
 from mlcompiler_gym.evaluation.player import Player
-from mlcompiler_gym.policies import budgeted, exhaustive_search, play
+from mlcompiler_gym.policies import (
+    Best,
+    budgeted,
+    exhaustive_search,
+    play,
+    settings_for,
+)
 from mlcompiler_gym.policies.budgeted import METHODS, search
 from mlcompiler_gym.policies.pipelines import PASSES
 from mlcompiler_gym.programs import load_programs
@@ -186,6 +192,21 @@ def test_names_say_method_and_budget(make: Callable[..., CompilerEnv]) -> None:
     for name in ("local", "anneal_10", "local_0", "local_10m"):
         with pytest.raises(AttributeError, match="METHOD_COMPILES or METHOD_SECONDSs"):
             getattr(budgeted, name)
+
+
+def test_local_search_goes_on_from_the_best_order_of_the_reference(
+    make_env: MakeEnv,
+) -> None:
+    plain = make_env(ORDERING, programs="kernels/bwt")
+    shown = settings_for(plain, "reference")
+    tried = make_env(ORDERING, programs="kernels/bwt", **shown)
+    best = tried.step(Best(tried, work=10**9)(*tried.reset()))[4]["objective"]
+    env = make_env(ORDERING, programs="kernels/bwt", actions=list(PASSES))
+    # As many compiles as there are orders, -Oz as a whole and by its passes included.
+    count = len(tried.setup.actions.meanings) + 1
+    found = play(env, search(env, 0, "local", compiles=count)).info["objective"]
+    assert found == best
+    assert found["ir_instructions"] < env.baseline["ir_instructions"]
 
 
 def test_an_evaluation_says_what_was_spent() -> None:
