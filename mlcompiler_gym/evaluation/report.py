@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -65,12 +66,14 @@ def rows_of(
             episodes of a program by one policy.
         language: Tells the language of a program from its name.
     """
-    groups: dict[tuple[str, str, str], list[Record]] = {}
+    groups: dict[tuple[str, str, str, str], list[Record]] = {}
     for record in records:
-        key = (record["env"], _set_of(record["program"]), record["policy"])
+        # One that failed says by its settings alone what would have been measured.
+        measured = json.dumps(record["settings"].get("objective"), sort_keys=True)
+        key = (record["env"], _set_of(record["program"]), record["policy"], measured)
         groups.setdefault(key, []).append(record)
     rows = []
-    for (env, programs, policy), each in groups.items():
+    for (env, programs, policy, _), each in groups.items():
         # One that raises no decision comes to nothing, and to no error.
         each = [r for r in each if r["objective"] or r["error_code"]]
         spoken = {name: language(name) for name in {r["program"] for r in each}}

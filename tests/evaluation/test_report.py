@@ -56,6 +56,24 @@ def test_rows() -> None:
     assert cxx.comparison.worst_program == "pypi/libsass/src/ast"
 
 
+def test_a_policy_has_a_row_for_each_objective_it_was_played_for() -> None:
+    other = {"settings": {"objective": "ir_instructions"}}
+    records = [
+        *RECORDS[:2],
+        RECORDS[0]
+        | other
+        | {
+            "objective": {"ir_instructions": 9.0},
+            "baseline": {"ir_instructions": 10.0},
+        },
+        RECORDS[3] | other | {"error_code": "CRASH"},
+    ]
+    ir, size = rows_of(records, spoken)
+    assert (ir.objective, ir.count, ir.failed) == ("ir_instructions", 1, 1)
+    assert ir.comparison.total == pytest.approx(0.9)
+    assert (size.objective, size.count, size.failed) == ("text_size", 1, 1)
+
+
 def test_markdown() -> None:
     text = to_markdown(rows_of(RECORDS, spoken))
     assert text.startswith("## mlcompiler/Inlining-v0, `text_size`, `kernels:test`")
