@@ -57,5 +57,5 @@ class Watched:
 
     @property
     def counts(self) -> list[list[int]]:
-        """Of each element, the decisions in each bin."""
+        """The decisions in each bin, element by element."""
         return [each.tolist() for each in self._counts]

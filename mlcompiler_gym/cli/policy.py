@@ -237,8 +237,8 @@ def drift(
     """Compare features of programs with the features of a policy's training.
 
     Ends with status 1 if a feature has drifted by more than the threshold, and by more
-    than chance. The journal of a gate has the features of its programs, too, and the
-    report of a build those of its units.
+    than chance. The journal of a gate also has the features of its programs, and the
+    report of a build has the features of its units.
     """
     if report is not None and (programs or settings or env_id):
         raise EvaluationError(

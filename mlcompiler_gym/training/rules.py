@@ -6,8 +6,8 @@ saves by itself is not what all of them save together. A rule bounds one number,
 the decisions of a kind; a kind is what one or two features with few values say. A rule
 has so little freedom that a few thousand labels are enough.
 
-Where the base policy itself deviates from LLVM, it is followed among such kinds alone
-as there are labels of. Of other kinds nothing is known.
+Where the base policy itself deviates from LLVM, it is followed only for kinds that
+there are labels of. Nothing is known of other kinds.
 """
 
 from __future__ import annotations
