@@ -107,6 +107,7 @@ def test_orderings_of_passes(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("name", KERNEL_NAMES)
 def test_orderings_of_passes_of_every_kernel(
     service: LocalService, plain: LocalService, name: str
@@ -116,6 +117,7 @@ def test_orderings_of_passes_of_every_kernel(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_orderings_of_passes_of_random_programs(
     service: LocalService, plain: LocalService
 ) -> None:
@@ -541,6 +543,7 @@ def test_branches_between_functions(service: LocalService, plain: LocalService) 
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_branches_between_functions_of_many_modules(
     service: LocalService, plain: LocalService
 ) -> None:
