@@ -80,7 +80,7 @@ class CompilerEnv(Remade, gymnasium.Env[Any, Any]):
         clang_flags: Further flags for programs given as source.
         profile: ``"auto"``: each program has the block frequencies of a run on its
             first input, and is measured and validated on the others; see
-            :func:`~mlcompiler_gym.measuring.profile`. ``None``: LLVM guesses them.
+            ``mlcompiler_gym.measuring.profile``. ``None``: LLVM guesses them.
         deadline: Wall-clock seconds that a ``reset`` or ``step`` may take before
             the compile is given up. ``None``: no limit.
         memory_limit: Bytes of memory that a compile may take. ``None``: no limit.

@@ -27,12 +27,12 @@ class Agreement:
     program counts the same.
 
     Attributes:
-        share: The share among pairs whose times differ by :data:`JUDGED` times the
+        share: The share among pairs whose times differ by ``JUDGED`` times the
             noise or more; NaN if there is none.
         low: Lower end of the 95% interval, by a bootstrap of programs.
         high: Its upper end.
         by_size: The shares among pairs whose differences lie between one of
-            :data:`SIZES` and the next; the last has no upper end.
+            ``SIZES`` and the next; the last has no upper end.
         by_task: The shares among pairs of builds that both come of one task.
         correlation: Spearman's, of the builds of a program; mean over programs.
     """
@@ -88,7 +88,7 @@ def agreement(builds: Builds, values: Floats) -> Agreement:
 
 
 def counts_by_size(pairs: Pairs) -> tuple[int, ...]:
-    """How many pairs differ by one of :data:`SIZES` up to the next."""
+    """How many pairs differ by one of ``SIZES`` up to the next."""
     edges = np.array([*SIZES, np.inf])
     return tuple(int(n) for n in np.histogram(pairs.multiples, edges)[0])
 

@@ -99,8 +99,8 @@ class Collecting:
     """Which builds are made, and how they are measured.
 
     Attributes:
-        recipes: Names among :data:`RECIPES`. None: those of the level, in
-            :data:`LEVELS`.
+        recipes: Names among ``RECIPES``. None: those of the level, in
+            ``LEVELS``.
         level: ``"Oz"`` or ``"O2"``: what programs are marked for, and whether the
             pipeline is ``default<Oz>`` or ``default<O3>``.
         profiled: Whether programs have the profile of a run on their first input.
