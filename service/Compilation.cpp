@@ -65,7 +65,7 @@ static std::string explain(StringRef Program, const SMDiagnostic &Diagnostic) {
 /// position-independent is compiled so without being told.
 static Expected<std::unique_ptr<TargetMachine>>
 createTarget(const Triple &TheTriple, StringRef CPU, const Module &M,
-             CodeGenOptLevel Level) {
+             const proto::CodegenSettings &Settings, CodeGenOptLevel Level) {
   std::string Message;
   const Target *T = TargetRegistry::lookupTarget(TheTriple, Message);
   if (!T)
@@ -82,14 +82,29 @@ createTarget(const Triple &TheTriple, StringRef CPU, const Module &M,
   std::optional<Reloc::Model> Relocation;
   if (M.getPICLevel() != PICLevel::NotPIC)
     Relocation = Reloc::PIC_;
-  std::unique_ptr<TargetMachine> Made(T->createTargetMachine(
-      TheTriple, CPU, codegen::getFeaturesStr(),
-      codegen::InitTargetOptionsFromCodeGenFlags(TheTriple), Relocation,
-      M.getCodeModel(), Level));
+  TargetOptions Options = codegen::InitTargetOptionsFromCodeGenFlags(TheTriple);
+  Options.FunctionSections = Settings.function_sections();
+  Options.DataSections = Settings.data_sections();
+  Options.EmitAddrsig = Settings.address_significance();
+  Options.EmitCallSiteInfo = Settings.call_site_info();
+  Options.EnableTLSDESC |= Settings.tls_descriptors();
+  std::unique_ptr<TargetMachine> Made(
+      T->createTargetMachine(TheTriple, CPU, codegen::getFeaturesStr(), Options,
+                             Relocation, M.getCodeModel(), Level));
   // Which data are too far away for the code model, as clang and LTO have it.
   if (std::optional<uint64_t> Threshold = M.getLargeDataThreshold())
     Made->setLargeDataThreshold(*Threshold);
   return Made;
+}
+
+static PipelineTuningOptions tuningOptions(const proto::Tuning &Tuning) {
+  PipelineTuningOptions Options;
+  Options.LoopVectorization = Tuning.loop_vectorization();
+  Options.SLPVectorization = Tuning.slp_vectorization();
+  Options.LoopUnrolling = Tuning.loop_unrolling();
+  Options.LoopInterleaving = Tuning.loop_interleaving();
+  Options.MergeFunctions = Tuning.merge_functions();
+  return Options;
 }
 
 /// What another module could link to, and so must still be there at the end.
@@ -144,8 +159,12 @@ Compilation::load(StringRef Program, const proto::Open &Request) {
   M.setTargetTriple(TheTriple);
   C->CPU = Request.cpu();
   C->OnlyFunction = Request.function();
+  if (Request.has_tuning())
+    C->Tuning = tuningOptions(Request.tuning());
+  C->Settings = Request.codegen();
   // `opt` leaves the level of the code generator's hooks at None.
-  auto Target = createTarget(TheTriple, C->CPU, M, CodeGenOptLevel::None);
+  auto Target =
+      createTarget(TheTriple, C->CPU, M, C->Settings, CodeGenOptLevel::None);
   if (!Target)
     return Target.takeError();
   C->Target = std::move(*Target);
@@ -184,7 +203,7 @@ static std::pair<uint64_t, uint64_t> hash(ArrayRef<char> Bitcode) {
 
 Error Compilation::optimize(
     function_ref<void(PassBuilder &, ModuleAnalysisManager &)> Prepare) {
-  Passes = std::make_unique<PassPipeline>(*M, *Target, Prepare);
+  Passes = std::make_unique<PassPipeline>(*M, *Target, Tuning, Prepare);
   auto Result = run(Pipeline);
   if (!Result)
     return Result.takeError();
@@ -369,8 +388,8 @@ Error Compilation::withCopy(
       CodegenContext);
   if (!Copy)
     return Copy.takeError();
-  auto CodegenTarget =
-      createTarget((*Copy)->getTargetTriple(), CPU, **Copy, CodegenLevel);
+  auto CodegenTarget = createTarget((*Copy)->getTargetTriple(), CPU, **Copy,
+                                    Settings, CodegenLevel);
   if (!CodegenTarget)
     return CodegenTarget.takeError();
   if (!OnlyFunction.empty())
@@ -452,15 +471,17 @@ Error Compilation::generateShapes(const StringSet<> &Functions,
 
 std::optional<uint64_t> Compilation::textSize() {
   // Decisions in the code generator are not to be seen from a function.
+  // Settings say what is laid out where.
   if (!codecache::get().isOn() || isObjectKnown() || Generating ||
-      AddCodegenPasses || !OnlyFunction.empty() || isHalfLowered(*M))
+      AddCodegenPasses || !OnlyFunction.empty() || isHalfLowered(*M) ||
+      Settings.ByteSizeLong())
     return std::nullopt;
   crash::Activity Measuring("hashing functions");
-  const std::string Settings = CPU + "\n" +
-                               std::to_string(static_cast<int>(CodegenLevel)) +
-                               "\n" + LLVMOptions::inForce();
+  const std::string Told = CPU + "\n" +
+                           std::to_string(static_cast<int>(CodegenLevel)) +
+                           "\n" + LLVMOptions::inForce();
   return sumOfFunctions(
-      *M, *Target, Settings,
+      *M, *Target, Told,
       [&](const StringSet<> &Functions, ShapeConsumer Consumer) {
         return generateShapes(Functions, Consumer);
       });

@@ -157,6 +157,8 @@ private:
   std::unique_ptr<llvm::Module> M;
   std::unique_ptr<llvm::TargetMachine> Target;
   std::string CPU;
+  std::optional<llvm::PipelineTuningOptions> Tuning;
+  proto::CodegenSettings Settings;
   /// If not empty, code is generated for this function only.
   std::string OnlyFunction;
   PassAdder AddCodegenPasses;

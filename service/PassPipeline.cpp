@@ -6,6 +6,7 @@
 
 #include "PassPipeline.h"
 #include "CrashReport.h"
+#include "llvm/ADT/StringSwitch.h"
 #include "llvm/Analysis/LazyCallGraph.h"
 #include "llvm/Analysis/LoopInfo.h"
 #include "llvm/Analysis/TargetLibraryInfo.h"
@@ -35,9 +36,12 @@ static StringRef unitName(const Any &IR) {
 
 PassPipeline::PassPipeline(
     Module &M, TargetMachine &Target,
+    const std::optional<PipelineTuningOptions> &Tuning,
     function_ref<void(PassBuilder &, ModuleAnalysisManager &)> Prepare)
     : M(M), Standard(M.getContext(), /*DebugLogging=*/false),
-      Builder(&Target, PipelineTuningOptions(), std::nullopt, &Callbacks) {
+      Builder(&Target, Tuning.value_or(PipelineTuningOptions()), std::nullopt,
+              &Callbacks),
+      IsTuned(Tuning.has_value()) {
   Standard.registerCallbacks(Callbacks, &Modules);
   Callbacks.registerBeforeNonSkippedPassCallback(
       [](StringRef Pass, Any IR) { crash::enterPass(Pass, unitName(IR)); });
@@ -84,16 +88,6 @@ void PassPipeline::noteChange(StringRef Pass, const Any &IR,
     Noted.Everything = true;
 }
 
-Error PassPipeline::parse(StringRef Text, ModulePassManager &Passes) {
-  return Builder.parsePassPipeline(Passes, Text);
-}
-
-Changes PassPipeline::run(ModulePassManager &Passes) {
-  Noted = Changes();
-  Passes.run(M, Modules);
-  return std::move(Noted);
-}
-
 /// The parts of a pipeline between its outermost commas.
 static SmallVector<StringRef> splitPipeline(StringRef Text) {
   SmallVector<StringRef> Parts;
@@ -111,6 +105,36 @@ static SmallVector<StringRef> splitPipeline(StringRef Text) {
   }
   Parts.push_back(Text.substr(Begin).trim());
   return Parts;
+}
+
+/// The level of `default<level>`.
+static std::optional<OptimizationLevel> defaultLevel(StringRef Pass) {
+  return StringSwitch<std::optional<OptimizationLevel>>(Pass)
+      .Case("default<O0>", OptimizationLevel::O0)
+      .Case("default<O1>", OptimizationLevel::O1)
+      .Case("default<O2>", OptimizationLevel::O2)
+      .Case("default<O3>", OptimizationLevel::O3)
+      .Case("default<Os>", OptimizationLevel::Os)
+      .Case("default<Oz>", OptimizationLevel::Oz)
+      .Default(std::nullopt);
+}
+
+Error PassPipeline::parse(StringRef Text, ModulePassManager &Passes) {
+  if (!IsTuned)
+    return Builder.parsePassPipeline(Passes, Text);
+  for (StringRef Part : splitPipeline(Text))
+    // The parser has vectorisers of its own choice.
+    if (auto Level = defaultLevel(Part))
+      Passes.addPass(Builder.buildPerModuleDefaultPipeline(*Level));
+    else if (Error E = Builder.parsePassPipeline(Passes, Part))
+      return E;
+  return Error::success();
+}
+
+Changes PassPipeline::run(ModulePassManager &Passes) {
+  Noted = Changes();
+  Passes.run(M, Modules);
+  return std::move(Noted);
 }
 
 std::string mlcompiler::spellOutLevels(PassBuilder &Builder, StringRef Text) {

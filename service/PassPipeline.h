@@ -12,6 +12,7 @@
 #include "llvm/IR/PassManager.h"
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Passes/StandardInstrumentations.h"
+#include <optional>
 
 namespace llvm {
 class Function;
@@ -34,9 +35,11 @@ struct Changes {
 /// after the other here is to LLVM one pipeline: analyses live on in between.
 class PassPipeline {
 public:
-  /// \p Prepare may register analyses before LLVM's own, and so take their
-  /// place, and passes at extension points.
+  /// \p Tuning says how `default<...>` is put together; without it, that is as
+  /// in `opt`. \p Prepare may register analyses before LLVM's own, and so take
+  /// their place, and passes at extension points.
   PassPipeline(llvm::Module &M, llvm::TargetMachine &Target,
+               const std::optional<llvm::PipelineTuningOptions> &Tuning,
                llvm::function_ref<void(llvm::PassBuilder &,
                                        llvm::ModuleAnalysisManager &)>
                    Prepare);
@@ -58,6 +61,7 @@ private:
   llvm::CGSCCAnalysisManager SCCs;
   llvm::ModuleAnalysisManager Modules;
   llvm::PassBuilder Builder;
+  const bool IsTuned;
   Changes Noted;
 };
 

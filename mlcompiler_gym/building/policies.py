@@ -222,6 +222,8 @@ class Deciders:
             options=_options(policy, spec),
             limits=pb.Limits(deadline_ms=self._deadline_ms),
             codegen_opt_level=unit.codegen_level,
+            tuning=unit.tuning,
+            codegen=unit.codegen,
         )
         watched = self._watched(policy, request.options)
         session = self._service.open(request, _Program(unit.source, bitcode))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from mlcompiler_gym.building.jobs import level
+from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 
 #: How hard the code generator tries, by the level of the pipeline.
 _CODEGEN_LEVELS = {"O1": 1, "O2": 2, "Os": 2, "Oz": 2, "O3": 3}
@@ -24,16 +25,15 @@ _OF_PIPELINE = re.compile(
     r"|-fobjc-arc|-fembed-bitcode.*|-fembed-offload-object=.*|-f(?:cuda|sycl)-is-device"
     r"|-fopenmp-is-target-device|-mlink-b(?:itcode-file|uiltin-bitcode)|-fenable-matrix"
     r"|-fverify-debuginfo-preserve.*|-fexperimental-assignment-tracking=.*"
-    r"|-fxray-.*|-fexperimental-sanitize-metadata.*|-mdebug-pass|-fmerge-functions"
-    r"|-fno-unroll-loops"
+    r"|-fxray-.*|-fexperimental-sanitize-metadata.*|-mdebug-pass"
 )
 
 #: Flags of the code generator that no module carries and that the service's does
 #: not have, either.
 _OF_CODEGEN = re.compile(
-    r"-ffunction-sections|-fdata-sections|-split-dwarf-.*|-stack-usage-file|-fbasic-block-.*|-fsplit-machine-functions"
+    r"-split-dwarf-.*|-stack-usage-file|-fbasic-block-.*|-fsplit-machine-functions"
     r"|-fno-unique-section-names|-funique-basic-block-section-names|-femulated-tls"
-    r"|-mtls-size=.*|-enable-tlsdesc|-fstack-size-section|-fforce-dwarf-frame"
+    r"|-mtls-size=.*|-fstack-size-section|-fforce-dwarf-frame"
     r"|-mrelax-.*|--compress-debug-sections.*|-msave-temp-labels|-mnoexecstack"
     r"|-fno-dwarf-directory-asm|-massembler-.*|-gdwarf64|-gstrict-dwarf|-fjmc"
     r"|-f(?:ms-)?hotpatch|-fno-use-init-array|-fno-zero-initialized-in-bss"
@@ -43,12 +43,6 @@ _OF_CODEGEN = re.compile(
     r"|-femit-.*unwind.*|-object-file-name=.*|-mincremental-linker-compatible"
     r"|-fswift-async-fp=.*|-fpartition-static-data-sections"
 )
-
-#: Flags that clang's driver turns into the absence of others.
-_VECTORISERS = {
-    "-vectorize-loops": "-fno-vectorize",
-    "-vectorize-slp": "-fno-slp-vectorize",
-}
 
 #: What the front end writes besides, or reads, with the number of arguments: the
 #: code generator is not to do it again.
@@ -98,14 +92,6 @@ class Unit:
         Args:
             in_codegen: Whether the session generates code, too.
         """
-        if self.level == "O1":
-            # Clang does not interleave loops there, and opt's pipeline does.
-            return "-O1"
-        if self.level != "Oz":
-            # Opt's pipelines of these levels always have both vectorisers.
-            for passed, flag in _VECTORISERS.items():
-                if passed not in self.command:
-                    return flag
         for each in self.command[2:-1]:
             if _OF_PIPELINE.fullmatch(each):
                 return each
@@ -161,6 +147,38 @@ class Unit:
         return f"{start}default<{self.level}>"
 
     @property
+    def tuning(self) -> pb.Tuning:
+        """How clang's pipeline is put together."""
+        return pb.Tuning(
+            loop_vectorization="-vectorize-loops" in self.command,
+            slp_vectorization="-vectorize-slp" in self.command,
+            loop_unrolling=self._flag("unroll-loops", True),
+            # The same flag; at -O1 the one is on and the other is not.
+            loop_interleaving=self._flag("unroll-loops", self.level != "O1"),
+            merge_functions="-fmerge-functions" in self.command,
+        )
+
+    @property
+    def codegen(self) -> pb.CodegenSettings:
+        """What the code generator is told that is not in the bitcode."""
+        debug = any(
+            each in self.command
+            for each in (
+                "-debug-info-kind=constructor",
+                "-debug-info-kind=limited",
+                "-debug-info-kind=standalone",
+                "-debug-info-kind=unused-types",
+            )
+        )
+        return pb.CodegenSettings(
+            function_sections="-ffunction-sections" in self.command,
+            data_sections="-fdata-sections" in self.command,
+            address_significance="-faddrsig" in self.command,
+            call_site_info=debug and "-gno-call-site-info" not in self.command,
+            tls_descriptors="-enable-tlsdesc" in self.command,
+        )
+
+    @property
     def codegen_level(self) -> int:
         """As in `llc -O`."""
         return _CODEGEN_LEVELS[self.level]
@@ -171,6 +189,13 @@ class Unit:
         if "-target-cpu" not in self.command:
             return ""
         return self.command[self.command.index("-target-cpu") + 1]
+
+    def _flag(self, name: str, default: bool) -> bool:
+        """The last of ``-fname`` and ``-fno-name``."""
+        for each in reversed(self.command):
+            if each in (f"-f{name}", f"-fno-{name}"):
+                return each == f"-f{name}"
+        return default
 
 
 def _without_front_end(arguments: Sequence[str]) -> Iterator[str]:

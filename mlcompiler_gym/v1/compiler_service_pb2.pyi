@@ -91,6 +91,20 @@ class CodeCache(_message.Message):
     whole_modules: int
     def __init__(self, bytes: _Optional[int] = ..., functions_found: _Optional[int] = ..., functions_generated: _Optional[int] = ..., whole_modules: _Optional[int] = ...) -> None: ...
 
+class CodegenSettings(_message.Message):
+    __slots__ = ["address_significance", "call_site_info", "data_sections", "function_sections", "tls_descriptors"]
+    ADDRESS_SIGNIFICANCE_FIELD_NUMBER: _ClassVar[int]
+    CALL_SITE_INFO_FIELD_NUMBER: _ClassVar[int]
+    DATA_SECTIONS_FIELD_NUMBER: _ClassVar[int]
+    FUNCTION_SECTIONS_FIELD_NUMBER: _ClassVar[int]
+    TLS_DESCRIPTORS_FIELD_NUMBER: _ClassVar[int]
+    address_significance: bool
+    call_site_info: bool
+    data_sections: bool
+    function_sections: bool
+    tls_descriptors: bool
+    def __init__(self, function_sections: bool = ..., data_sections: bool = ..., address_significance: bool = ..., call_site_info: bool = ..., tls_descriptors: bool = ...) -> None: ...
+
 class Describe(_message.Message):
     __slots__ = ["options", "task"]
     OPTIONS_FIELD_NUMBER: _ClassVar[int]
@@ -317,7 +331,8 @@ class ObserveReply(_message.Message):
     def __init__(self, observations: _Optional[_Iterable[_Union[Observation, _Mapping]]] = ...) -> None: ...
 
 class Open(_message.Message):
-    __slots__ = ["codegen_opt_level", "cpu", "features_as_float32", "function", "limits", "objectives", "observations", "options", "park", "pipeline", "program_sha256", "target_triple", "task"]
+    __slots__ = ["codegen", "codegen_opt_level", "cpu", "features_as_float32", "function", "limits", "objectives", "observations", "options", "park", "pipeline", "program_sha256", "target_triple", "task", "tuning"]
+    CODEGEN_FIELD_NUMBER: _ClassVar[int]
     CODEGEN_OPT_LEVEL_FIELD_NUMBER: _ClassVar[int]
     CPU_FIELD_NUMBER: _ClassVar[int]
     FEATURES_AS_FLOAT32_FIELD_NUMBER: _ClassVar[int]
@@ -331,6 +346,8 @@ class Open(_message.Message):
     PROGRAM_SHA256_FIELD_NUMBER: _ClassVar[int]
     TARGET_TRIPLE_FIELD_NUMBER: _ClassVar[int]
     TASK_FIELD_NUMBER: _ClassVar[int]
+    TUNING_FIELD_NUMBER: _ClassVar[int]
+    codegen: CodegenSettings
     codegen_opt_level: int
     cpu: str
     features_as_float32: bool
@@ -344,7 +361,8 @@ class Open(_message.Message):
     program_sha256: bytes
     target_triple: str
     task: str
-    def __init__(self, task: _Optional[str] = ..., program_sha256: _Optional[bytes] = ..., pipeline: _Optional[str] = ..., target_triple: _Optional[str] = ..., cpu: _Optional[str] = ..., options: _Optional[_Iterable[_Union[Option, _Mapping]]] = ..., objectives: _Optional[_Iterable[str]] = ..., observations: _Optional[_Iterable[str]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., park: bool = ..., codegen_opt_level: _Optional[int] = ..., function: _Optional[str] = ..., features_as_float32: bool = ...) -> None: ...
+    tuning: Tuning
+    def __init__(self, task: _Optional[str] = ..., program_sha256: _Optional[bytes] = ..., pipeline: _Optional[str] = ..., target_triple: _Optional[str] = ..., cpu: _Optional[str] = ..., options: _Optional[_Iterable[_Union[Option, _Mapping]]] = ..., objectives: _Optional[_Iterable[str]] = ..., observations: _Optional[_Iterable[str]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., park: bool = ..., codegen_opt_level: _Optional[int] = ..., function: _Optional[str] = ..., features_as_float32: bool = ..., tuning: _Optional[_Union[Tuning, _Mapping]] = ..., codegen: _Optional[_Union[CodegenSettings, _Mapping]] = ...) -> None: ...
 
 class OpenReply(_message.Message):
     __slots__ = ["from_parked", "pid", "state"]
@@ -622,6 +640,20 @@ class TensorSpec(_message.Message):
     option: str
     shape: _containers.RepeatedScalarFieldContainer[int]
     def __init__(self, name: _Optional[str] = ..., dtype: _Optional[_Union[DType, str]] = ..., shape: _Optional[_Iterable[int]] = ..., low: _Optional[float] = ..., high: _Optional[float] = ..., doc: _Optional[str] = ..., option: _Optional[str] = ...) -> None: ...
+
+class Tuning(_message.Message):
+    __slots__ = ["loop_interleaving", "loop_unrolling", "loop_vectorization", "merge_functions", "slp_vectorization"]
+    LOOP_INTERLEAVING_FIELD_NUMBER: _ClassVar[int]
+    LOOP_UNROLLING_FIELD_NUMBER: _ClassVar[int]
+    LOOP_VECTORIZATION_FIELD_NUMBER: _ClassVar[int]
+    MERGE_FUNCTIONS_FIELD_NUMBER: _ClassVar[int]
+    SLP_VECTORIZATION_FIELD_NUMBER: _ClassVar[int]
+    loop_interleaving: bool
+    loop_unrolling: bool
+    loop_vectorization: bool
+    merge_functions: bool
+    slp_vectorization: bool
+    def __init__(self, loop_vectorization: bool = ..., slp_vectorization: bool = ..., loop_unrolling: bool = ..., loop_interleaving: bool = ..., merge_functions: bool = ...) -> None: ...
 
 class Upload(_message.Message):
     __slots__ = ["program"]
