@@ -11,7 +11,7 @@
 using namespace llvm;
 using namespace mlcompiler;
 
-/// Of a datagram. More would not find room in a socket.
+/// A datagram has no more, since a socket has no room for more.
 static constexpr size_t MaxArrivalBytes = 64 << 10;
 
 Handover mlcompiler::sendArrival(int Socket, const Channel &Client,

@@ -32,7 +32,7 @@ struct BucketHead {
 /// Stands before an entry's bytes.
 struct EntryHead {
   CodeKey Key;
-  /// Of the key and the bytes.
+  /// The checksum of key and bytes.
   uint64_t Checksum;
   uint64_t Size;
 };

@@ -24,8 +24,8 @@ using ShapeGenerator = llvm::function_ref<llvm::Error(
 ///
 /// Contract: to the byte what the whole module's object file has.
 /// Failure mode: where the functions are not independent of each other, or have
-/// something in their code that nobody has provided for, there is no answer,
-/// and the whole code is to be generated.
+/// something in their code that is not provided for, there is no answer, and
+/// the caller must generate the whole code.
 std::optional<uint64_t> sumOfFunctions(const llvm::Module &M,
                                        const llvm::TargetMachine &Target,
                                        llvm::StringRef Settings,

@@ -13,8 +13,8 @@
 using namespace llvm;
 using namespace mlcompiler;
 
-/// Of the calls within a group of functions that call each other, what part of
-/// the entries leads to another entry, at most.
+/// In a group of functions that call each other, what part of the entries leads
+/// to another entry of the group, at most.
 static constexpr double MostRecursion = 0.9;
 
 /// Rounds of an iteration whose error shrinks by that part in each.

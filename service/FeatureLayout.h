@@ -79,14 +79,14 @@ private:
 
   llvm::SmallVector<Run, 8> Runs;
   size_t Elements = 0;
-  /// Of these, what is not observed.
+  /// The elements that are not observed.
   size_t FeatureElements = 0;
   size_t Bytes = 0;
   std::vector<std::string> Names;
   llvm::StringMap<Place> Places;
   std::optional<Place> Mask;
-  /// Of features that have an element or a row of them for each action: that of
-  /// action 0.
+  /// For each feature that has an element, or a row of them, for each action:
+  /// the element or the row of action 0.
   llvm::SmallVector<Piece, 0> Columns;
   /// Everything between them.
   llvm::SmallVector<Piece, 0> Others;

@@ -20,7 +20,7 @@ namespace mlcompiler {
 
 /// Whether LLVM generates the code of each function of \p M from what
 /// hashFunctions() hashes, so that it is the same whatever else is in the
-/// module. Where it is not, or where nobody has looked, it is not.
+/// module. False also where that is not known.
 bool areFunctionsIndependent(const llvm::Module &M,
                              const llvm::TargetMachine &Target);
 

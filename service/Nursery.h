@@ -28,10 +28,10 @@ namespace mlcompiler {
 class Nursery {
 public:
   struct Limits {
-    /// Of uploaded programs.
+    /// Bytes and number of uploaded programs.
     size_t ProgramBytes = size_t(1) << 30;
     size_t Programs = size_t(1) << 16;
-    /// Of everything else that is held for clients: requests that have not
+    /// Bytes of all else that is held for clients: requests that have not
     /// arrived whole or wait, replies that the client does not take, contents
     /// of Opens that sessions are parked for.
     size_t Bytes = size_t(2) << 30;

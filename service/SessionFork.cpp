@@ -117,8 +117,8 @@ bool Session::staysBehind(int Socket) {
   const pid_t Pid = ::fork();
   if (Pid > 0)
     return true;
-  // Without a process to park, the session itself is not worse off; but the
-  // nursery must see at once that nobody will take those who wait for it.
+  // Without a process to park, the session itself is not worse off. But the
+  // nursery must see at once that the clients which wait for it wait in vain.
   ::close(Socket);
   if (Pid == 0)
     crash::afterFork();

@@ -16,7 +16,7 @@ class MachineFunction;
 
 namespace mlcompiler {
 
-/// What the compiler is stopped at, for those who look at it without deciding.
+/// What the compiler is stopped at, for observations, which do not decide.
 /// Valid only while it is stopped.
 class StoppedDecision {
 public:

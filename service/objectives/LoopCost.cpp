@@ -143,7 +143,7 @@ double FunctionCost::along(BasicBlock &From, BasicBlock &To) {
   double Way = 0, All = 0;
   for (auto [Inside, Outside] : Exits) {
     const BranchProbability P = BPI.getEdgeProbability(Inside, Outside);
-    // Of blocks that are not executed, too, since a loop may run 0 times.
+    // Blocks that are not executed count, too, since a loop may run 0 times.
     const double Weight =
         (Executions[Inside] + 1e-9) * (double(P.getNumerator()) + 1);
     All += Weight;

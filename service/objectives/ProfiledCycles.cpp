@@ -28,7 +28,7 @@ class ProfiledCycles : public Objective {
 static ObjectiveRegistry::Add<ProfiledCycles> X(
     "profiled_cycles",
     "llvm-mca's block reciprocal throughput on the cpu that is compiled for, "
-    "times how often the block was executed in the run that the program's "
-    "profile is of, as far as passes have kept the counts true. Mispredicted "
+    "times how often the block was executed in the run of the program's "
+    "profile. Passes may have made the counts less true. Mispredicted "
     "branches, caches, and dependences between instructions are not in it, nor "
     "what library functions take.");

@@ -29,10 +29,11 @@ static ObjectiveRegistry::Add<ProgramCycles> X(
     "program_cycles",
     "llvm-mca's block reciprocal throughput on the cpu that is compiled for, "
     "times how often the block is executed for each call from outside of the "
-    "functions that others can see: a function is entered as often as its call "
+    "functions that others can see. A function is entered as often as its call "
     "sites are executed, so that inlining a call is worth only what it changes "
     "in the code. A call by pointer counts for all functions whose address is "
-    "taken, in equal parts; recursion ends. Frequencies are those of a profile "
-    "where the program has one, else guesses: LLVM's of branches and loops. "
+    "taken, in equal parts; recursion ends. Frequencies come from the "
+    "program's "
+    "profile if it has one, and otherwise from LLVM's guesses. "
     "Mispredicted branches, caches, and dependences between instructions are "
     "not in it, nor what library functions take.");

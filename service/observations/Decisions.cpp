@@ -56,9 +56,9 @@ static ObservationRegistry::Add<CurrentDecision>
 static ObservationRegistry::Add<TakenDecisions>
     Y("decisions", "The decisions taken so far, as a JSON array of pairs: what "
                    "was decided, and the bytes of the action in hexadecimal.");
-static ObservationRegistry::Add<OptArguments> Z(
-    "opt_arguments",
-    "What `opt` must be told to get from the program to the module as it "
-    "stands, or in a task that decides before the pipeline to what LLVM makes "
-    "of it by itself, as a JSON array; empty in other tasks whose decisions "
-    "are not passes.");
+static ObservationRegistry::Add<OptArguments>
+    Z("opt_arguments",
+      "What `opt` must be told to get from the program to the module as it "
+      "stands, as a JSON array. In a task that decides before the pipeline, to "
+      "get to what LLVM makes of it by itself. Empty in other tasks whose "
+      "decisions are not passes.");

@@ -18,7 +18,7 @@ struct Graph {
   void addEdge(llvm::ArrayRef<int64_t> Columns, int64_t Source, int64_t Target);
 
   std::vector<int64_t> Nodes, Edges, Links;
-  /// Of the nodes; all or none have one.
+  /// Names of the nodes; all or none have one.
   std::vector<std::string> Names;
   int64_t NodeCount = 0;
 };

@@ -87,9 +87,9 @@ static ObservationRegistry::Add<MIR2Vec>
     X("mir2vec",
       "MIR2Vec's symbolic embedding: the sum of the seed embeddings of opcode "
       "and operands of each machine instruction that can be reached. While the "
-      "compiler is stopped in a machine function it is that function's, as it "
-      "stands; else that of the module as it would be once instructions are "
-      "selected, as `llc -stop-after=finalize-isel` has it. For x86-64 and "
+      "compiler is stopped in a machine function, it is that function's as it "
+      "stands. Otherwise it is the module's with instructions selected, as "
+      "`llc -stop-after=finalize-isel` has it. For x86-64 and "
       "AArch64. Source: VenkataKeerthy et al., CC 2023; "
       "llvm/CodeGen/MIR2Vec.h.");
 

@@ -77,8 +77,8 @@ public:
   /// Fails if one of \p Names does not exist, naming those that do.
   llvm::Error check(const Names &Names);
 
-  /// Of \p Names, those that are one tensor of a fixed shape: the tensor, under
-  /// the name of the observation.
+  /// The tensors of the observations in \p Names that are one tensor of a fixed
+  /// shape, each under the name of its observation.
   llvm::SmallVector<proto::TensorSpec, 0> tensors(const Names &Names);
 
   /// Computes each of \p Names. Those that do not exist in this state are an

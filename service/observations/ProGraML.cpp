@@ -81,7 +81,7 @@ void ProGraML::describeColumns(proto::TensorSpec &Nodes,
       "module (-1 if none).");
   Edges.add_shape(2);
   Edges.set_doc("Columns: flow (0 control, 1 data, 2 call) and position "
-                "(which successor, which operand; else 0).");
+                "(which successor, which operand; otherwise 0).");
 }
 
 void ProGraML::build(Module &M, Graph &To) const { Builder(To).build(M); }

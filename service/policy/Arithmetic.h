@@ -109,8 +109,8 @@ private:
   }
 };
 
-/// Of numbers that are no less than -700 and no more than 700 (float: 87); what
-/// lies beyond counts as these.
+/// Takes numbers from -700 to 700 (float: from -87 to 87). Numbers beyond a
+/// bound count as the bound.
 template <typename T> inline T exp(T X) {
   Exponential<T> E(X);
   return E.Scale + E.Scale * E.Rest;
@@ -124,7 +124,7 @@ template <typename T> inline T tanh(T X) {
   return withSign(Minus1 / (Minus1 + 2), X);
 }
 
-/// Of numbers that are not negative.
+/// Takes numbers that are not negative.
 template <typename T> inline T log1p(T X) {
   using B = Binary<T>;
   using Bits = typename B::Bits;

@@ -14,9 +14,9 @@ namespace mlcompiler {
 namespace policy {
 
 struct Decision {
-  /// Of a discrete head.
+  /// What a discrete head says.
   int64_t Action = 0;
-  /// Of a scalar head, within its bounds.
+  /// What a scalar head says, within its bounds.
   float Value = 0;
   /// The natural logarithm of the action's probability; of the density of a
   /// scalar that is sampled, before it is brought within bounds; 0 of one that

@@ -78,7 +78,7 @@ struct Model {
   std::vector<double> Base;
   std::vector<Tree> Trees;
   Head Decides = Head::None;
-  /// Of a scalar head.
+  /// The bounds of a scalar head.
   float Low = 0;
   float High = 0;
   bool HasDeviation = false;

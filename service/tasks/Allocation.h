@@ -46,7 +46,7 @@ enum class RangeOrder {
   Weight,
   /// The longest one.
   Size,
-  /// The longest one of those that reach beyond a block; behind them, the
+  /// The longest one that reaches beyond a block; when there is none left, the
   /// others by where they begin.
   GlobalFirst,
 };
@@ -102,8 +102,8 @@ public:
   void splitAtBlocks();
   void splitAround(const llvm::MachineLoop &Loop);
   /// Where none of these may be done: takes a register from live ranges that
-  /// must have one, too, and have to find another. Whether there is such a one;
-  /// it ends, for nobody takes from those who took later.
+  /// must have one, too, and have to find another. Whether there is such a one.
+  /// It ends, for none takes from a live range that took later.
   bool displace();
 
   /// Called when all have registers.

@@ -25,7 +25,7 @@ constexpr FeatureText RangeFeatures[] = {
     {"hottest", "frequency of the hottest block with a use"},
     {"depth", "loops around the deepest of its uses"},
     {"local", "1: it lies within one block"},
-    {"rematerializable", "1: it can be computed anew instead of reloaded"},
+    {"rematerializable", "1: it can be computed again instead of reloaded"},
     {"crosses_calls", "1: it is live across a call, which keeps few registers"},
     {"registers", "registers that its class has"},
     {"splits", "how often it, or what it is a piece of, has been split"},
@@ -54,7 +54,7 @@ using ColumnNumbers = std::array<float, ColumnFeatureCount>;
 
 /// Numbers of the function.
 constexpr FeatureText ProgressFeatures[] = {
-    {"waiting", "live ranges without a register, but for the one at hand"},
+    {"waiting", "live ranges without a register, except the one at hand"},
     {"at_first", "live ranges when nothing had been decided"},
     {"spilled", "live ranges spilled so far, by decisions for them or for "
                 "others"},
@@ -69,7 +69,7 @@ RangeNumbers describeRange(const Allocation &Of, const llvm::LiveInterval &LI);
 /// What spilling it adds to the score, by a rough guess.
 float spillCost(const Allocation &Of, const llvm::LiveInterval &LI);
 
-/// Of a register that the live range at hand of \p Of may be given.
+/// Describes a register that the live range at hand of \p Of may be given.
 ColumnNumbers describeRegister(const Allocation &Of,
                                const RegisterColumn &Column);
 

@@ -34,48 +34,48 @@ static constexpr EvictionFeature Features[] = {
     {"is_free", false, 1, "1: nothing has to be evicted for this register"},
     {"nr_urgent", true, 1,
      "live ranges of a cascade as new as this one's, evicted all the same "
-     "because this one cannot be spilled; of the largest in the row"},
+     "because this one cannot be spilled; divided by the largest in the row"},
     {"nr_broken_hints", true, 1,
-     "evicted live ranges that lose the register that they were hinted to; of "
-     "the largest in the row"},
+     "evicted live ranges that lose the register that they were hinted to; "
+     "divided by the largest in the row"},
     {"is_hint", false, 1, "1: this register is a hint of the live range"},
     {"is_local", false, 2147483647.0,
      "evicted live ranges that, like this one, lie within one block and cannot "
      "be given another register"},
     {"nr_rematerializable", true, 1,
-     "evicted live ranges that can be computed anew instead of reloaded; of "
-     "the "
-     "largest in the row"},
+     "evicted live ranges that can be computed again instead of reloaded; "
+     "divided by the largest in the row"},
     {"nr_defs_and_uses", true, 1,
-     "instructions that define or use the evicted live ranges; of the largest "
-     "in the row"},
+     "instructions that define or use the evicted live ranges; divided by the "
+     "largest in the row"},
     {"weighed_reads_by_max", true, 1,
-     "block-frequency-weighted reads; of the largest in the row"},
+     "block-frequency-weighted reads; divided by the largest in the row"},
     {"weighed_writes_by_max", true, 1,
-     "block-frequency-weighted writes; of the largest in the row"},
+     "block-frequency-weighted writes; divided by the largest in the row"},
     {"weighed_read_writes_by_max", true, 1,
-     "block-frequency-weighted reads that write, too; of the largest in the "
-     "row"},
+     "block-frequency-weighted reads that also write; divided by the largest "
+     "in the row"},
     {"weighed_indvars_by_max", true, 1,
-     "block-frequency-weighted updates of induction variables; of the largest "
-     "in the row"},
+     "block-frequency-weighted updates of induction variables; divided by the "
+     "largest in the row"},
     {"hint_weights_by_max", true, 1,
-     "block-frequency-weighted copies that a hint would remove; of the largest "
-     "in the row"},
+     "block-frequency-weighted copies that a hint would remove; divided by the "
+     "largest in the row"},
     {"start_bb_freq_by_max", true, 1,
-     "frequency of the block in which the live ranges begin; of the largest in "
-     "the row"},
+     "frequency of the block in which the live ranges begin; divided by the "
+     "largest in the row"},
     {"end_bb_freq_by_max", true, 1,
-     "frequency of the block in which the live ranges end; of the largest in "
-     "the row"},
+     "frequency of the block in which the live ranges end; divided by the "
+     "largest in the row"},
     {"hottest_bb_freq_by_max", true, 1,
-     "frequency of the hottest block with a use; of the largest in the row"},
-    {"liverange_size", true, 1,
-     "slots from the first beginning to the last end; of the largest in the "
+     "frequency of the hottest block with a use; divided by the largest in the "
      "row"},
+    {"liverange_size", true, 1,
+     "slots from the first beginning to the last end; divided by the largest "
+     "in the row"},
     {"use_def_density", true, 1,
-     "largest spill weight among the live ranges; of the largest in the row; 1 "
-     "where it must not be spilled"},
+     "largest spill weight among the live ranges; divided by the largest in "
+     "the row, or 1 where it must not be spilled"},
     {"max_stage", false, 5,
      "latest LiveRangeStage among the live ranges, 0 (new) to 5 (done)"},
     {"min_stage", false, 5, "earliest LiveRangeStage among them"},

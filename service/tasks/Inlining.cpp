@@ -102,7 +102,7 @@ void Inlining::describe(proto::TaskSpec &Spec) const {
   setBounds(Default, 0, 1);
   Default.set_option(DefaultDecisionName);
   Default.set_doc("what LLVM's own heuristic would do (1: inline); repeating "
-                  "it gives the very object file of the heuristic compiler");
+                  "it gives the object file of the heuristic compiler");
   auto Describe = [&](ArrayRef<CallFeature> Features, const char *Option) {
     for (const CallFeature &Each : Features) {
       proto::TensorSpec &Tensor = *Spec.add_features();
@@ -116,8 +116,8 @@ void Inlining::describe(proto::TaskSpec &Spec) const {
   Describe(bodyFeatures(), BodiesName);
   proto::Rule &LastUse = *Spec.add_rules();
   LastUse.set_name("last_use");
-  LastUse.set_doc("LLVM's own decisions, and inlines a callee whose body goes "
-                  "with this call, too");
+  LastUse.set_doc("decides as LLVM does, and also inlines a callee whose body "
+                  "goes with this call");
   for (const char *Option : {DefaultDecisionName, LinkageName}) {
     proto::Option &Needed = *LastUse.add_options();
     Needed.set_name(Option);
@@ -146,8 +146,8 @@ void Inlining::declare(TaskOptions &Options) {
       "whether to compute the heuristic's own decision and send it as a "
       "further feature");
   Options.flag(LinkageName, IncludeLinkage,
-               "whether to send what linkage and uses say of the bodies of "
-               "caller and callee, which LLVM's own features do not");
+               "whether to send features of the linkage and the uses of caller "
+               "and callee");
   Options.flag(BodiesName, IncludeBodies,
                "whether to send sizes and attributes of the bodies of caller "
                "and callee, whether they can go, and how many calls of the "
@@ -155,10 +155,11 @@ void Inlining::declare(TaskOptions &Options) {
   Options.number(
       SizeIncreaseThresholdName, SizeIncreaseThreshold, 0,
       LargestSizeIncreaseThreshold,
-      "once the module has grown by this factor no call site is inlined any "
-      "more and no decision asked for (-ml-advisor-size-increase-threshold). "
-      "LLVM has 2, which its own heuristic does not keep to: where that lets a "
-      "program grow further, to repeat it would not give LLVM's object file");
+      "once the module has grown by this factor, no call site is inlined any "
+      "more and no decision comes up (-ml-advisor-size-increase-threshold). "
+      "LLVM's value is 2. LLVM's own heuristic has no such bound: where it "
+      "lets "
+      "a program grow further, repeating it does not give LLVM's object file");
 }
 
 void Inlining::apply(LLVMOptions &Process) const {

@@ -33,7 +33,7 @@ static int64_t callInstructions(const CallBase &CB) {
   return 1 + CB.arg_size();
 }
 
-/// Of numbers of things, as for LLVM's own features.
+/// The bound of counts, which LLVM's own features have, too.
 static constexpr double Limit = 2147483648.0;
 
 static const CallFeature Features[] = {
@@ -71,13 +71,13 @@ static const CallFeature Features[] = {
      [](const CallBase &CB, const AskedCalls &) -> int64_t {
        return isRemovable(*CB.getCaller());
      },
-     "1 if the caller's body goes once all that call it have inlined it: it is "
+     "1 if the caller's body goes once all its callers have inlined it: it is "
      "discardable, and nothing takes its address"},
     {"callee_removable", 1,
      [](const CallBase &CB, const AskedCalls &) -> int64_t {
        return isRemovable(*CB.getCalledFunction());
      },
-     "the same of the callee"},
+     "1 if the callee's body goes once all its callers have inlined it"},
     {"callee_hinted", 1,
      [](const CallBase &CB, const AskedCalls &) -> int64_t {
        return CB.getCalledFunction()->hasFnAttribute(Attribute::InlineHint);

@@ -46,7 +46,7 @@ static bool isLastUse(const CallBase &CB) {
   return CB.getCalledFunction()->hasOneUse();
 }
 
-/// Of numbers of things, as for LLVM's own features.
+/// The bound of counts, which LLVM's own features have, too.
 static constexpr double Limit = 2147483648.0;
 
 static const CallFeature Features[] = {
@@ -54,14 +54,14 @@ static const CallFeature Features[] = {
      [](const CallBase &CB, const AskedCalls &) -> int64_t {
        return linkage(*CB.getCaller());
      },
-     "who can use the caller: 0: this module alone (internal, private); 1: "
+     "who can use the caller. 0: this module alone (internal, private). 1: "
      "others, which have a body of their own (linkonce, "
-     "available_externally); 2: others, which need this one"},
+     "available_externally). 2: others, which need this one"},
     {"callee_linkage", 2,
      [](const CallBase &CB, const AskedCalls &) -> int64_t {
        return linkage(*CB.getCalledFunction());
      },
-     "the same of the callee"},
+     "who can use the callee, as caller_linkage says it of the caller"},
     {"caller_uses", Limit,
      [](const CallBase &CB, const AskedCalls &) -> int64_t {
        return CB.getCaller()->getNumUses();
@@ -72,7 +72,7 @@ static const CallFeature Features[] = {
      [](const CallBase &CB, const AskedCalls &) -> int64_t {
        return CB.getCalledFunction()->getNumUses();
      },
-     "the same of the callee, this call included"},
+     "uses of the callee in this module, this call included"},
     {"callee_call_sites", Limit,
      [](const CallBase &CB, const AskedCalls &) {
        return countCallSites(*CB.getCalledFunction());

@@ -39,7 +39,7 @@ constexpr int64_t Merge = 0, Distribute = 1;
 /// the later ones of the graph's order wait.
 constexpr unsigned MaxRows = 8;
 
-/// Of an embedding.
+/// The length of an embedding.
 constexpr size_t Dimension = 75;
 
 using FloatElements = Tensors::Elements<float>;
@@ -106,7 +106,7 @@ void LoopDistribution::apply(LLVMOptions &Process) const {
   Process.set("enable-loop-distribute", LLVMDistributes ? "true" : "false");
 }
 
-/// Of nodes there is a row each, if several are shown.
+/// Nodes have a row each, if several are shown.
 std::vector<TensorSpec> LoopDistribution::features() const {
   auto OfNodes = [&](const char *Name, int64_t Count) {
     std::vector<int64_t> Shape{Count};
@@ -144,7 +144,7 @@ void LoopDistribution::describeAction(proto::ActionSpec &Action) const {
 void LoopDistribution::describe(proto::TaskSpec &Spec) const {
   Spec.set_default_pipeline("default<O3>");
   Spec.set_default_objective("loop_cost");
-  // Of these two, no loop has more than one node.
+  // No loop of the two that are left out has more than one node.
   Spec.set_default_programs(
       "loops -loops/matrix_product_orders -loops/split_many_arrays");
   Spec.set_default_level("O2");

@@ -69,7 +69,7 @@ DependenceTester::address(Instruction &Access) {
   TypeSize Size =
       SE.getDataLayout().getTypeStoreSize(getLoadStoreType(&Access));
   A.Pointer = SE.getSCEV(Pointer);
-  // Of a size that is known only when it runs, nothing can be said.
+  // Nothing can be said of a size that is known only when the program runs.
   if (Size.isScalable() || Size.getFixedValue() > uint64_t(Limit) ||
       SE.getDataLayout().isNonIntegralPointerType(Pointer->getType()) ||
       SE.getTypeSizeInBits(Pointer->getType()) != 64)

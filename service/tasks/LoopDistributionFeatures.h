@@ -28,7 +28,7 @@ using GroupNumbers = std::array<float, GroupFeatureCount>;
 
 /// Numbers of the decision as a whole.
 constexpr FeatureText DecisionFeatures[] = {
-    {"trip_count", "iterations, if constant; else 0"},
+    {"trip_count", "iterations if constant, otherwise 0"},
     {"depth", "loops around the body"},
     {"nodes", "nodes of the loop"},
     {"undecided", "nodes that are in no group yet"},
@@ -46,10 +46,10 @@ using DecisionNumbers = std::array<float, DecisionFeatureCount>;
 
 /// What an agent sees of one node that may come next.
 struct NodeFeatures {
-  /// Of the node in a loop of its own; if that is not allowed, as if the loop
-  /// held nothing else.
+  /// The numbers of the node in a loop of its own. If that is not allowed, as
+  /// if the loop held nothing else.
   GroupNumbers Node{};
-  /// Of the group that it would join, and of the two together.
+  /// The numbers of the group that it would join, and of both together.
   GroupNumbers Group{};
   GroupNumbers Merged{};
   DecisionNumbers Decision{};

@@ -21,7 +21,7 @@ public:
       : G(G), Name(std::move(Name)), Groups(G.nodes().size()) {}
 
   const LoopGraph &graph() const { return G; }
-  /// Of the loop, for a person.
+  /// The name of the loop, for a person.
   llvm::StringRef name() const { return Name; }
   const Partition &partition() const { return Groups; }
   /// How many groups have been begun; the last of them can be added to.
@@ -50,7 +50,7 @@ private:
   const LoopGraph &G;
   const std::string Name;
   Partition Groups;
-  /// Of each node, those that must come before it; found when asked for.
+  /// The nodes that must come before each node; found when asked for.
   std::vector<llvm::BitVector> Earlier;
   unsigned Count = 0;
   unsigned Placed = 0;

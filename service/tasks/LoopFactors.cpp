@@ -39,7 +39,7 @@ constexpr const char *EmbeddingName = "ir2vec";
 constexpr const char *ReorderingFlag = "hints-allow-reordering";
 constexpr float Largest = 1e9f;
 
-/// Of an embedding.
+/// The length of an embedding.
 constexpr size_t Dimension = 75;
 
 /// One of the things that a loop is asked about.

@@ -26,8 +26,8 @@ public:
     return Others->handleDiagnostics(DI);
   }
 
-  // Of any pass, and not of one by name: for that, passes would look further
-  // than they do where nobody listens.
+  // Remarks of any pass are enabled, and of no pass by its name. For a name,
+  // passes would look further than they do without remarks.
   bool isAnyRemarkEnabled() const override { return true; }
 
 private:

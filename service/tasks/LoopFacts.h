@@ -16,8 +16,8 @@ namespace mlcompiler {
 
 /// Numbers of the loop as a whole.
 constexpr FeatureText LoopFeatures[] = {
-    {"trip_count", "iterations, if constant; else 0"},
-    {"most_iterations", "iterations at most, if that is known; else 0"},
+    {"trip_count", "iterations if constant, otherwise 0"},
+    {"most_iterations", "iterations at most if that is known, otherwise 0"},
     {"trip_multiple", "what the number of iterations is a multiple of"},
     {"counted", "1: the number of iterations is known as the loop is entered"},
     {"depth", "loops around the body, this one included"},
@@ -31,7 +31,7 @@ constexpr FeatureText LoopFeatures[] = {
     {"safe_elements", "neighbouring iterations that may be made at once, for "
                       "the dependences between them; 0: any number"},
     {"checks", "comparisons of pointers that a vector loop needs before it"},
-    {"reductions", "sums, products, minima and such"},
+    {"reductions", "sums, products, minima and the like"},
     {"exact_reductions", "those of floating point whose order is fixed"},
     {"carried", "other values that an iteration hands to the next one, and "
                 "that the vectoriser can cope with"},
@@ -59,7 +59,7 @@ class LoopAnalyst {
 public:
   LoopAnalyst(llvm::Function &F, llvm::FunctionAnalysisManager &FAM);
 
-  /// Of a loop of the function's LoopInfo.
+  /// Examines a loop of the function's LoopInfo.
   LoopFacts examine(llvm::Loop &L);
 
 private:

@@ -117,7 +117,7 @@ static constexpr Parameter Table[] = {
     {"loops", "disable-lsr", "", "true",
      "whether addresses in loops stay as they are"},
     {"loops", "scev-cheap-expansion-budget", "4", "0 1 2 8 16",
-     "cost up to which the value of a loop's counter is computed anew"},
+     "cost up to which the value of a loop's counter is computed again"},
     {"control_flow", "bonus-inst-threshold", "1", "0 2 3 4 6 8",
      "instructions that may be copied to join two branches"},
     {"control_flow", "phi-node-folding-threshold", "2", "0 1 3 4 6 8",

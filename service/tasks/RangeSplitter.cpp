@@ -85,8 +85,8 @@ SmallVector<const MachineLoop *, 4> RangeSplitter::loops() const {
     return !hasBorders(*Entry.first) || !crossesBorder(*Entry.first);
   });
   SmallVector<const MachineLoop *, 4> Found(make_first_range(Uses));
-  // Of two with the same uses, such as a loop and the one around it, the one
-  // whose blocks come first.
+  // Two may have the same uses, such as a loop and the one around it. Then the
+  // one whose blocks come first is the first.
   llvm::sort(Found, [&](const MachineLoop *A, const MachineLoop *B) {
     return std::make_tuple(-Uses[A], A->getHeader()->getNumber()) <
            std::make_tuple(-Uses[B], B->getHeader()->getNumber());

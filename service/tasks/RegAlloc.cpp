@@ -104,15 +104,15 @@ static TaskRegistry::Add<RegAlloc>
 void RegAlloc::declare(TaskOptions &Options) {
   const SmallVector<StringRef> OrderNames(std::begin(Orders), std::end(Orders));
   Options.choice("order", Order, OrderNames,
-                 "which live range comes next: what the agent says; the one of "
-                 "the largest spill weight; the longest; or the longest of "
-                 "those that reach beyond a block, and behind them the others "
-                 "in the order of the code");
+                 "which live range comes next: the agent's choice, the one of "
+                 "the largest spill weight, the longest, or the longest that "
+                 "reaches beyond a block. Live ranges of one block then come "
+                 "last, in the order of the code");
   const SmallVector<StringRef> AllocatorNames(std::begin(Allocators),
                                               std::end(Allocators));
   Options.choice("allocator", Allocator, AllocatorNames,
-                 "who allocates: the agent, or one of LLVM's allocators, which "
-                 "asks nothing");
+                 "who allocates: the agent, or one of LLVM's allocators, with "
+                 "which no decision comes up");
   Options.flag("verify_machine_code", IsVerified,
                "whether LLVM's verifier of machine code looks at it behind "
                "every pass of the code generator, and ends the session if it "
@@ -194,7 +194,7 @@ void RegAlloc::describe(proto::TaskSpec &Spec) const {
   if (isOrderAsked())
     for (const FeatureText &Feature : RangeFeatures)
       Add(TensorSpec::createSpec<float>(rowName(Feature), {Rows}), Largest,
-          "of the live ranges to choose from: " + Twine(Feature.Doc));
+          "for each live range to choose from: " + Twine(Feature.Doc));
   for (const FeatureText &Feature : ColumnFeatures)
     Add(TensorSpec::createSpec<float>(Feature.Name, {Actions}), Largest,
         Feature.Doc);
@@ -203,14 +203,14 @@ void RegAlloc::describe(proto::TaskSpec &Spec) const {
         ->set_option(Name);
   };
   Suggest(BasicName, "what LLVM's basic allocator would do; repeating it with "
-                     "order='weight' from the beginning gives the very object "
+                     "order='weight' from the beginning gives the object "
                      "file of that allocator");
   Suggest(CheapestName,
-          "what a simple rule would do: take the free register that saves most "
-          "copies; or else split around a loop, if that costs less than a "
-          "third of what taking a register or spilling does; or else take the "
-          "register that costs least, if that is less than spilling; or else "
-          "split at blocks; or else spill");
+          "what a simple rule would do. It takes the free register that saves "
+          "most copies. If none is free, it splits around a loop where that "
+          "costs less than a third of taking a register or spilling. Otherwise "
+          "it takes the register that costs least, if that is less than "
+          "spilling. Otherwise it splits at blocks, and if it cannot, spills");
 }
 
 //===----------------------------------------------------------------------===//

@@ -146,7 +146,8 @@ void RegAllocEviction::describe(proto::TaskSpec &Spec) const {
   describeTensor(TensorSpec::createSpec<float>("progress", {1}), Progress);
   constexpr double Largest = std::numeric_limits<float>::max();
   setBounds(Progress, 0, Largest);
-  Progress.set_doc("live ranges still in the queue, of those at the beginning");
+  Progress.set_doc(
+      "live ranges still in the queue, divided by their number at first");
 
   for (const TensorSpec &Extra :
        {TensorSpec::createSpec<int64_t>(EvictionDefaultName, {1}),
@@ -159,9 +160,11 @@ void RegAllocEviction::describe(proto::TaskSpec &Spec) const {
     setBounds(Tensor, 0, IsDefault ? double(EvictNothing) : Largest);
     Tensor.set_doc(
         IsDefault
-            ? "what LLVM's own heuristic would do, or where that is not legal "
-              "32, or else the first that is; repeating it from the beginning "
-              "gives the very object file of the heuristic compiler"
+            ? "what LLVM's own heuristic would do; where that is not legal, "
+              "32; "
+              "where 32 is not legal, the first legal column. Repeating it "
+              "from "
+              "the beginning gives the object file of the heuristic compiler"
             : "spill weights of the live ranges that each column evicts, the 8 "
               "heaviest in descending order, then zeros; column 32: the live "
               "range's own. The largest float: it cannot be spilled");

@@ -119,7 +119,7 @@ void RegAllocPriority::describe(proto::TaskSpec &Spec) const {
   Add(TensorSpec::createSpec<int64_t>(PriorityDefaultName, {1}),
       LargestPriority,
       "what LLVM's own heuristic would say; repeating it, rounded to a float, "
-      "gives the very object file of the heuristic compiler")
+      "gives the object file of the heuristic compiler")
       ->set_option(PriorityDefaultName);
 }
 
