@@ -162,7 +162,7 @@ def _counters() -> str:
 
     instead = "valgrind counts" if find_valgrind() else "and there is no valgrind"
     try:
-        why = counter_error()
+        why = counter_error("instructions")
     except MLCompilerGymError as error:
         return f"not known: {str(error).splitlines()[0]}"
     return f"none of the processor's ({why}); {instead}" if why else "the processor's"

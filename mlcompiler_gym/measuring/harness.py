@@ -8,7 +8,7 @@ import os
 import re
 import shlex
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,6 +19,13 @@ from mlcompiler_gym.validation.sandbox import Limits, Run, run, scratch_folder
 
 _SOURCE = Path(__file__).with_name("harness.c")
 _MARK = "\x01mlcompiler-gym:"
+#: What the processor may count, and what linux/perf_event.h calls it.
+EVENTS = {
+    "instructions": "PERF_COUNT_HW_INSTRUCTIONS",
+    "cycles": "PERF_COUNT_HW_CPU_CYCLES",
+    "branch_misses": "PERF_COUNT_HW_BRANCH_MISSES",
+    "cache_misses": "PERF_COUNT_HW_CACHE_MISSES",
+}
 #: What a shell prints when a program has ended, before its exit status.
 _ENDED = "\x01mlcompiler-gym ended:"
 
@@ -32,39 +39,40 @@ class Reading:
         status: Its exit status.
         wall_seconds: By the clock.
         cpu_seconds: Processor time.
-        instructions: In user mode, or minus the number of the error for which
-            they could not be counted.
+        counts: By name of :data:`EVENTS`, what the processor counted in user mode, or
+            minus the number of the error for which it could not be counted.
     """
 
     output: bytes
     status: int
     wall_seconds: float
     cpu_seconds: float
-    instructions: int
+    counts: Mapping[str, int]
 
 
-def link_measured(object_code: bytes, executable: Path, *, counts: bool) -> None:
+def link_measured(
+    object_code: bytes, executable: Path, counted: Sequence[str] = ()
+) -> None:
     """Link an object file to a program for :func:`read`.
 
     Args:
         object_code: An object file with ``main``.
         executable: Where to write the program.
-        counts: Whether to count instructions, too.
+        counted: Names of :data:`EVENTS`.
 
     Raises:
         LinkError: It does not link.
         MachineError: It is for another machine.
     """
     harness = executable.with_name(executable.name + "-harness.o")
-    harness.write_bytes(_compile_harness(counts))
+    harness.write_bytes(_compile_harness(tuple(counted)))
     link(object_code, executable, [harness])
 
 
 @functools.cache
-def _compile_harness(counts: bool) -> bytes:
-    flags = [f'-DHARNESS_MARK="{_c_string(_MARK)}"']
-    if counts:
-        flags.append("-DHARNESS_COUNTS")
+def _compile_harness(counted: tuple[str, ...]) -> bytes:
+    events = "".join(f"{EVENTS[name]}," for name in counted)
+    flags = [f'-DHARNESS_MARK="{_c_string(_MARK)}"', f"-DHARNESS_EVENTS={events}"]
     return _compile_c(_SOURCE.read_text(), flags)
 
 
@@ -89,8 +97,13 @@ def _c_string(text: str) -> str:
     return "".join(f"\\{ord(c):03o}" if ord(c) < 32 else c for c in text)
 
 
-def read(executable: Path, arguments: Sequence[str], limits: Limits) -> Reading:
-    """Run a program once.
+def read(
+    executable: Path,
+    arguments: Sequence[str],
+    limits: Limits,
+    counted: Sequence[str] = (),
+) -> Reading:
+    """Run a program once, which was linked to count the same.
 
     Raises:
         MeasureError: It did not end by itself.
@@ -98,7 +111,7 @@ def read(executable: Path, arguments: Sequence[str], limits: Limits) -> Reading:
     """
     done = run(executable, arguments, limits)
     status = check_ended(done, executable.name, arguments, limits)
-    reading = _parse(done.output, status)
+    reading = _parse(done.output, status, counted)
     if reading is None:
         raise MeasureError(
             f"{describe(executable.name, arguments)} cannot be measured: it ended "
@@ -150,14 +163,15 @@ def read_each(
     ]
 
 
-def _parse(printed: bytes, status: int) -> Reading | None:
+def _parse(printed: bytes, status: int, counted: Sequence[str] = ()) -> Reading | None:
     """What a program says at its end; None if it does not."""
     output, mark, line = printed.rpartition(_MARK.encode())
     numbers = line.split()
-    if not mark or len(numbers) != 3:
+    if not mark or len(numbers) != 2 + len(counted):
         return None
-    wall, cpu, instructions = map(int, numbers)
-    return Reading(output, status, wall / 1e9, cpu / 1e9, instructions)
+    wall, cpu, *counts = map(int, numbers)
+    by_name = dict(zip(counted, counts, strict=True))
+    return Reading(output, status, wall / 1e9, cpu / 1e9, by_name)
 
 
 def check_ended(done: Run, name: str, arguments: Sequence[str], limits: Limits) -> int:
@@ -183,8 +197,11 @@ def describe(name: str, arguments: Sequence[str]) -> str:
 
 
 @functools.cache
-def counter_error() -> str:
-    """Why this kernel counts no instructions; empty if it does.
+def counter_error(event: str) -> str:
+    """Why this kernel does not count an event; empty if it does.
+
+    Args:
+        event: A name of :data:`EVENTS`.
 
     Raises:
         LinkError: There is no compiler to find that out with.
@@ -192,6 +209,6 @@ def counter_error() -> str:
     with scratch_folder() as folder:
         program = Path(folder) / "probe"
         code = _compile_c("int main(void) { return 0; }\n")
-        link_measured(code, program, counts=True)
-        found = read(program, (), Limits()).instructions
+        link_measured(code, program, [event])
+        found = read(program, (), Limits(), [event]).counts[event]
     return os.strerror(-found) if found < 0 else ""

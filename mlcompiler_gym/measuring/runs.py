@@ -80,7 +80,7 @@ def measure(
         By label and objective.
 
     Raises:
-        CountersError: Instructions cannot be counted here.
+        CountersError: The machine does not count what was asked for.
         MeasureError: A build crashed, took too long or printed something else than
             the first one.
         ProgramError: The program has no inputs, does not link, or is for another
@@ -96,6 +96,7 @@ def measure(
             )
     check_runnable(program)
     by_valgrind = "instructions" in names and _counts_by_valgrind(how)
+    _check_counters(names)
     timed = [name for name in names if name != "instructions" or not by_valgrind]
     found: dict[str, dict[str, Sample]] = {label: {} for label in builds}
     with scratch_folder() as folder:
@@ -122,10 +123,24 @@ def _check_clocks(found: Mapping[str, Mapping[str, Sample]], names: list[str]) -
             )
 
 
+def _check_counters(names: Iterable[str]) -> None:
+    """Only the processor can count these; the kernel may not let it."""
+    for name in names:
+        if name == "instructions" or name not in harness.EVENTS:
+            continue
+        if error := harness.counter_error(name):
+            raise CountersError(
+                f"the kernel does not give this process the processor's counter of "
+                f"{name} (perf_event_open: {error}); measure cpu_time or instructions, "
+                "or allow it (sysctl kernel.perf_event_paranoid=2, on a machine that "
+                "has counters)"
+            )
+
+
 def _counts_by_valgrind(how: Measuring) -> bool:
     if how.counter == "valgrind":
         return True
-    error = harness.counter_error()
+    error = harness.counter_error("instructions")
     if not error:
         return False
     if how.counter == "auto" and valgrind.find_valgrind() is not None:
@@ -166,24 +181,22 @@ class _Runs:
     def timed(
         self, builds: Mapping[str, bytes], names: Sequence[str]
     ) -> dict[str, dict[str, tuple[float, ...]]]:
-        counts = "instructions" in names
+        counted = [name for name in names if name in harness.EVENTS]
         paths = {}
         for number, (label, code) in enumerate(builds.items()):
             paths[label] = self._folder / f"{self._name}-{number}"
-            harness.link_measured(code, paths[label], counts=counts)
+            harness.link_measured(code, paths[label], counted)
         for label, path in paths.items():
-            self._once(label, path)  # finds files in no cache
-        totals: dict[str, list[tuple[float, float, float]]] = {
-            label: [] for label in builds
-        }
+            self._once(label, path, counted)  # finds files in no cache
+        totals: dict[str, list[dict[str, float]]] = {label: [] for label in builds}
         made = 0
         for look in self._how.looks:
             for _ in range(look - made):
                 for label, path in paths.items():
-                    totals[label].append(self._once(label, path))
+                    totals[label].append(self._once(label, path, counted))
             made = look
             by_name = {
-                label: dict(zip(OBJECTIVES, zip(*rows, strict=True), strict=True))
+                label: {name: tuple(row[name] for row in rows) for name in names}
                 for label, rows in totals.items()
             }
             if self._are_told_apart(list(by_name.values()), names):
@@ -204,15 +217,22 @@ class _Runs:
                     return False
         return True
 
-    def _once(self, label: str, path: Path) -> tuple[float, float, float]:
-        wall = cpu = count = 0.0
+    def _once(self, label: str, path: Path, counted: list[str]) -> dict[str, float]:
+        total = dict.fromkeys(["wall_time", "cpu_time", *counted], 0.0)
         for arguments in self._program.inputs or ():
-            done = harness.read(path, arguments, self._limits)
+            done = harness.read(path, arguments, self._limits, counted)
             self._check(label, arguments, (done.output, done.status))
-            wall += done.wall_seconds
-            cpu += done.cpu_seconds
-            count += done.instructions
-        return wall, cpu, count
+            total["wall_time"] += done.wall_seconds
+            total["cpu_time"] += done.cpu_seconds
+            for name, count in done.counts.items():
+                if count < 0:
+                    raise MeasureError(
+                        f"{harness.describe(self._name, arguments)} cannot be "
+                        f"measured: the processor's counter of {name} gave an error "
+                        f"({os.strerror(-count)})"
+                    )
+                total[name] += count
+        return total
 
     def counted(self, builds: Mapping[str, bytes]) -> dict[str, int]:
         totals = {}

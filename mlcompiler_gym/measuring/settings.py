@@ -22,6 +22,9 @@ OBJECTIVES = {
     "wall_time": "seconds by the clock from main to the end, summed over all inputs",
     "cpu_time": "seconds of processor time, summed over all inputs",
     "instructions": "instructions executed in user mode, summed over all inputs",
+    "cycles": "processor cycles in user mode, summed over all inputs",
+    "branch_misses": "mispredicted branches in user mode, summed over all inputs",
+    "cache_misses": "misses of the last level of cache in user mode, over all inputs",
 }
 
 
@@ -41,7 +44,7 @@ class Measuring:
         counter: What counts instructions. ``"hardware"``: the processor's own
             counter, if the kernel has it. ``"valgrind"``: valgrind, which takes
             fifty times as long and counts the same each time. ``"auto"``: the first
-            of the two that works here.
+            of the two that works here. Only the processor counts cycles and misses.
         limits: What each run may use. ``None``: as for validation.
     """
 

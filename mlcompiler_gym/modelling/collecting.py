@@ -292,7 +292,7 @@ class Collector:
             paths = []
             for number, build in enumerate(builds):
                 paths.append(folder / str(number))
-                harness.link_measured(build.object_code, paths[-1], counts=False)
+                harness.link_measured(build.object_code, paths[-1])
             arguments, output = self._choose_input(program, paths[0])
             times = _rounds(paths, arguments, output, self._how.rounds, seed)
             rows = [

@@ -25,10 +25,10 @@ KERNEL = """
 #include <errno.h>
 #include <unistd.h>
 long syscall(long number, ...) {
-  long long instructions = 123456789;
+  unsigned long long seen[] = {123456789, 20, RUNNING};
   int ends[2];
   if (FAILS) { errno = FAILS; return -1; }
-  if (pipe(ends) || write(ends[1], &instructions, sizeof(instructions)) < 0) return -1;
+  if (pipe(ends) || write(ends[1], seen, sizeof(seen)) < 0) return -1;
   return ends[0];
 }
 int main(void) {
@@ -44,23 +44,26 @@ def compiled(source: str) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("fails", "counts", "expected"),
+    ("fails", "running", "expected"),
     [
-        ("0", True, 123456789),
-        ("EXDEV", True, -errno.EXDEV),
-        ("0", False, -errno.ENOSYS),
+        ("0", "20", 123456789),
+        ("EXDEV", "20", -errno.EXDEV),
+        ("0", "19", -errno.EBUSY),
     ],
 )
-def test_the_kernels_count_is_passed_on(
-    fails: str, counts: bool, expected: int
+@pytest.mark.parametrize(
+    "counted", [[], ["instructions"], ["cycles", "branch_misses", "cache_misses"]]
+)
+def test_the_kernels_counts_are_passed_on(
+    fails: str, running: str, expected: int, counted: list[str]
 ) -> None:
     with scratch_folder() as folder:
         Path(folder).chmod(0o755)
         program = Path(folder) / "program"
-        code = compiled(KERNEL.replace("FAILS", fails))
-        harness.link_measured(code, program, counts=counts)
-        reading = harness.read(program, (), Limits())
-    assert reading.instructions == expected
+        code = compiled(KERNEL.replace("FAILS", fails).replace("RUNNING", running))
+        harness.link_measured(code, program, counted)
+        reading = harness.read(program, (), Limits(), counted)
+    assert reading.counts == dict.fromkeys(counted, expected)
     assert reading.output == b""
     # The clocks' nanoseconds are seconds by now, of which a run may take a few.
     assert 0 < reading.cpu_seconds < Limits().cpu_seconds

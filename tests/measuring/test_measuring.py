@@ -65,9 +65,7 @@ def test_runs_that_the_clock_does_not_see(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(
         harness,
         "read",
-        lambda path, args, limits: dataclasses.replace(
-            really(path, args, limits), cpu_seconds=0.0
-        ),
+        lambda *settings: dataclasses.replace(really(*settings), cpu_seconds=0.0),
     )
     assert measure(program, code, ["wall_time"], QUICK)[""]["wall_time"].median > 0
     with pytest.raises(MeasureError, match=r"took no cpu_time.*take wall_time"):
@@ -99,7 +97,7 @@ def test_the_processors_counter_or_a_clear_error(
     program = program_of(inputs=("100000",))
     code = reference_object(program)
     how = Measuring(repeats=1, counter="hardware")
-    if not harness.counter_error():
+    if not harness.counter_error("instructions"):
         found = measure(program, {"": code}, ["instructions"], how)
         assert found[""]["instructions"].median > 300000
         return
@@ -108,6 +106,18 @@ def test_the_processors_counter_or_a_clear_error(
     monkeypatch.setattr(valgrind, "find_valgrind", lambda: None)
     with pytest.raises(CountersError, match="install valgrind"):
         measure(program, {"": code}, ["instructions"])
+
+
+@pytest.mark.parametrize("event", ["cycles", "branch_misses", "cache_misses"])
+def test_the_processors_other_counters_or_a_clear_error(event: str) -> None:
+    program = program_of(inputs=("100000",))
+    code = reference_object(program)
+    if not harness.counter_error(event):
+        found = measure(program, {"": code}, [event], Measuring(repeats=1))
+        assert found[""][event].median >= (100000 if event == "cycles" else 0)
+        return
+    with pytest.raises(CountersError, match=rf"counter of {event} .*cpu_time"):
+        measure(program, {"": code}, [event])
 
 
 def test_what_computes_something_else_has_no_value() -> None:

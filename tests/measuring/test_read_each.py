@@ -38,7 +38,7 @@ def link_all(folder: Path) -> dict[str, Path]:
             data=source.encode(),
         )
         made[name] = folder / f"{name} it's"
-        harness.link_measured(code, made[name], counts=False)
+        harness.link_measured(code, made[name])
     return made
 
 
