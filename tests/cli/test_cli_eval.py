@@ -263,9 +263,10 @@ def test_programs_without_end(tmp_path: Path) -> None:
         ([INLINING, "level=Oz", "level=O2"], "level is set twice"),
         ([INLINING, "programs=loops"], "--programs"),
         (
-            [INLINING, "--policy", "best"],
-            "always, inactive, last_use, llvm, random",
+            [INLINING, "--policy", "clever"],
+            "always, best, inactive, last_use, llvm, random",
         ),
+        ([INLINING, "--policy", "best"], "is for pass ordering"),
         ([INLINING, "--policy", "nowhere:policy"], "No module named 'nowhere'"),
         ([INLINING, "--policy", "mine:absent"], "no attribute 'absent'"),
         ([INLINING, "--policy", "mine:not_a_policy"], "cannot be called"),

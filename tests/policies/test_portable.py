@@ -126,7 +126,7 @@ def test_knows_policies_by_name() -> None:
     assert PortablePolicy.from_bytes(policy.to_bytes()).builtin == "llvm"
     with pytest.raises(PolicyError, match="which a session evaluates"):
         policy(np.zeros(3, np.float32), {})
-    with pytest.raises(PolicyError, match="'clever'; known: always, inactive"):
+    with pytest.raises(PolicyError, match="'clever'; known: always, best, inactive"):
         PortablePolicy.named("clever")
 
 
