@@ -17,12 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import gymnasium
-import numpy as np
 
 from benchmarks.resident import CASES, network
 from mlcompiler_gym import PortablePolicy
 from mlcompiler_gym.policies import plugin_path
-from mlcompiler_gym.v1 import policy_pb2
 
 PAIRS = 9
 
@@ -39,41 +37,22 @@ def processor_time(source: Path, *flags: str, policy: str = "") -> float:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def as_llvm(source: Path) -> PortablePolicy:
-    """A network of two layers of 64 that answers as LLVM does.
-
-    It is given LLVM's own decision, which outweighs all the rest.
-    """
-    env: Any = gymnasium.make(
-        "mlcompiler/Inlining-v0", programs=source, inlining_default=True
-    ).unwrapped
-    message = network(env).message
+def as_llvm(source: Path, env_id: str, settings: dict[str, Any]) -> PortablePolicy:
+    """A network of two layers of 64 that answers as LLVM does."""
+    env: Any = gymnasium.make(env_id, programs=source, **settings).unwrapped
+    policy = network(env)
     env.close()
-    first, second, last = message.model.network.layers
-    shown = len(message.model.inputs) - 1
-
-    def put(layer: policy_pb2.Dense, row: int, column: int, weight: float) -> None:
-        layer.weights[row * layer.outputs + column] = weight
-
-    for layer, row in ((first, shown), (second, 0)):
-        for inputs in range(len(layer.weights) // layer.outputs):
-            put(layer, inputs, 0, 1.0 if inputs == row else 0.0)
-        layer.biases[0] = 0.0
-    for action, sign in ((0, -1e6), (1, 1e6)):
-        put(last, 0, action, sign)
-    # log1p(1) is what a decision to inline is shown as.
-    last.biases[:] = [1e6 * np.log(2) / 2, -1e6 * np.log(2) / 2]
-    return PortablePolicy(message)
+    return policy
 
 
 def run() -> None:
-    _, text, suffix = CASES["inlining, nlohmann/json"]
+    env_id, settings, text, suffix = CASES["inlining, nlohmann/json"]
     plugin = f"-fpass-plugin={plugin_path()}"
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder, f"benchmark{suffix}")
         source.write_text(text)
         path = Path(folder, "network.policy")
-        as_llvm(source).save(path)
+        as_llvm(source, env_id, settings).save(path)
         made = source.with_suffix(".o")
         processor_time(source)
         plain = made.read_bytes()

@@ -33,7 +33,7 @@ PAIRS = 9
 #: Of a function, in a row.
 EPISODES = 50
 
-CASES = {
+CASES: dict[str, tuple[str, dict[str, Any], str, str]] = {
     "inlining, nlohmann/json": (
         "mlcompiler/Inlining-v0",
         {"inlining_default": True},
