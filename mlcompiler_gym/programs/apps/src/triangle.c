@@ -15,6 +15,7 @@ static uint64_t add_mesh(uint64_t sum, const struct triangulateio *mesh) {
 
 static void release(struct triangulateio *mesh) {
   free(mesh->pointlist);
+  free(mesh->pointattributelist);
   free(mesh->pointmarkerlist);
   free(mesh->trianglelist);
   free(mesh->segmentlist);
