@@ -204,7 +204,7 @@ class _Evolver(Learner):
             taken, rest = np.split(rest, [(rows + 1) * columns])
             matrix = taken.reshape(rows + 1, columns) / math.sqrt(rows)
             if number == 0:
-                # Of what is scaled to mean 0 and deviation 1.
+                # The weights are for inputs scaled to mean 0 and deviation 1.
                 matrix[:-1] /= deviation[:, None]
                 matrix[-1] -= mean @ matrix[:-1]
             layers.affine(matrix[:-1], matrix[-1], f"layer {number}")
