@@ -28,7 +28,7 @@ from mlcompiler_gym.evaluation import (
     Result,
 )
 from mlcompiler_gym.evaluation.player import make_env
-from mlcompiler_gym.files import write_file
+from mlcompiler_gym.evaluation.work import work_key, work_through
 from mlcompiler_gym.measuring import MeasureError, harness, profile, valgrind
 from mlcompiler_gym.modelling.builds import FEATURES, OBJECTIVES, Builds
 from mlcompiler_gym.modelling.decisions import perturbed
@@ -153,8 +153,7 @@ class Collecting:
         """What makes the builds of a program these and no others."""
         ways = [[name, asdict(recipe)] for name, recipe in self.ways.items()]
         identity = [asdict(self), ways, program.name, program.sha256.hex(), seed, llvm]
-        text = json.dumps(identity, sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:32]
+        return work_key(identity)
 
 
 @dataclass
@@ -422,23 +421,22 @@ def collect(
     player = collecting.make_player()
     llvm = player.llvm
     player.close()
-    folder.mkdir(parents=True, exist_ok=True)
     plans = [EpisodePlan(program, seed) for program in programs if program.inputs]
-    files = [
-        folder / f"{collecting.key(plan.program, seed, llvm)}.parquet" for plan in plans
-    ]
-    left = [plan for plan, path in zip(plans, files, strict=True) if not path.exists()]
-    done = len(plans) - len(left)
-    progress(done, len(plans))
-    error = ""
-    for result in (players or LocalPlayers(collecting)).play(left) if left else ():
-        if result.steps is not None:
-            write_file(folder / f"{result.record['key']}.parquet", result.steps)
-        else:
-            error = f"; the last that was tried: {result.record['error']}"
-        done += 1
-        progress(done, len(plans))
+    failures: list[Result] = []
+    files = work_through(
+        players or LocalPlayers(collecting),
+        plans,
+        [
+            folder / f"{collecting.key(plan.program, seed, llvm)}.parquet"
+            for plan in plans
+        ],
+        progress,
+        failures.append,
+    )
     made = [path for path in files if path.exists()]
     if not made:
+        error = ""
+        if failures:
+            error = f"; the last that was tried: {failures[-1].record['error']}"
         raise TrainingError(f"no program could be built and run{error}")
     return Builds.load(*made)

@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -26,10 +24,10 @@ from mlcompiler_gym.evaluation import (
     Result,
 )
 from mlcompiler_gym.evaluation.player import make_env
+from mlcompiler_gym.evaluation.work import work_key, work_through
 from mlcompiler_gym.programs import Program
 from mlcompiler_gym.programs.named_set import package_of
 from mlcompiler_gym.training.labels import Labels
-from mlcompiler_gym.training.work import work_through
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,8 +74,7 @@ class Labelling:
             seed,
             llvm,
         ]
-        text = json.dumps(identity, sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:32]
+        return work_key(identity)
 
 
 class Labeller:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from mlcompiler_gym.errors import TrainingError
 from mlcompiler_gym.evaluation import EpisodePlan
+from mlcompiler_gym.evaluation.work import work_through
 from mlcompiler_gym.policies import PortablePolicy
 from mlcompiler_gym.policies.pipelines import OZ, OZ_PASSES, PASSES
 from mlcompiler_gym.programs.named_set import package_of
@@ -31,7 +32,6 @@ from mlcompiler_gym.training.sequences import (
     Trying,
     check_environment,
 )
-from mlcompiler_gym.training.work import work_through
 from mlcompiler_gym.v1 import policy_pb2 as pb
 
 #: Sizes that it is said for what they come to.

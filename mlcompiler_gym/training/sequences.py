@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import abc
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -15,6 +14,7 @@ from mlcompiler_gym.envs.pass_ordering import PassOrderingEnv
 from mlcompiler_gym.errors import ServiceError, TrainingError
 from mlcompiler_gym.evaluation import Evaluation, Result
 from mlcompiler_gym.evaluation.player import make_env
+from mlcompiler_gym.evaluation.work import work_key
 from mlcompiler_gym.policies import SearchResult, local_search
 from mlcompiler_gym.policies.pipelines import OZ_PASSES, PASSES
 from mlcompiler_gym.programs import Program
@@ -57,8 +57,7 @@ class SequenceJob(abc.ABC):
             seed,
             llvm,
         ]
-        text = json.dumps(identity, sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:32]
+        return work_key(identity)
 
 
 def check_environment(env_id: str, settings: Mapping[str, Any]) -> None:

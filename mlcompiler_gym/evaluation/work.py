@@ -3,11 +3,25 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
-from mlcompiler_gym.evaluation import EpisodePlan, Players
+from mlcompiler_gym.evaluation.evaluate import Players
+from mlcompiler_gym.evaluation.plan import EpisodePlan, Result
 from mlcompiler_gym.files import write_file
+
+
+def work_key(identity: Sequence[Any]) -> str:
+    """The name of a file, less the suffix, for what makes its work this and no other.
+
+    Args:
+        identity: All that the result depends on, as JSON has it.
+    """
+    text = json.dumps(identity, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def work_through(
@@ -15,6 +29,7 @@ def work_through(
     plans: Sequence[EpisodePlan],
     files: Sequence[Path],
     progress: Callable[[int, int], None],
+    failed: Callable[[Result], None] = lambda result: None,
 ) -> Sequence[Path]:
     """Do the work of which there is no file yet.
 
@@ -24,6 +39,7 @@ def work_through(
         plans: All of the work.
         files: Where each result is kept.
         progress: Called with what is done and all.
+        failed: Called with each result that has no ``steps``.
 
     Returns:
         The files.
@@ -37,6 +53,8 @@ def work_through(
         for result in players.play(left):
             if result.steps is not None:
                 write_file(by_key[result.record["key"]], result.steps)
+            else:
+                failed(result)
             done += 1
             progress(done, len(plans))
     return files
