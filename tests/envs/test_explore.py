@@ -4,8 +4,6 @@
 from __future__ import annotations
 
 import math
-import resource
-import signal
 import threading
 from collections.abc import Callable
 
@@ -37,18 +35,7 @@ def copies(env: CompilerEnv) -> list[psutil.Process]:
     return processes.copies(env.session.opened.pid)
 
 
-@pytest.mark.parametrize(
-    ("harm", "code"),
-    [
-        (lambda copy: copy.send_signal(signal.SIGSEGV), ErrorCode.CRASHED),
-        (lambda copy: copy.kill(), ErrorCode.CRASHED),
-        (
-            lambda copy: copy.rlimit(resource.RLIMIT_DATA, (1, 1)),
-            ErrorCode.OUT_OF_MEMORY,
-        ),
-    ],
-    ids=["crash", "kill", "memory"],
-)
+@processes.HARMS
 def test_a_copy_costs_its_action_the_value(
     env: CompilerEnv, harm: Callable[[psutil.Process], None], code: ErrorCode
 ) -> None:

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import resource
-import signal
 import time
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +13,7 @@ import psutil
 import pytest
 from support.pass_ordering import FEW, ORDERING
 from support.policies import random_network
-from support.processes import copies, wait_until, with_first_copy
+from support.processes import HARMS, copies, wait_until, with_first_copy
 from support.regalloc import EVICTION, MakeEnv
 
 from mlcompiler_gym import PortablePolicy
@@ -117,18 +115,7 @@ def test_a_program_without_decisions(make_env: MakeEnv) -> None:
         assert made.terminated
 
 
-@pytest.mark.parametrize(
-    ("harm", "code"),
-    [
-        (lambda copy: copy.send_signal(signal.SIGSEGV), ErrorCode.CRASHED),
-        (lambda copy: copy.kill(), ErrorCode.CRASHED),
-        (
-            lambda copy: copy.rlimit(resource.RLIMIT_DATA, (1, 1)),
-            ErrorCode.OUT_OF_MEMORY,
-        ),
-    ],
-    ids=["crash", "kill", "memory"],
-)
+@HARMS
 def test_a_copy_costs_its_rollout(
     make_env: MakeEnv, harm: Callable[[psutil.Process], None], code: ErrorCode
 ) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -12,8 +14,25 @@ from pathlib import Path
 from typing import TypeVar
 
 import psutil
+import pytest
+
+from mlcompiler_gym.errors import ErrorCode
 
 T = TypeVar("T")
+
+#: What can happen to a copy, and what is said of it then: parameters of a test.
+HARMS = pytest.mark.parametrize(
+    ("harm", "code"),
+    [
+        (lambda copy: copy.send_signal(signal.SIGSEGV), ErrorCode.CRASHED),
+        (lambda copy: copy.kill(), ErrorCode.CRASHED),
+        (
+            lambda copy: copy.rlimit(resource.RLIMIT_DATA, (1, 1)),
+            ErrorCode.OUT_OF_MEMORY,
+        ),
+    ],
+    ids=["crash", "kill", "memory"],
+)
 
 
 def processes_of(service_pid: int) -> list[int]:
