@@ -103,10 +103,8 @@ def _code(env: CompilerEnv, decision: Mapping[str, Any]) -> Iterator[Code]:
         yield _around(f"where {register} is used", mir, named, around=0)
     elif "nodes" in decision:
         yield _nodes(decision)
-    elif "loop" in decision:
-        ir = cast(str, env.observe("ir")["ir"])
-        function = decision["function"]
-        yield _beginning(f"the function @{function}", function_text(ir, function))
+    elif "body" in decision:
+        yield _beginning(f"the loop {decision['loop']}", decision["body"])
 
 
 def function_text(ir: str, name: str) -> list[str]:

@@ -21,6 +21,7 @@
 #include "Rehearsal.h"
 #include "SymbolNames.h"
 #include "Task.h"
+#include "llvm/IR/ModuleSlotTracker.h"
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/Endian.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -487,6 +488,21 @@ void LoopFactors::embed(Tensors::Elements<float> To) const {
   copy(Sum, To.begin());
 }
 
+/// The lines of a loop's blocks, as LLVM prints them in the module.
+static json::Array printBody(const Loop &L) {
+  const Function &F = *L.getHeader()->getParent();
+  ModuleSlotTracker Slots(F.getParent());
+  Slots.incorporateFunction(F);
+  std::string Text;
+  raw_string_ostream OS(Text);
+  for (const BasicBlock *BB : L.blocks())
+    BB->Value::print(OS, Slots);
+  json::Array Lines;
+  for (StringRef Line : split(StringRef(Text).trim('\n'), '\n'))
+    Lines.push_back(json::fixUTF8(Line));
+  return Lines;
+}
+
 json::Object LoopFactors::describeDecision() const {
   json::Object May;
   for (auto [Which, Of] : zip_equal(Asked, Legal)) {
@@ -499,6 +515,7 @@ json::Object LoopFactors::describeDecision() const {
   json::Object Described{
       {"loop", toText(Name)},
       {"function", toText(L->getHeader()->getParent()->getName())},
+      {"body", printBody(*L)},
       {"may_be", std::move(May)}};
   if (!Facts.Legal)
     Described["not_vectorized"] = json::fixUTF8(Facts.Why);

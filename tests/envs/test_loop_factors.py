@@ -197,6 +197,17 @@ def test_sums_are_not_reordered(compile_c: Any) -> None:
     assert "fadd fast <4 x float>" in allowed.observe("ir")["ir"]
 
 
+def test_a_decision_shows_the_loop(compile_c: Any) -> None:
+    env = compile_c(f"{SUM}\nint other(int a) {{ return a * 3; }}")
+    env.reset()
+    seen = env.observe("decision", "ir")
+    body = json.loads(seen["decision"])["body"]
+    assert any("fadd" in line for line in body)
+    assert not any("mul" in line for line in body)
+    # Values have the numbers that they have in the module.
+    assert set(body) <= set(seen["ir"].splitlines())
+
+
 PRAGMA = """
 float sum(const float *a, long n) {
   float s = 0;
