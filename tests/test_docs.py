@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import shlex
+import tomllib
 import unittest
 from pathlib import Path
 from typing import Any
@@ -68,6 +70,15 @@ def prepare(page: Path) -> dict[str, Any]:
     if page.name in ("errors.md", "service.md"):
         return {"gym": gym, "env": gym.make("mlcompiler/Inlining-v0")}
     return {}
+
+
+def test_the_table_of_extras_is_complete() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    text = (ROOT / "docs/install.md").read_text()
+    section = text.split("## Extras")[1].split("\n## ")[0]
+    # What this project is tested and developed with comes with a checkout.
+    extras = set(project["optional-dependencies"]) - {"dev", "test"}
+    assert set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)) == extras
 
 
 @pytest.mark.parametrize("page", pages())
