@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What one client may send too much of, and what that costs the server and another.
 
-For each kind of flood, a real ``mlcompiler-gym serve`` on loopback: its resident memory
-at its most above what it is idle (goal: at most 300 MiB), and what a step without
-compile work takes another client, alone and meanwhile (goal: a median of at most 20
-times). The flooding client is a process of its own that sends as much as is taken and
-takes no replies; streams that the server ends are begun again.
+Each kind of flood gets a real ``mlcompiler-gym serve`` on loopback. The first figure is
+the most resident memory of the server, less what it has when idle (goal: at most 300
+MiB). The second is how long a step without compile work takes another client during
+the flood, over what it takes alone (goal: a median of at most 20 times). The flooding
+client is a process of its own. It sends as much as the server takes, and reads no
+replies. It begins again each stream that the server ends.
 """
 
 from __future__ import annotations

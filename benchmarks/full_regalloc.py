@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Full register allocation: what fixed policies come to, and what a step takes.
 
-Scores are those of each function of `kernels` over what LLVM's greedy allocator comes
-to, as geometric means and as totals, on both targets: by LLVM's other two allocators,
-by the rule `cheapest_action` in every fixed order, and by chance.
+LLVM's other two allocators, the rule `cheapest_action` in every fixed order, and chance
+allocate each function of `kernels` on both targets. Their scores are divided by that of
+LLVM's greedy allocator, and summed up as geometric means and as totals.
 
 `MLCOMPILER_GYM_BENCH_DECISIONS` is how many random decisions are then taken on each
-target over kernels, loops and csmith, under LLVM's verifier of machine code; each
-x86-64 program that runs is run, and must print what it prints unoptimised.
+target over kernels, loops and csmith, under LLVM's verifier of machine code. Each
+x86-64 program that can be run is run, and must print what it prints unoptimised.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ TARGETS = ("x86_64-linux-gnu", "aarch64-linux-gnu")
 ORDERS = ("weight", "size", "global_first")
 DECISIONS = int(os.environ.get("MLCOMPILER_GYM_BENCH_DECISIONS", "0"))
 
-#: Of a decision; the mask comes first.
+#: Actions of a decision; the mask, which comes first, has an element for each.
 ACTIONS = 54
 
 #: By function: the score.

@@ -36,7 +36,7 @@ from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 
 SESSIONS = (1, 16, 64, 256)
 CLIENTS = (1, 2, 4, 8, 16, 64)
-#: Of an episode; regex has more.
+#: Decisions that an episode plays; regex has more.
 DECISIONS = 50
 SECONDS = 4.0
 KILLS = 10

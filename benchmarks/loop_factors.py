@@ -4,18 +4,18 @@
 At each decision every legal combination is taken in a fork, all other loops being left
 to LLVM. What comes of it is run in turn with -O3's code on the largest input, and the
 least time of `LOOP_FACTORS_RUNS` runs counts. Then the best of each loop are put
-together, compiled anew, and run in pairs with -O3 once more; those runs have chosen
-nothing, and what they say is the figure.
+together, compiled again, and run in pairs with -O3. Nothing was chosen by these last
+runs, so they give the figure.
 
 `LOOP_FACTORS_SECONDS` (60) bounds a run, and the next one goes on where it stopped: a
 program is done when it is in the table that `mlcompiler_gym.programs.loop_times` reads.
 Delete the table to measure afresh.
 
-What is in the table is then summed up, each figure as the geometric mean of times over
--O3's: -O3, the best uniform setting, chance, the best of each loop, and what regression
+The table is then summed up. Each figure is the geometric mean of times over -O3's: of
+-O3 itself, the best uniform setting, chance, the best of each loop, and what regression
 learns from the features of the other families. For the families of the validation and
-test splits it says what regression and MaskablePPO learn from the training split. How
-well the cheap objectives rank what has been run is printed, too.
+test splits it says what regression and MaskablePPO learn from the training split. It
+also prints how well the cheap objectives rank what has been run.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ MODELS = ("loop_cost", "mca_cycles")
 PAIRS = 9
 #: What an action must gain, as a part of the time, to be among the best.
 LEAST_GAIN = 0.03
-#: What MaskablePPO learns in, and how often it learns anew.
+#: Steps that MaskablePPO learns in, and how often it starts again from nothing.
 STEPS, SEEDS = 20_000, 3
 #: By action; 0 is LLVM's choice.
 WIDTHS, INTERLEAVINGS = (0, 1, 2, 4, 8, 16), (0, 1, 2, 4, 8)

@@ -3,10 +3,10 @@
 
 It looks for orders of passes on the training kernels: it changes some passes of an
 order, and keeps the change if `learned_cycles` of some of the programs, each with a
-profile, come to less. Every order that was kept goes into a portfolio. Of a kernel that
-is not for training, it takes the order of the portfolio, or `-Oz`, that comes to the
-least by the model. It sees no time. Then that build and `-Oz`'s are run in turn, on an
-input that the profile is not of.
+profile, come to less. Every order that was kept goes into a portfolio. For a kernel
+that is not for training, it takes the order of the portfolio, or `-Oz`, for which the
+model predicts the least. It sees no time. Then that build and `-Oz`'s are run in turn,
+on another input than the profile's.
 
 `MODEL_AGENT_STEPS` (20000) are the passes that it may run, and `MODEL_AGENT_SET`
 (kernels) the programs. `python -m benchmarks.model_agent` runs it.

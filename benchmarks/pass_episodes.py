@@ -23,7 +23,7 @@ from mlcompiler_gym.validation import Limits
 
 ACTION_SETS = ("llvm22", "poset-odg34", "poset-manual15")
 LONGEST = 40
-#: Of so many episodes, one is played again.
+#: One episode in so many is played again.
 REPLAYED = 4
 #: Compiles that the reduction of one list may take.
 REDUCTIONS = 120
@@ -176,7 +176,7 @@ def _play(
 def _outcome(
     env: PassOrderingEnv, program: Program, chosen: Sequence[int]
 ) -> tuple[str, str, int]:
-    """What these actions lead to, in a word; more of it; how many were taken."""
+    """What these actions lead to, in a word and in detail, and how many were taken."""
     taken, info = _play(env, program, chosen)
     if "error" in info:
         return info["error_code"], info["error"], taken

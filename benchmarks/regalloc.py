@@ -34,7 +34,7 @@ from mlcompiler_gym.client.observation import Rows
 from mlcompiler_gym.envs.choice import functions_with_decisions
 
 PAIRS = 5
-#: Of a module, for first resets.
+#: Functions of a module whose first reset is timed.
 FUNCTIONS = 12
 #: Fewer instructions than that has a function whose episodes are counted.
 SMALL = 200

@@ -30,7 +30,7 @@ from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 from mlcompiler_gym.v1 import policy_pb2
 
 PAIRS = 9
-#: Of a function, in a row.
+#: Episodes of one function, in a row.
 EPISODES = 50
 
 CASES: dict[str, tuple[str, dict[str, Any], str, str]] = {

@@ -23,7 +23,7 @@ from mlcompiler_gym.programs.clang import compile_source
 
 ENVS = 8
 ROUNDS = 3
-#: Of an episode.
+#: Steps that an episode is played for.
 STEPS = 20
 #: Makes a baseline of some 5 s.
 STATEMENTS = 3000

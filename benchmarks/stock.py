@@ -20,7 +20,7 @@ _OPT = ["opt-22", "-relocation-model=pic", "-passes=default<Oz>"]
 
 _LLC = ["llc-22", "-relocation-model=pic", "-filetype=obj"]
 
-#: Of one element of a tensor.
+#: Bytes of one element of a tensor, by its type.
 _BYTES = {"int64_t": 8, "float": 4}
 
 #: From the bytes of the features to the decision.

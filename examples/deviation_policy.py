@@ -68,8 +68,8 @@ class DeviationPolicy:
 
     Attributes:
         models: Their mean prediction counts.
-        threshold: Of a gain, relative to the function's score. Infinite: always do
-            as the heuristic does.
+        threshold: The gain, relative to the function's score, above which it leaves
+            the heuristic. Infinite: always do as the heuristic does.
     """
 
     models: Sequence[HistGradientBoostingRegressor]

@@ -270,7 +270,7 @@ def main() -> None:
     args.output.mkdir(parents=True, exist_ok=True)
     console = Console()
     began = perf_counter()
-    # A function's session is parked at its first decision; all are to have room.
+    # A function's session is parked at its first decision; there is room for all.
     service = LocalService("--parked-sessions=512")
     validation, test = Exam(args.validation, service), Exam(args.test, service)
     outcomes, curves = {}, {}

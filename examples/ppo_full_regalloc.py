@@ -57,8 +57,8 @@ class ColumnNet(nn.Module):
     """The same network for each column; float32 (n, 450) as it is sent.
 
     It sees the numbers of the column and of the decision, and what kind of column it
-    is: a register, to spill, to split at blocks, or around a loop. Where the rule's
-    answer is sent, too, (n, 451), that column's logit begins `lead` ahead.
+    is: a register, to spill, to split at blocks, or around a loop. Where rows also hold
+    the rule's answer, (n, 451), the logit of that column begins `lead` ahead.
     """
 
     known: Tensor

@@ -307,7 +307,7 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(1)  # the compilers need the processors more
     args.output.mkdir(parents=True, exist_ok=True)
-    # What is written to a file is to be as wide as the table.
+    # A file has no width of its own, and must not wrap the table.
     console = Console(width=max(Console().width, 150))
     began = perf_counter()
     service = LocalService("--parked-sessions=128")

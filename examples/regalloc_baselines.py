@@ -67,7 +67,7 @@ def compile_all(env: gym.Env[Any, Any], programs: list[str], seed: int) -> Ratio
             [end.info["objective"][name] / end.info["baseline"][name] for end in ends]
             for name in OBJECTIVES
         ]
-        # Of a file, not the whole path.
+        # A file's name is enough; its whole path would fill the table.
         name = Path(program).name if Path(program).is_absolute() else program
         ratios[name] = [end.steps for end in ends], np.array(values)
     if not ratios:

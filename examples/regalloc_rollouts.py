@@ -4,10 +4,11 @@
     mlcompiler-gym programs fetch pypi:train --level O2   # and validation, and test
     python examples/regalloc_rollouts.py --seeds 0 1 2
 
-Collects what other columns had been worth in the functions of `pypi:train`, fits
-gradient-boosted trees to that, and takes another column than the heuristic's where
-they promise more than a threshold, which is chosen on `pypi:validation`. Judged on
-`pypi:test`, by `regalloc_score` of each function against the heuristic's.
+Collects what other columns would have been worth in the functions of `pypi:train`, and
+fits gradient-boosted trees to that. The policy takes another column than the heuristic
+where the trees promise a gain above a threshold, which is chosen on `pypi:validation`.
+It is judged on `pypi:test`, by `regalloc_score` of each function against the
+heuristic's.
 
 What was collected is kept in the folder `--output`; a second run goes on from there.
 """

@@ -23,7 +23,7 @@ from mlcompiler_gym.files import write_file
 from mlcompiler_gym.policies import heuristic, play
 
 #: An allocation that takes more decisions than this is left out: what is evicted may
-#: evict in turn, and some chains are very long.
+#: evict in turn, and some chains take thousands of decisions.
 LONGEST = 500
 
 
@@ -32,7 +32,7 @@ class Rollouts:
     """Deviations of one program; arrays of shape ``(rollouts,)`` unless said.
 
     Attributes:
-        observations: Of the decisions, float32 ``(rollouts, 926)``.
+        observations: What the decision was made from, float32 ``(rollouts, 926)``.
         actions: The columns that were taken.
         gains: What that took off the function's score, of what it is without.
     """
@@ -92,7 +92,7 @@ def collect(
         functions: How many functions to draw.
         decisions: At how many decisions of each, also drawn.
         columns: How many other columns to try there, at most.
-        seed: Of what is drawn.
+        seed: Draws the functions, decisions and columns.
     """
     rng = random.Random(f"{program} {seed}")
     env: Any = gym.make(

@@ -12,7 +12,7 @@ from mlcompiler_gym.integrations.text import TextAction, TextEnv
 
 
 def small_bodies(text: str) -> str:
-    """Inlines what has few instructions, as somebody might who reads the code."""
+    """Inlines what has few instructions, as a reader of the code might."""
     found = re.search(r"^callee instructions: (\d+)$", text, re.MULTILINE)
     if found and int(found[1]) <= 8:
         return "inline"

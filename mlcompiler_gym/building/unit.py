@@ -44,8 +44,8 @@ _OF_CODEGEN = re.compile(
     r"|-fswift-async-fp=.*|-fpartition-static-data-sections"
 )
 
-#: What the front end writes besides, or reads, with the number of arguments: the
-#: code generator is not to do it again.
+#: Options for files that only the front end writes or reads, with their number of
+#: arguments. The code generator must not do it again.
 _OF_FRONT_END = {
     "-dependency-file": 1,
     "-MT": 1,

@@ -184,7 +184,7 @@ def _write(folder: Path, made: _Made) -> Path:
     name = object_of(made.program.name)
     path = folder / (name or f"{made.program.name.strip('/.')}.o")
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Ninja compiles anew what is younger than it remembers.
+    # Ninja compiles again what is younger than it remembers.
     before = path.stat() if path.exists() else None
     write_file(path, made.content)
     if before is not None:

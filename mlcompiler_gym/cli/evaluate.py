@@ -116,7 +116,7 @@ def _show(what: Any, records: list[dict[str, Any]], *, as_json: bool) -> None:
         *numbers("reward", form="+.4f"),
     ]
     for name in total.values:
-        # Of one objective, the title says which.
+        # If there is only one objective, the title names it.
         prefix = f"{name}\n" if len(total.values) > 1 else ""
         columns += numbers(f"{prefix}LLVM", f"{prefix}policy", form=".8g")
         columns += numbers(f"{prefix}ratio", form=".4f")

@@ -342,7 +342,7 @@ class Game:
             columns += numbers(name, form="g")
             columns += numbers(f"{name}\nagainst LLVM", form="+.2%")
         table = Table(columns)
-        # Of many, only the best.
+        # There may be hundreds of actions; only the best are shown.
         ordered = sorted(found.items(), key=lambda each: [*each[1].values()])
         for action, values in ordered[:_MOST_VALUES]:
             cells: list[float | None] = []

@@ -18,8 +18,8 @@ import typer
 from mlcompiler_gym.errors import ServiceUnavailableError
 
 _MIB = 1 << 20
-#: Of gRPC's: without its event engine there is a thread less between a socket and
-#: Python, which is a fifth of a round trip; see docs/service.md.
+#: What gRPC is told: without its event engine, one thread less stands between a socket
+#: and Python. That saves a fifth of a round trip; see docs/service.md.
 EXPERIMENTS = "-event_engine_client,-event_engine_listener"
 
 #: Seconds that a thread of the server's may compute while others wait.

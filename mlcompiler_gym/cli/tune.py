@@ -134,7 +134,7 @@ def _show(program: str, tuning: Tuning) -> None:
         f"{len(tuning.tried)} compiles"
         + (f", {failed} of them not survived by the compiler" if failed else "")
     )
-    # Not wrapped: they are to be copied.
+    # The lines are not wrapped, so that they can be copied.
     typer.echo("\nopt and llc:")
     typer.echo(tuning.commandline)
     flags = [word for each in tuning.llvm_arguments for word in ("-mllvm", each)]

@@ -79,10 +79,10 @@ class LocalSession(Session):
 
     @override
     def _take_reply(self) -> pb.Reply:
-        # Replies to steps are mostly of one length. To ask for all of it at once
-        # saves a system call where every microsecond counts. While more than one
-        # reply is to come, what is asked for must not reach into the next:
-        # a caller that polls the descriptor must find there what was not taken yet.
+        # Replies to steps mostly have the same length. To ask for all of one at once
+        # saves a system call where every microsecond counts. While several replies
+        # are awaited, this must not read into the next one: a caller that polls the
+        # descriptor must still find it there.
         if self._ahead:
             data, self._ahead = self._ahead, b""
         else:

@@ -66,9 +66,9 @@ class Graph(NamedTuple):
         }
 
 
-#: Text and JSON are ``str``, bitcode is ``bytes``; a vector of the module is an
-#: array, of its pieces :class:`Rows`; nodes and edges are a :class:`Graph`, other
-#: tensors if there are several a dict of arrays by name.
+#: Text and JSON are ``str``, bitcode is ``bytes``. A vector of the module is an array,
+#: and vectors of its pieces are :class:`Rows`. Nodes and edges are a :class:`Graph`.
+#: Any other tensors are a dict of arrays by name, if there are several.
 Observed: TypeAlias = Any
 
 

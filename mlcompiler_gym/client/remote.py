@@ -29,12 +29,12 @@ from mlcompiler_gym.errors import (
 )
 
 _OPTIONS = (
-    # A server that has been restarted is to be found at once, also by those who
-    # look for it only as long as `reconnect=0.5` says.
+    # A server that has been restarted must be found at once, even by a client that
+    # looks for it no longer than `reconnect=0.5` says.
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 1000),
     ("grpc.max_reconnect_backoff_ms", 200),
-    # So is one that has gone without a word, if a little later.
+    # A server that has gone without a word is noticed a little later.
     ("grpc.keepalive_time_ms", 20_000),
     ("grpc.keepalive_timeout_ms", 20_000),
     ("grpc.max_receive_message_length", -1),

@@ -47,8 +47,9 @@ class History:
             self.requests.append(request)
             self.state = state
         elif request[:1] in (_STEP, _PLAY, _EXPLORE) and reply.HasField("error"):
-            # Of several actions, those before the illegal one were taken; and where
-            # a policy left the session, the state may be what failed.
+            # The actions before the illegal one were taken, so the request is part of
+            # what led here. Where a policy left the session, the state itself may be
+            # what failed.
             self.requests.append(request)
 
     def _stays(self, reply: pb.Reply, state: pb.State) -> bool:

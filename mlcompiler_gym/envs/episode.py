@@ -39,7 +39,7 @@ OF_THE_COMPILE = frozenset(
 #: What ``step`` returns.
 StepResult = tuple[Any, float, bool, bool, dict[str, Any]]
 
-#: What it returns but for the observation, which the episode's view shows.
+#: The same without the observation, which the episode's view shows.
 Turn = tuple[float, bool, bool, dict[str, Any]]
 
 
@@ -141,7 +141,7 @@ class Episode:
         values, baselines = dict(self.values), dict(baseline.values)
         paid, spread = values, {}
         if self.config.measured:
-            # Nothing is run by those who do not ask for it.
+            # What runs programs is imported only where a user asks for that.
             from mlcompiler_gym.envs.measured import compare, paid_values
 
             object_code = yield from self.session.emitting("object")

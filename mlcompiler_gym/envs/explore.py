@@ -118,7 +118,7 @@ class Appraiser:
         """
         if self.baseline is None:
             return values
-        # Nothing is run by those who do not ask for it.
+        # What runs programs is imported only where a user asks for that.
         from mlcompiler_gym.envs.measured import compare
 
         measured = compare(self.setup, self.program, object_code, self.baseline)

@@ -326,7 +326,7 @@ class CompilerVectorEnv(Remade, VectorEnv[Any, Any, Any]):
                     else:
                         slot.advance()
                 except BaseException:
-                    # The others are to be taken up again by another call.
+                    # The others stay busy, so that another call can go on with them.
                     self._busy.discard(index)
                     raise
                 if slot.waiting is None:

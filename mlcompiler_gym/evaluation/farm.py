@@ -69,8 +69,8 @@ class RayPlayers:
         self.lost = 0
         self._patience = patience
         self._job = job
-        # Ray's own restarts would wait for the place that a worker had. A lost
-        # worker's episode goes to those that are there.
+        # Ray's own restarts would wait for the place that a worker had. Instead, a lost
+        # worker's episode goes to one of the others.
         self._class: Any = ray.remote(num_cpus=1, max_restarts=0)(_Worker).options(
             scheduling_strategy="SPREAD"
         )

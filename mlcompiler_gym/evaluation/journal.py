@@ -15,7 +15,7 @@ from mlcompiler_gym.errors import EvaluationError
 from mlcompiler_gym.evaluation.plan import Record, key_of_record
 
 #: What every line begins with (:meth:`~mlcompiler_gym.evaluation.plan.Evaluation.\
-#: identity`). Of a last line without an end, nothing else is taken for ours.
+#: identity`). A last line that has no end is ours only if it begins like this.
 _BEGINNING = b'{"env": "'
 
 

@@ -102,8 +102,8 @@ class LocalPlayers:
             submit(2 * self._workers)
             while running:
                 done, _ = wait(running, return_when=FIRST_COMPLETED)
-                # Those that were played first, and then those that say that the
-                # pool is broken.
+                # Episodes that were played come before errors, which may say that
+                # the pool is broken.
                 for future in sorted(done, key=lambda each: bool(each.exception())):
                     yield future.result(), running.pop(future)
                 submit(len(done))

@@ -108,7 +108,7 @@ class _Collector:
     env: VecEnv
     masks: bool
     seeds: list[int] = field(init=False)
-    #: Of the episode under way in each environment: reward and length so far.
+    #: Reward and length so far of the episode under way in each environment.
     so_far: list[tuple[float, int]] = field(init=False)
 
     def __post_init__(self) -> None:

@@ -15,7 +15,7 @@ from mlcompiler_gym.leaderboard.tracks import Track
 from mlcompiler_gym.policies import PortablePolicy, play, settings_for
 from mlcompiler_gym.programs import Program
 
-#: Of a policy by name that draws its actions.
+#: What a named policy that draws its actions draws them by.
 _SEED = 0
 
 

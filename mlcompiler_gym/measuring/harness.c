@@ -85,7 +85,7 @@ __attribute__((destructor)) static void end(void) {
   for (int i = 0; i < EVENTS; i++)
     length += sprintf(line + length, " %lld", read_counter(counters[i]));
   line[length++] = '\n';
-  /* What the program has printed is to come before it. */
+  /* What the program has printed must come before the line. */
   fflush(NULL);
   if (write(STDOUT_FILENO, line, length) != length)
     _exit(126);

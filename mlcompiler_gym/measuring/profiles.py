@@ -25,7 +25,7 @@ from mlcompiler_gym.programs.pypi.cache import cache_root
 from mlcompiler_gym.validation import sandbox
 from mlcompiler_gym.validation.sandbox import Limits, scratch_folder
 
-#: What the cache's keys begin with; another number makes all profiles anew.
+#: What the cache's keys begin with. With another number, all profiles are made again.
 _VERSION = b"1"
 #: Counters take their time.
 _SLOWER = 10

@@ -202,7 +202,7 @@ class Builds:
         if not len(first):
             return rows[first], rows[second], np.zeros(0), np.zeros(0)
         low, middle, high = np.nanpercentile(rounds, [25, 50, 75], axis=1)
-        # Of a normal distribution, the median's: 1.2533 sigma / sqrt(n).
+        # The median of a normal distribution has an error of 1.2533 sigma / sqrt(n).
         errors = 1.2533 * (high - low) / 1.349 / np.sqrt(known[keep])
         error = max(float(np.median(errors)), _LEAST_ERROR)
         return rows[first], rows[second], middle, np.full(len(first), error)

@@ -78,7 +78,7 @@ class Evaluator:
             raise PolicyError(why.value.decode("utf-8", "replace"))
         self._elements = elements
         self._outputs = outputs
-        #: Of a discrete head; 0 for a scalar, or where there is no model.
+        #: How many actions a discrete head has; 0 for a scalar, or without a model.
         self.actions = 0
         if self._handle:
             self.actions = library.mlcg_policy_actions(self._handle)

@@ -24,7 +24,7 @@ def _seedless(make: Callable[[gymnasium.Env[Any, Any]], Policy]) -> PolicyMaker:
     return lambda env, seed: make(env)
 
 
-#: Policies by name. Sessions know them, too, all but ``best``.
+#: Policies by name. Sessions also know all of them except ``best``.
 NAMED: dict[str, PolicyMaker] = {
     "always": _seedless(active),
     "best": _seedless(best),

@@ -14,8 +14,8 @@ from typing import Any
 
 from mlcompiler_gym.errors import ProgramError
 
-#: Flags that say what to write and where, how to optimise and what to record
-#: besides; the next argument belongs to those of the first line.
+#: Flags that say what to write and where, how to optimise, and what else to record.
+#: A flag of the first line takes the next argument with it.
 _WITH_ARGUMENT = re.compile(r"-o|-MF|-MT|-MQ|-MJ|--serialize-diagnostics|-dumpbase")
 _DROPPED = re.compile(
     r"-[cSE]|-M[DMGP]*|-M[FTQ].+|-o.+|-O.*|-g.*|-pipe|-flto.*|-fno-lto|-save-temps.*"

@@ -18,7 +18,7 @@ from mlcompiler_gym.programs.program import Program, ProgramSet
 #: Says of each file where it came from.
 MANIFEST = "programs.json"
 _FORMAT = "mlcompiler_gym programs 1"
-#: Which part of the programs each split is to have.
+#: Which part of the programs each split should have.
 _PARTS = {"train": 0.8, "validation": 0.1, "test": 0.1}
 #: Where CMake puts the objects of a target.
 _TARGET = re.compile(r"CMakeFiles/([^/]+)\.dir/")

@@ -90,7 +90,7 @@ class OwnSet(NamedSet):
     licence = "your own"
 
     def __init__(self, name: str) -> None:
-        # Of a class in other sets; here of each of them.
+        # Other sets have these as attributes of their class; here, each has its own.
         self.name = name  # type: ignore[misc]
         self.folder = (sets_folder() / name).resolve()
         self.description = f"your own code, in {self.folder}"  # type: ignore[misc]

@@ -113,7 +113,7 @@ def server_credentials(folder: Path) -> grpc.ServerCredentials:
     certificate, key = folder / CERTIFICATE_FILE, folder / KEY_FILE
     contents = _read(key), _read(certificate, secret=False)
     try:
-        # Of whatever is wrong with them, gRPC says that it could not bind.
+        # Whatever is wrong with them, gRPC would only say that it could not bind.
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
     except ssl.SSLError as error:
         raise ServiceUnavailableError(

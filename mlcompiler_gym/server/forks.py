@@ -23,7 +23,7 @@ class Copy:
     socket: socket.socket
     pid: int
     account: Account
-    #: Of its requests that say none.
+    #: The deadline of requests that set none.
     deadline_ms: int
     until: float
 

@@ -92,7 +92,7 @@ class Process:
             self._shut_down()
 
     def _shut_down(self) -> None:
-        with contextlib.suppress(OSError):  # it has ended, which is to be read
+        with contextlib.suppress(OSError):  # it has ended, which receive() will find
             self._socket.shutdown(socket.SHUT_WR)
 
     def has_answered(self) -> bool:

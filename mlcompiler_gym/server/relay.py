@@ -124,7 +124,7 @@ class Relay:
         #: Sessions with replies that no process has brought.
         self._ready: set[int] = set()
         self._ended: list[Item] = []
-        #: Replies that are to come to what came in one message.
+        #: How many requests of the last message still await their replies.
         self._together = 0
         self._no_more = False
         #: Not begun yet, or over.

@@ -182,7 +182,8 @@ class Server:
         if by_token:
             interceptors.append(auth.RequireToken(self._tokens))
         server = grpc.server(
-            # Health checks and reflection are to be answered all the same.
+            # Eight threads are left for health checks and reflection when all streams
+            # are in use.
             ThreadPoolExecutor(config.streams + 8, thread_name_prefix="stream"),
             interceptors=interceptors,
             maximum_concurrent_rpcs=config.streams + 8,

@@ -17,7 +17,7 @@ from mlcompiler_gym.errors import MissingLibraryError, TuningError
 if TYPE_CHECKING:
     import optuna
 
-#: Of Optuna's, which can be named.
+#: The samplers of Optuna that a user can name.
 SAMPLERS = ("tpe", "random", "cmaes")
 
 #: Trials at the beginning, of which each changes a few parameters: TPE learns from

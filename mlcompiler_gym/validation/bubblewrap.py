@@ -12,8 +12,8 @@ import sys
 _READ_ONLY = ("--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc")
 _LIFETIME = ("--die-with-parent", "--new-session")
 
-#: What the launcher needs to run a program as nobody. A user namespace, which
-#: bubblewrap makes for other users than root, has no nobody to become.
+#: What the launcher needs to run a program as the user ``nobody``. A user namespace,
+#: which bubblewrap makes for other users than root, has no such user.
 _ROOT = (
     *("--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts"),
     *("--unshare-cgroup-try", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"),

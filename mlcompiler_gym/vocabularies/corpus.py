@@ -22,7 +22,8 @@ from mlcompiler_gym.vocabularies.triplets import (
     machine_triplets,
 )
 
-#: Of the counts that are kept; another one whenever they would be others.
+#: Names the folder of kept counts. Another number makes them all again; it is due
+#: whenever the counting changes.
 _FORMAT = 1
 
 

@@ -14,8 +14,8 @@ _X86_64_V4 = (
 )
 _ARMV9 = "+sve2,+lse,+fullfp16,+dotprod,+rcpc"
 
-#: Machine IR in SSA form as instruction selection leaves it; what the register
-#: allocator is given; and what it and frame lowering make of that.
+#: Passes behind which Machine IR is read: instruction selection, which leaves it in SSA
+#: form, the last one before register allocation, and frame lowering.
 _STAGES = ("finalize-isel", "machine-scheduler", "prologepilog")
 #: Without optimisation there is no scheduler.
 _STAGES_O0 = ("finalize-isel", "prologepilog")

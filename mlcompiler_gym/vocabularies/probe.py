@@ -36,7 +36,7 @@ CLASSES = {
     "FCMP_one FCMP_ord FCMP_uno FCMP_ueq FCMP_ugt FCMP_uge FCMP_ult FCMP_ule FCMP_une",
 }
 
-#: Of nearest neighbours.
+#: Nearest neighbours that are asked.
 _NEIGHBOURS = 5
 
 #: Modules to learn from where there are few, and how often they are drawn.

@@ -30,7 +30,7 @@ def test_the_command(tmp_path: Path) -> None:
     done = cli(*arguments, "--compiles", "10")
     assert "10 compiles" in done.stderr
     assert "LLVM's own" in done.stdout
-    # No bar where nobody looks at one.
+    # There is no bar where there is no terminal.
     assert "━" not in done.stderr
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert code.read_bytes().startswith(b"\x7fELF")

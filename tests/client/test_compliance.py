@@ -24,7 +24,7 @@ def test_the_version_is_that_of_this_package(any_service: Service) -> None:
     assert any_service.describe().version == mlcompiler_gym.__version__
 
 
-# Of services on this machine, whose processes can be seen:
+# These are about services on this machine, whose processes can be seen.
 
 
 def test_a_session_that_nobody_has_any_more_ends(any_service: Service) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What befalls the client: no service, no room on the disk, nobody to read."""
+"""What befalls the client: no service, no room on the disk, no reader of its output."""
 
 import errno
 import os

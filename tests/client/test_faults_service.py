@@ -164,8 +164,8 @@ def test_clients_that_waited_for_a_killed_session_are_independent(order: int) ->
         os.kill(first, signal.SIGKILL)
         with fails("SESSION_LOST"):
             receive_within(streams[0], 5)
-        # Each of those who waited now has a process of its own; were one to hold
-        # the socket of another, that one would wait for it in vain.
+        # Each client that waited now has a process of its own. If one process held the
+        # socket of another, the other's client would never see that one's end.
         wait_until(lambda: len(spawned()) == 3, "each has a process of its own")
         waiting = streams[1:]
         for process in sorted(spawned())[::order]:

@@ -79,7 +79,7 @@ def crash(service: LocalService, sessions: list[Session]) -> None:
 
 
 def hang_up(service: LocalService, sessions: list[Session]) -> None:
-    """Requests under way, and nobody to take the replies."""
+    """Leave requests under way, and take no replies."""
     for session in sessions:
         session.send(STEP)
 

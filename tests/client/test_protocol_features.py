@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Features that are not those that were asked for."""
+"""A service that sends other features than a client asked for."""
 
 import pytest
 from support.regalloc import EVICTION, MakeEnv, two

@@ -117,7 +117,7 @@ def test_every_request_has_a_reply_behind_a_state_that_cannot_be_measured(
     service: LocalService,
 ) -> None:
     opening = pb.Open(task="pass_ordering", objectives=["text_size"])
-    # Of these intrinsics, which count, no code can be generated.
+    # No code can be generated for the intrinsics that pgo-instr-gen inserts to count.
     opening.options.add(name="actions", value="pgo-instr-gen\ninstcombine")
     with closing(service.open(opening, ir_program(calls_ir()))) as session:
         for actions in (bytes(8), b"", (1).to_bytes(8, "little"), b""):

@@ -15,7 +15,7 @@ from mlcompiler_gym.envs import CompilerEnv
 from mlcompiler_gym.programs import load_programs
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 
-#: Of each kind: what changes functions one by one, across them, or all of them.
+#: Passes of each kind: they change functions one by one, across calls, or all at once.
 PASSES = (
     "function(mem2reg)",
     "function(sroa)",
@@ -42,7 +42,7 @@ PASSES = (
 
 @pytest.fixture
 def plain() -> Iterator[LocalService]:
-    """A service that generates all code anew each time."""
+    """A service that generates all code each time."""
     service = LocalService("--code-cache-bytes=0")
     yield service
     service.close()
@@ -130,7 +130,7 @@ def test_orderings_of_passes_of_random_programs(
 def test_flips_of_decisions(
     make: Callable[..., CompilerEnv], service: LocalService
 ) -> None:
-    """In copies of a session, too, which know what any of them finds out."""
+    """Copies of a session use the cache as well, and share what they put there."""
     env = make(programs="kernels/regex")
     bare = make(
         programs="kernels/regex",

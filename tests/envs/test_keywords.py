@@ -88,7 +88,7 @@ def test_paths(tmp_path: Path) -> None:
     missing = tmp_path / "nonsuch"
     said = message(f"{missing}/filter.c")
     assert said.endswith(f"the folder {missing} does not exist")
-    # Of a relative one, where that is.
+    # A relative path is given in full.
     assert str(Path.cwd() / "foo") in message("foo/bar.c")
     assert "did you mean kernels" in message("kernls")
     assert "did you mean kernels/regex" in message("kernels/regx")

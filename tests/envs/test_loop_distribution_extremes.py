@@ -108,9 +108,9 @@ def test_counters_of_every_width_and_direction(
     check_outputs(env, [env], tmp_path)
 
 
-#: An access that is made in the first iteration alone, and that by its distance from
-#: one to the next would reach below address 0 in later ones; the other statement
-#: would read what it writes after it, were it split off.
+#: An access that only the first iterations make. At its distance from one iteration to
+#: the next, it would reach below address 0 in later ones. It must not be split off,
+#: because the other statement reads what it writes.
 FAR = """
 APART void f{0}(char *p, int32_t *q, {counter} n, {counter} m) {{
   for ({counter} i = 0; i < n; i++) {{

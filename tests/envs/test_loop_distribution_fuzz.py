@@ -16,11 +16,11 @@ from support.toolchain import run
 
 from mlcompiler_gym.envs import CompilerEnv
 
-#: In all, of both pipelines and of one and two agents.
+#: Partitions in all, with both pipelines and with one and two agents.
 PARTITIONS = int(os.environ.get("MLCOMPILER_GYM_TEST_PARTITIONS", "2000"))
-#: Of each program at most so many.
+#: Most partitions of one program.
 _EACH = 24
-#: Of one test, few enough for its time limit on a busy machine.
+#: Partitions of one test, few enough for its time limit on a busy machine.
 _TOGETHER = 100
 _PARTS = max(1, PARTITIONS // (4 * _TOGETHER))
 
@@ -34,7 +34,7 @@ class Checked:
         make_env: The fixture.
         folder: To work in.
         pipeline: The rest of the compile.
-        agents: Of two, the order of the nodes is random.
+        agents: How many; if there are two, the order of the nodes is random.
     """
 
     def __init__(

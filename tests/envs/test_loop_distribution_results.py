@@ -15,7 +15,7 @@ from mlcompiler_gym.policies import active, play
 from mlcompiler_gym.programs import Program, load_programs
 
 LOOPS = [program.name for program in load_programs("loops", level="O2")]
-#: Of each kind one, for every run of the tests.
+#: One loop of each kind, for every run of the tests.
 QUICK = ["loops/recur_split_tail", "loops/alias_shift", "loops/cond_guarded_store"]
 
 #: Executables hold this many results.

@@ -65,7 +65,7 @@ def test_an_environment_of_one_function(make_env: MakeEnv, env_id: str) -> None:
     assert len({code_of(text, "second") for text in assembly}) == 1
     assert "first:" in assembly[1]
     assert "first:" not in assembly[0]
-    # The others' score is nobody's here.
+    # What the other functions score does not count here.
     own, all_of_them = (e.measure()["regalloc_score"] for e in (alone, whole))
     assert 0 < own < all_of_them
     assert alone.baseline["regalloc_score"] == own

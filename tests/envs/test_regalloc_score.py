@@ -26,8 +26,8 @@ from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 
 COPY, LOAD, STORE, LOAD_STORE, CHEAP, EXPENSIVE = 0.2, 4.0, 1.0, 5.0, 0.2, 1.0
 
-#: What each instruction of the functions below counts. Of AArch64, LLVM counts
-#: nothing as rematerialised once it has a physical register.
+#: What each instruction of the functions below counts. LLVM counts no instruction of
+#: AArch64 as rematerialised once it has a physical register.
 X86_WEIGHTS = {
     "COPY": COPY,
     "MOV32rm": LOAD,
@@ -137,7 +137,7 @@ def machine_blocks(text: str, target: str) -> list[list[str]]:
 
 
 def measured(service: LocalService, program: Program) -> pb.Outcome:
-    """Of LLVM's own compile without an optimiser."""
+    """What LLVM's own compile without an optimiser comes to."""
     request = pb.Open(pipeline="no-op-module", objectives=["regalloc_score"])
     with closing(service.open(request, program)) as session:
         return session.opened.state.outcome
@@ -211,7 +211,7 @@ def test_functions_sum_up_to_the_module(
 
 
 def test_the_score_is_of_the_decisions_taken(make_env: MakeEnv) -> None:
-    """Of one block, in which nothing but copies is lost on the way to assembly."""
+    """In its one block, nothing but copies is lost on the way to assembly."""
     env = make_env(EVICTION, programs=ir(pressure("one", 30)), pipeline="no-op-module")
     scores = set()
     for seed in range(4):

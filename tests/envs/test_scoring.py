@@ -14,7 +14,7 @@ def test_a_reward_is_the_sum_of_relative_gains() -> None:
     scoring = Scoring.parse({"size": 2, "time": 0.5}, KNOWN)
     better = scoring.reward({"size": 90, "time": 3}, {"size": 100, "time": 2})
     assert better == 2 * 0.1 + 0.5 * -0.5
-    # Of a heuristic that reaches 0, the gain is absolute.
+    # If the heuristic reaches 0, the gain is absolute.
     assert scoring.reward({"size": 3, "time": 2}, {"size": 0, "time": 2}) == -6
 
 

@@ -116,7 +116,7 @@ def test_which_input_makes_a_difference(make: Make, overflow: Path) -> None:
     assert difference.actual.output == f"{largest}\n1\n".encode()
     with pytest.raises(MiscompileError, match=f"input {largest}: output"):
         found.raise_if_wrong()
-    # The report leads back to the very code.
+    # The report leads back to the same code.
     report = found.report()
     assert "MISCOMPILED" in report
     [line] = [x for x in report.splitlines() if x.strip().startswith("trajectory: ")]

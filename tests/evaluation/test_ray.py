@@ -114,7 +114,7 @@ def lines(path: Path) -> list[str]:
 
 
 def processes_of(node: Any) -> list[psutil.Process]:
-    """Of a node: Ray's own, workers, compiler services and sessions."""
+    """All processes of a node: Ray's own, workers, compiler services and sessions."""
     own = [
         psutil.Process(each.process.pid)
         for processes in node.all_processes.values()

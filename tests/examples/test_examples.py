@@ -260,7 +260,7 @@ def test_maskable_ppo_regalloc_goes_on(tmp_path: Path) -> None:
     assert longer[: len(first)] == first
     assert [steps for steps, _ in longer] == [0, 256, 512, 768]
     assert re.search(r"│ mean +│.* [+-]\d+\.\d\d% ± \d+\.\d\d%", output)
-    # Not resumed, it begins anew and does the same.
+    # Without --resume, it begins again and does the same.
     _, again = maskable_ppo(tmp_path, "--steps", "256", *options)
     assert again == first
     _, blank = maskable_ppo(tmp_path, "--steps", "256", "--from-nothing", *options)

@@ -57,7 +57,7 @@ def test_masks_as_stable_baselines_asks_for_them(make_vec: MakeVec) -> None:
         observations, _, dones, infos = adapter.step(
             np.array([seldom_evict(mask, rng) for mask in masks])
         )
-        # Of the episode that goes on or has just begun.
+        # The masks are of the episode that goes on or has just begun.
         assert isinstance(observations, np.ndarray)
         seen = observations[:, :33]
         np.testing.assert_array_equal(seen, adapter.env_method("action_masks"))

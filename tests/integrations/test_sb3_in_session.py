@@ -66,7 +66,7 @@ class Kept(BaseCallback):
 
 
 def stepping(algorithm: Any) -> Any:
-    """The algorithm as SB3 has it, but for the numbers that actions are drawn by."""
+    """The algorithm as SB3 has it, drawing actions by the numbers a session has."""
 
     class Stepping(algorithm):  # type: ignore[misc]
         draws: Any = None

@@ -98,7 +98,7 @@ def entries_as_json() -> list[dict[str, Any]]:
 @examples(60)
 @given(st.data())
 def test_every_change_of_what_is_claimed_is_found(data: st.DataObject) -> None:
-    """As somebody would make it who writes proper files, but for the manifest."""
+    """The changed files are well formed; only the manifest does not match them."""
     rows = entries_as_json()
     row = data.draw(st.sampled_from(rows))
     key = data.draw(st.sampled_from(sorted(row)))
@@ -262,7 +262,7 @@ def test_a_tar_with_a_header_that_lies_is_refused(tmp_path: Path) -> None:
 
 
 def resealed(edit: Callable[[list[dict[str, Any]]], None]) -> dict[str, bytes]:
-    """Entries that were edited by somebody who seals what he has made."""
+    """Entries that were edited, and sealed afterwards."""
     rows = entries_as_json()
     edit(rows)
     text = "".join(json.dumps(row) + "\n" for row in rows)

@@ -38,7 +38,7 @@ from mlcompiler_gym.programs.clang import compile_source
 from mlcompiler_gym.programs.extracted import Extracted, write_manifest
 from mlcompiler_gym.validation import reference_object
 
-#: Of the track "passes".
+#: Actions of the track "passes".
 OZ, STRUCTURIZE, _, NOTHING = range(4)
 
 
@@ -58,7 +58,7 @@ def kinds(verdict: Verdict) -> list[str]:
 
 
 def rewrite(folder: Path, entries: Sequence[Entry]) -> None:
-    """Entries that were changed by somebody who seals them as pack would."""
+    """Write entries that were changed, and seal them as pack would."""
     card = submissions.read_card(read_files(folder))
     submissions.write(folder, card, list(entries))
 

@@ -22,8 +22,8 @@ def test_bounds_are_ratios_in_order() -> None:
     # All 7 heads or all 7 tails come up once in 64 times, one other as well 1 in 8.
     assert (found.low, found.ratio, found.high) == (1.01, 1.04, 1.07)
     assert (found.pairs, found.outliers, found.differs) == (7, 0, True)
-    # 6 or fewer of 16 fall on one side with 11%; 4 or fewer with 3.8%, both together
-    # 7.7%; 3 or fewer with 1.06%, both 2.1%.
+    # 4 or fewer of 16 fall on one side with 3.8%, on either side with 7.7%. 3 or fewer
+    # fall on one side with 1.06%, on either side with 2.1%.
     sixteen = compare_pairs([*range(1, 17)], [1.0] * 16, 0.95)
     assert (sixteen.low, sixteen.high) == (4, 13)
 

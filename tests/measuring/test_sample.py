@@ -12,7 +12,8 @@ from mlcompiler_gym.measuring import Sample
         # One run that was disturbed changes neither.
         ((1.0, 2.0, 3.0, 4.0, 100.0), 3.0, (4.0 - 2.0) / 3.0),
         ((100.0, 1.0, 4.0, 2.0, 3.0), 3.0, (4.0 - 2.0) / 3.0),
-        # Of an even number, half-way between those in the middle; quartiles likewise.
+        # Among an even number, half-way between the two in the middle. Quartiles also
+        # lie between two values.
         ((1.0, 2.0, 4.0, 9.0), 3.0, (5.25 - 1.75) / 3.0),
         ((5.0,), 5.0, 0.0),
         ((5.0, 5.0, 5.0), 5.0, 0.0),

@@ -54,7 +54,7 @@ def table(seconds: dict[str, float], noise: float = 0.01) -> Builds:
 def test_pairs_are_of_different_builds_of_a_program() -> None:
     builds = table({"a": 1.0, "b": 1.5, "c": 1.51})
     pairs, equal = builds.pairs(), builds.equal_pairs()
-    # Of a, a, b and c: two pairs with each a, and b with c.
+    # Among a, a, b and c there are two pairs with each a, and b with c.
     assert (len(pairs), len(equal)) == (10 * 5, 10)
     programs = builds.table["program"].to_numpy()
     assert (programs[pairs.first] == programs[pairs.second]).all()

@@ -73,7 +73,7 @@ def test_binary_operations(
 def test_what_has_one_operand_is_unary(
     service: LocalService, line: str, expected: dict[str, int]
 ) -> None:
-    """LLVM's UnaryInstruction: every cast, and alloca and load besides."""
+    """LLVM's UnaryInstruction has every cast, and also alloca and load."""
     got = autophase_of(service, f"  {line}\n  ret i32 %x")
     assert got == ONE_BLOCK | {"TotalInsts": 2, "testUnary": 1} | expected
 
@@ -108,7 +108,7 @@ def test_other_instructions(
         ("call void @nothing()", 0),
         ("call ptr @pointer()", 0),
         ("call <2 x i32> @vector()", 0),
-        # Whatever it returns: nobody knows what is called.
+        # What is called is not known, so it does not matter what it returns.
         ("call i32 %p()", 0),
         ("call i64 @llvm.cttz.i64(i64 %w, i1 false)", 1),
     ],

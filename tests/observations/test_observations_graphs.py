@@ -51,7 +51,7 @@ def test_programl_of_a_module_written_out(unchanged: OpenUnchanged) -> None:
         [0, BR, VOID, 0, 1, 1, 1],  # 6
         [0, PHI, INTEGER, 32, 1, 1, 2],  # 7
         [0, RET, VOID, 0, 1, 1, 2],  # 8
-        [1, 0, INTEGER, 32, 1, 1, -1],  # 9: %a; nobody uses %unused
+        [1, 0, INTEGER, 32, 1, 1, -1],  # 9: %a; %unused has no use, and no node
         [1, 0, INTEGER, 1, 1, 1, 0],  # 10: %c
         [1, 0, INTEGER, 32, 1, 1, 1],  # 11: %t
         [1, 0, INTEGER, 32, 1, 1, 2],  # 12: %p

@@ -137,7 +137,7 @@ def mir2vec(bitcode: bytes, target: str, most: int = 6) -> dict[str, list[float]
 
 
 def assert_close(ours: NDArray[Any], printed: Sequence[Sequence[float]]) -> None:
-    """The same but for the two decimals and float32."""
+    """The same, as far as two decimals and float32 can tell."""
     assert ours.dtype == np.float32
     assert len(ours) == len(printed)
     with np.errstate(over="ignore"):

@@ -147,7 +147,7 @@ def test_the_reference_by_name_is_what_its_file_is(make_env: MakeEnv) -> None:
     assert isinstance(policy, Best)
     lines = portable_policy("pass_ordering=reference").options["actions"].split("\n")
     assert lines[0] == OZ
-    # The passes are among those that searches may choose.
+    # All its passes are passes that searches may choose.
     assert {name for line in lines for name in line.split(",")} <= set(PASSES)
     once = portable_policy("pass_ordering_once=reference")
     assert once.options["actions"].startswith(f"{OZ},")

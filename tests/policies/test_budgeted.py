@@ -162,7 +162,7 @@ def test_no_more_compiles_are_spent_than_there_are(
         policy = search(env, 0, method, compiles=10)
         # It begins with LLVM's own decisions, so it never ends behind them.
         assert play(env, policy).reward >= 0
-        # Of eight decisions there are eight single changes, and what they begin with.
+        # Greedy search tries the start and a change of each of the eight decisions.
         assert policy.found is not None
         assert policy.found.compiles == spent
 

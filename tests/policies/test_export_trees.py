@@ -202,7 +202,7 @@ def test_onnx_classifiers(
         classlabels_int64s=list(range(actions)),
         **more,
     )
-    # Of two classes, onnxruntime names the second whenever its score is positive.
+    # With two classes, onnxruntime names the second whenever its score is positive.
     _, scores = run(model, seen.observations)
     policy = from_onnx(model, env)
     decided = policy.decide(seen.observations)

@@ -72,7 +72,7 @@ def test_local_search_changes_what_it_is_given() -> None:
     # How many depends on the machine; one is the start itself.
     assert found.tried > 1
     check_replays(env, found)
-    # From nothing, too, and with steps that the module does not survive.
+    # It also starts from nothing, and passes by steps that the module does not survive.
     env = make(actions=["trigger-crash-function", *names[1:]])
     found = local_search(env, seconds=2, seed=0)
     assert found.actions

@@ -34,7 +34,7 @@ def test_every_value_is_in_the_bin_that_it_lies_in(
     for histogram, column in zip(policy.seen, rows.T, strict=True):
         assert histogram.counts.tolist() == histogram.count(column).tolist()
         ends = [-np.inf, *histogram.ends.tolist(), np.inf]
-        # In the evaluator, too, NaN counts as 0 and an infinity as the largest number.
+        # As in the evaluator, NaN counts as 0 and an infinity as the largest number.
         finite = np.nan_to_num(others)
         assert histogram.count(others).tolist() == [
             ((finite > low) & (finite <= high)).sum()

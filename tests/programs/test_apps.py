@@ -157,7 +157,7 @@ def test_they_compute_the_same_at_every_level(
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("app", APPS, ids=NAMES)
 def test_sanitizers_find_nothing(app: Package, tmp_path: Path) -> None:
-    """Of memory anywhere, of undefined behaviour in the drivers."""
+    """Memory is checked everywhere, undefined behaviour in the drivers."""
     with Index() as index:
         sources = open_sources(app, index, tmp_path, progress=False)
     objects: list[str] = []

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Compilation databases that other tools than CMake write, or nobody should."""
+"""Compilation databases of other tools than CMake, and malformed ones."""
 
 import json
 from collections.abc import Callable

@@ -48,7 +48,7 @@ class Bench:
         return sorted(path.name for path in self.cache.rglob("*.bc"))
 
     def leftovers(self) -> list[Path]:
-        """Whatever has no place in a cache that nobody is filling."""
+        """Whatever has no place in a cache that no process is filling."""
         return [
             path
             for path in self.cache.rglob("*")

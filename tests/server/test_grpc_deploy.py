@@ -11,7 +11,7 @@ from support.servers import cli
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
-#: Of Kubernetes: an old one that is still met with, and a new one.
+#: Versions of Kubernetes: an old one that is still in use, and a new one.
 KUBERNETES = ["1.27", "1.35"]
 
 

@@ -245,7 +245,7 @@ def test_channels_that_ask_for_copies_count(server: Server, raw: Raw) -> None:
     nothing_is_left(server)
 
 
-# -- Replies that nobody takes -----------------------------------------------
+# -- Replies that the client does not take -----------------------------------
 
 
 def test_replies_that_nobody_takes_stop_the_reading(server: Server, raw: Raw) -> None:

@@ -46,7 +46,7 @@ def cli_in_terminal(
     """The lines that the command shows on a terminal, which nobody else writes to.
 
     Args:
-        *arguments: Of the command.
+        *arguments: What the command is given.
         columns: Width of the terminal.
         typed: What a person types, all of it at once.
         **settings: As for ``subprocess.Popen``.

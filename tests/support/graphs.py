@@ -80,7 +80,7 @@ class PrintedFunction:
     blocks: int = 0
     #: Blocks that control does not stay in the function after.
     exits: int = 0
-    #: Of all blocks together.
+    #: How many successors all blocks have together.
     successors: int = 0
     #: Values that phis take.
     incoming: int = 0

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Networks that nobody has trained."""
+"""Networks with random weights."""
 
 from __future__ import annotations
 

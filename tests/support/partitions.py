@@ -83,7 +83,7 @@ def partitions(env: CompilerEnv, random: int, seed: int = 0) -> Iterator[Compile
     Args:
         env: Freshly reset.
         random: How many more where all loops are split at random.
-        seed: Of these.
+        seed: Draws these.
     """
     loops = loops_to_split(env)
     for loop, decisions in loops.items():

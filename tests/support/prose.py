@@ -1,20 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a linter can tell about plain English: sentences that have to be read twice.
 
-``python -m support.prose``, in ``tests/``, lists what it finds. Markdown is read by
-markdown-it, Python by :mod:`ast`. Code is left out.
+``python -m support.prose``, in ``tests/``, lists what it finds.
 """
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
+from support import prose_texts
+from support.prose_texts import Text
 
 ROOT = Path(__file__).parents[2]
 
@@ -56,15 +54,6 @@ _END = re.compile(
 
 
 @dataclass(frozen=True)
-class Text:
-    """A piece of prose: a paragraph, an entry of a list, a cell of a table."""
-
-    path: Path
-    line: int
-    words: str
-
-
-@dataclass(frozen=True)
 class Finding:
     """What is wrong with a sentence."""
 
@@ -74,7 +63,8 @@ class Finding:
     sentence: str
 
     def __str__(self) -> str:
-        place = self.path.relative_to(ROOT) if self.path.is_absolute() else self.path
+        inside = self.path.is_relative_to(ROOT)
+        place = self.path.relative_to(ROOT) if inside else self.path
         return f"{place}:{self.line}: {self.advice}: {self.sentence}"
 
 
@@ -99,101 +89,60 @@ def check(texts: Iterable[Text]) -> list[Finding]:
     return found
 
 
-def markdown(path: Path) -> Iterator[Text]:
-    """The prose of a page, without code, comments and generated tables."""
-    source = path.read_text()
-    generated = re.sub(
-        r"<!-- table: .*?<!-- end of table -->",
-        lambda block: "\n" * block[0].count("\n"),
-        source,
-        flags=re.DOTALL,
-    )
-    line = 1
-    for token in MarkdownIt("commonmark").enable("table").parse(generated):
-        if token.map:
-            line = token.map[0] + 1
-        if token.type == "inline":
-            yield Text(path, line, _inline(token))
-
-
-def _inline(token: Token) -> str:
-    """A piece of Markdown as text; code is one word."""
-    words = []
-    for child in token.children or ():
-        if child.type == "code_inline":
-            words.append("`code`")
-        elif child.type in ("softbreak", "hardbreak"):
-            words.append(" ")
-        elif child.type == "text":
-            words.append(re.sub(r"\{[\w:]+\}$", "", child.content))
-    # A list of names is read at a glance.
-    return re.sub(r"(?:`code`, )+(?:and |or )?`code`", "`code`", "".join(words))
-
-
-def python(path: Path) -> Iterator[Text]:
-    """The prose of a module: its docstrings, and sentences in its strings."""
-    tree = ast.parse(path.read_text())
-    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-    docstrings = set()
-    for node in ast.walk(tree):
-        if isinstance(node, documented) and ast.get_docstring(node, clean=False):
-            statement = node.body[0]
-            assert isinstance(statement, ast.Expr)
-            docstrings.add(statement.value)
-            text = ast.get_docstring(node)
-            assert text is not None
-            for words in _paragraphs(text):
-                yield Text(path, statement.lineno, words)
-    # Docstrings of attributes, help texts and messages.
-    for node in ast.walk(tree):
-        if node in docstrings or not isinstance(node, (ast.Constant, ast.JoinedStr)):
-            continue
-        words = _literal(node)
-        if len(words.split()) > 3:
-            yield Text(path, node.lineno, words)
-
-
-def _literal(node: ast.Constant | ast.JoinedStr) -> str:
-    if isinstance(node, ast.Constant):
-        return node.value if isinstance(node.value, str) else ""
-    parts = (v.value if isinstance(v, ast.Constant) else "`value`" for v in node.values)
-    return "".join(map(str, parts))
-
-
-def _paragraphs(docstring: str) -> Iterator[str]:
-    """The paragraphs and arguments of a docstring, without its code."""
-    docstring = re.sub(r"\\\n", "", docstring)
-    docstring = re.sub(r"::\n\n(?:(?: {4,}.*)?\n)+", ".\n\n", docstring + "\n")
-    docstring = re.sub(r"(``|`)[^`]*\1", "`code`", docstring)
-    docstring = re.sub(r":\w+:`code`", "`code`", docstring)
-    for block in re.split(r"\n\s*\n|\n(?=\s*[-*] )", docstring):
-        lines = block.splitlines()
-        piece: list[str] = []
-        for line in lines:
-            # An argument of its own, or the heading of several.
-            if re.match(r"\s*[\w*]+( \(.*\))?:( |$)", line) and piece:
-                yield " ".join(piece)
-                piece = []
-            piece.append(re.sub(r"^\s*(?:[\w*]+( \(.*\))?: |[-*] )", "", line).strip())
-        if piece:
-            yield " ".join(piece)
-
-
-def pages() -> list[Path]:
+def pages() -> Iterator[Text]:
     """The pages that people read."""
-    found = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
-    found += [*ROOT.glob("benchmarks/*.md"), *ROOT.glob("leaderboard/*.md")]
-    return sorted(found)
+    for pattern in ("*.md", "docs/**/*.md", "benchmarks/*.md", "leaderboard/*.md"):
+        for path in sorted(ROOT.glob(pattern)):
+            yield from prose_texts.markdown(path)
 
 
-def modules() -> list[Path]:
-    """The modules of the package."""
-    package = ROOT / "mlcompiler_gym"
-    return sorted(p for p in package.rglob("*.py") if "v1" not in p.parts)
+def package() -> Iterator[Text]:
+    """The docstrings, messages and comments of the package."""
+    for path in _python("mlcompiler_gym"):
+        yield from prose_texts.docstrings(path)
+        yield from prose_texts.python_messages(path)
+        yield from prose_texts.comments(path)
+
+
+def scripts() -> Iterator[Text]:
+    """The docstrings and comments of what is not the package; its strings hold code."""
+    for folder in ("tests", "benchmarks", "examples", "docs"):
+        for path in _python(folder):
+            yield from prose_texts.docstrings(path)
+            yield from prose_texts.comments(path)
+
+
+def programs() -> Iterator[Text]:
+    """The comments of all other C and C++; its strings are data."""
+    for folder in ("mlcompiler_gym", "examples"):
+        for path in _native(folder):
+            yield from prose_texts.comments(path)
+
+
+def building() -> Iterator[Text]:
+    """The comments of what builds and tests."""
+    for pattern in ("run", "**/CMakeLists.txt", "**/*.cmake", "*.toml"):
+        for path in sorted(ROOT.glob(pattern)):
+            if not path.relative_to(ROOT).parts[0].startswith((".", "build")):
+                yield from prose_texts.comments(path)
+
+
+#: Everything that is judged.
+CORPORA = (pages, package, scripts, programs, building)
+
+
+def _python(folder: str) -> list[Path]:
+    """The modules of a folder, without what is generated."""
+    found = sorted((ROOT / folder).rglob("*.py"))
+    return [path for path in found if "v1" not in path.parts]
+
+
+def _native(folder: str) -> list[Path]:
+    found = sorted((ROOT / folder).rglob("*.*"))
+    return [path for path in found if path.suffix in (".h", ".c", ".cpp")]
 
 
 if __name__ == "__main__":
-    for page in pages():
-        print(*check(markdown(page)), sep="\n", end="\n")
-    for module in modules():
-        print(*check(python(module)), sep="\n", end="\n")
+    for corpus in CORPORA:
+        for finding in check(corpus()):
+            print(finding)

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Random loops over memory that overlaps in all ways, without undefined behaviour.
 
-Counters are of all widths, signed and not, and go both ways, once round their type,
-too; pointers count as well. Accesses are of mixed sizes, at constant, indirect and
-huge distances, some of them conditional; some lie in an address space of their own,
-which is the ordinary memory where the gs segment begins at 0. Functions recurse.
+Counters are of all widths, signed and not. They go both ways, and some go once round
+their type. Pointers also count. Accesses are of mixed sizes, at constant, indirect and
+huge distances, and some are conditional. Others lie in an address space of their own,
+which is ordinary memory where the gs segment begins at 0. Functions recurse.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ APART uint64_t sum(void) {
 }
 """
 
-#: What pointers point to, by how it may be accessed: by nothing else than the same
-#: type and bytes; by everything; by everything and at every address.
+#: Attributes of what pointers point to. Without one, only the same type and bytes may
+#: access it. With the others every type may, and with the last at every address.
 _ATTRIBUTES = [
     "",
     "__attribute__((may_alias))",
@@ -109,7 +109,7 @@ class _Loop:
         bits = rng.choice([8, 16, 32])
         count = 256 if bits == 8 and rng.random() < 0.5 else rng.randint(2, 200)
         if rng.random() < 0.4:
-            # Of a signed type only if it is widened before it is computed with.
+            # A signed counter must be widened before it is computed with.
             signed = bits < 32 and rng.random() < 0.5
             counter = f"{'' if signed else 'u'}int{bits}_t"
             most = (1 << (bits - 1 if signed else bits)) - 1

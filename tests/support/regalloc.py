@@ -76,7 +76,7 @@ def legal_at_random(env: CompilerEnv, seed: int) -> Choose:
     def choose(_: Any) -> Any:
         if isinstance(env.action_space, gymnasium.spaces.Discrete):
             return int(rng.choice(np.flatnonzero(env.action_masks())))
-        # Of all magnitudes, so that there are ties too.
+        # Priorities have all magnitudes, so that some are equal.
         return float(np.float32(rng.integers(2**32 - 256) >> int(rng.integers(32))))
 
     return choose
@@ -211,12 +211,12 @@ def code_of(assembly: str, function: str) -> str:
 
 
 def legal_actions(features: bytes) -> list[int]:
-    """Of an eviction."""
+    """The columns that the mask of an eviction allows."""
     return np.flatnonzero(np.frombuffer(features[:MASK_BYTES], "<i8")).tolist()
 
 
 def by_features(task: str) -> Callable[[bytes], bytes]:
-    """A policy that answers the same to the same features, and else anyhow."""
+    """A policy that answers by a hash of the features: the same to the same ones."""
 
     def answer(features: bytes) -> bytes:
         number = int.from_bytes(hashlib.sha256(features).digest()[:4], "little")

@@ -104,6 +104,6 @@ class ServerProcess:
         self.process.send_signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        """As nobody should."""
+        """End the server without a chance to clean up."""
         self.process.kill()
         self.process.wait()

@@ -12,7 +12,7 @@ from mlcompiler_gym.registration import TASKS, TaskEntry
 
 ALL = [task.env_id for task in TASKS]
 
-#: Of each set, a program that is compiled in no time and raises decisions.
+#: A program of each set that is compiled in no time and raises decisions.
 QUICK = {"kernels": "kernels/lz", "loops": "loops/split_diamond"}
 
 

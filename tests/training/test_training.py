@@ -224,7 +224,7 @@ def test_the_command_makes_the_same_policy_again(tmp_path: Path) -> None:
 
 
 def replace_command(policy: PortablePolicy) -> bytes:
-    """The file but for the command, which names the folder."""
+    """The file without the command, which names the folder."""
     card = policy.card
     card.command = ""
     return policy.with_card(card).to_bytes()

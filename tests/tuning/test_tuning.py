@@ -15,7 +15,7 @@ import pytest
 from mlcompiler_gym import LocalService, TuningError, load_programs
 from mlcompiler_gym.tuning import SAMPLERS, Tried, Tuner, tune
 
-#: Of a made-up compiler: what is best is to set both to their last values.
+#: The parameters of a made-up compiler, which does best with the last values of both.
 PARAMETERS = {
     "size": ["LLVM's own", "1", "2", "3"],
     "speed": ["LLVM's own", "true"],

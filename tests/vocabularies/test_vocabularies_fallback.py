@@ -15,7 +15,7 @@ X, Y, Z, W = np.eye(4, dtype=np.float32)
 
 
 def vector_of(key: str, seen: dict[str, Vector]) -> list[float]:
-    """What an unseen opcode gets beside those that were seen."""
+    """The vector that an unseen opcode gets from the seen ones."""
     names = [*seen, key]
     places = [(OPCODES, name) for name in names]
     vectors = complete(names, places, seen)

@@ -18,7 +18,7 @@ from typing import IO
 
 from mlcompiler_gym.programs.pypi.errors import ArchiveError
 
-#: Of all files of an archive together; several times what any pinned one has.
+#: Bytes of all files of an archive together: several times what any pinned one has.
 _SIZE_LIMIT = 2 << 30
 _COUNT_LIMIT = 100_000
 

@@ -45,7 +45,7 @@ def read_pip_config() -> PipConfig:
     """What pip would use here: configuration files and environment."""
     config = parse_pip_config(_pip_config_list())
     if config.cert is None:
-        # Of the library that pip makes its requests with.
+        # The library that pip makes its requests with reads these.
         bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get(
             "CURL_CA_BUNDLE"
         )

@@ -29,9 +29,9 @@ class Shelf:
         self._cache = cache
         self._prefix = package.prefix
         set_name, _, name = self._prefix.rstrip("/").partition("/")
-        # A package that is pinned anew does not mix with what was there.
+        # A package that is pinned again does not mix with what was there.
         release = f"{name}-{package.version}-{package.sha256[:12]}"
-        #: Of all variants; what processes exclude each other from.
+        #: Holds all variants. One process at a time works in it.
         self.package_folder = cache.root / set_name / release
         self._folder = self.package_folder / variant
 

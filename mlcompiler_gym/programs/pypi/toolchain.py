@@ -39,7 +39,7 @@ _WHEELS = {
 }
 
 _LIBC = "libc/include/"
-#: Of the wheel's header trees for all systems, those that are used.
+#: The header trees that are used; the wheel has them for all systems.
 _HEADERS = {
     "x86_64": ("x86-linux-gnu", "generic-glibc", "x86-linux-any", "any-linux-any"),
     "aarch64": (

@@ -193,7 +193,7 @@ def test_what_is_not_a_message_ends_the_stream(service_under_test: Service) -> N
         stream.receive()
     with fails("SESSION_LOST"):
         stream.call(DESCRIBE)
-    # Of other streams nothing is lost.
+    # Other streams lose nothing.
     other = service_under_test.connect()
     assert other.call(DESCRIBE).describe.tasks
     other.close()

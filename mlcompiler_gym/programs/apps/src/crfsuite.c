@@ -9,7 +9,7 @@
 
 static uint64_t sum = KERNEL_CHECKSUM_START;
 
-// Of what is logged, all lines but those with times.
+// The checksum covers the lines of the log that hold no times.
 static int on_message(void *user, const char *format, va_list values) {
   char text[400];
   (void)user;

@@ -53,7 +53,7 @@ static int smaller(int a, int b) { return a < b ? a : b; }
 static int score_unit(uint8_t a, uint8_t b) { return a == b ? 0 : -1; }
 static int score_plain(uint8_t a, uint8_t b) { return a == b ? 5 : -4; }
 
-// Letters of a group replace one another easily.
+// Letters of a group often replace one another.
 static int score_groups(uint8_t a, uint8_t b) {
   static const uint8_t group[LETTERS] = {0, 1, 1, 1, 2, 3, 4, 4, 4, 2,
                                          3, 0, 0, 5, 1, 5, 0, 2, 3, 4};

@@ -200,7 +200,7 @@ static void unpack_ranks(block *out, const block *in) {
     put(out, move_to_front(list, in->data[i]));
 }
 
-// Of zeros there is only one, and then how many more there were.
+// A run of zeros becomes one zero, and then how many more there were.
 static void pack_zeros(block *out, const block *in) {
   for (size_t at = 0; at < in->length; at++) {
     unsigned more = 0;

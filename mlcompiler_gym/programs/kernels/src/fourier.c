@@ -165,7 +165,7 @@ static void by_hand(uint64_t *out, const uint64_t *a, const uint64_t *b,
       out[i + j] += a[i] * b[j];
 }
 
-// Both at once: the square of a + ib is, but for what is real, 2iab.
+// Both at once: the imaginary part of the square of a + ib is 2ab.
 static void by_fourier(uint64_t *out, const uint64_t *a, const uint64_t *b,
                        size_t n) {
   cpx *in = zeroed(4 * n, sizeof *in), *spectrum = in + 2 * n;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Event simulation of queues with impatient customers on a binary, a pairing
-// and a leftist heap, which must all give the very same history.
+// and a leftist heap, which must all give the same history.
 // Sizes: 400 2500 12000
 
 #include "kernel.h"

@@ -10,7 +10,7 @@ enum { PRIME = 998244353, BLOCK = 8, CUTOFF = 4 };
 
 typedef uint32_t (*field_op)(uint32_t, uint32_t);
 
-// A window on somebody's storage: `stride` lets Strassen work on quadrants
+// A window on the storage of a matrix: `stride` lets Strassen work on quadrants
 // without copying them out.
 typedef struct {
   uint32_t *data;

@@ -220,8 +220,8 @@ static uint64_t code_block(coder *c, tables *t, model_fn *model, uint8_t *data,
   return c->cost - before;
 }
 
-// Four zeros are to be there before `data`. The models that are not used for a
-// block still learn from it, which tells what each of them would have cost.
+// Four zeros must stand before `data`. The models that are not used for a block
+// still learn from it, which tells what each of them would have cost.
 static void code_all(coder *c, uint8_t *data, size_t size) {
   tables *own = allocate(MODELS * sizeof *own);
   uint64_t cost[MODELS] = {0};

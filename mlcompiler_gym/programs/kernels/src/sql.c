@@ -23,7 +23,7 @@ typedef struct {
   int left, right;
 } test;
 
-// An operator gives its rows one by one; `held` are those that it has to keep.
+// An operator gives its rows one by one; `held` are the rows that it must keep.
 typedef struct plan {
   bool (*next)(struct plan *p, row *out);
   struct plan *left, *right;

@@ -23,8 +23,8 @@ typedef struct edge {
   char label[];
 } edge;
 
-// A node of the crit-bit tree: a word, or else the first bit that the words
-// below differ in, counted from the top bit of the first byte.
+// A node of the crit-bit tree: a leaf is a word, an inner node the first bit
+// that the words below differ in, counted from the top bit of the first byte.
 typedef struct branch {
   struct branch *sides[2];
   size_t bit;

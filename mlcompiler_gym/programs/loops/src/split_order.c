@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Splitting is allowed but has to mind the order: `ahead` reads elements of
-// `state` before they are overwritten, so its loop comes first; `behind` reads
+// `state` before they are overwritten, so its loop comes first. `behind` reads
 // what a later statement stored an iteration ago, so its loop comes last.
 // Sizes: 500 3000 20000
 

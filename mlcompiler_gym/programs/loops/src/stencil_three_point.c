@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Stencil, one dimension, in place: the flux of the iteration before is read
-// again, and that hinders vectorising although nothing runs in a cycle; with
+// again, and that hinders vectorising although nothing runs in a cycle. With
 // the flux in a loop of its own both halves are free.
 // Sizes: 200 1500 8000
 
