@@ -29,7 +29,7 @@ from mlcompiler_gym.envs.counterfactuals import (
     find_counterfactuals,
 )
 from mlcompiler_gym.envs.engine import Engine, Stats
-from mlcompiler_gym.envs.episode import Episode, StepResult
+from mlcompiler_gym.envs.episode import Episode, FunctionResult, StepResult
 from mlcompiler_gym.envs.explore import (
     ActionValues,
     Appraiser,
@@ -479,6 +479,15 @@ class CompilerEnv(Remade, gymnasium.Env[Any, Any]):
         """What LLVM's own decisions reach on this program, by objective."""
         config = self._running("baseline").config
         return dict(baseline(self.setup.service, config, self.program).values)
+
+    @property
+    def functions(self) -> list[FunctionResult]:
+        """What the functions with decisions came to, in the compiler's order.
+
+        Empty before the episode has ended, and of objectives that are no sums over
+        functions.
+        """
+        return list(self._running("functions").functions)
 
     def observe(self, *names: str) -> dict[str, Observed]:
         """Compute observations on demand, for example ``observe("ir")``.

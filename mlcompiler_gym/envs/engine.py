@@ -453,6 +453,7 @@ class Engine:
         twin.episode.view = twin.view
         twin.episode.actions = list(episode.actions)
         twin.episode.rewards = list(episode.rewards)
+        twin.episode.finished = list(episode.finished)
         twin.episode.mask = copy.deepcopy(episode.mask)
         return twin
 

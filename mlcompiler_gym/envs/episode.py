@@ -36,6 +36,24 @@ OF_THE_COMPILE = frozenset(
     }
 )
 
+
+@dataclass(frozen=True)
+class FunctionResult:
+    """What one function came to.
+
+    Attributes:
+        function: Its name.
+        steps: How many of the decisions were in it.
+        objective: By name, of objectives that are sums over functions.
+        baseline: The heuristic compiler's.
+    """
+
+    function: str
+    steps: int
+    objective: dict[str, float]
+    baseline: dict[str, float]
+
+
 #: What ``step`` returns.
 StepResult = tuple[Any, float, bool, bool, dict[str, Any]]
 
@@ -67,6 +85,10 @@ class Episode:
     values: dict[str, float] | None = None
     #: What the compiler made of each decision, if it says so.
     taken: list[dict[str, Any]] | None = None
+    #: Functions that code has been generated for, in order.
+    finished: list[pb.FunctionOutcome] = field(default_factory=list)
+    #: What those with decisions came to, once the episode has ended.
+    functions: list[FunctionResult] = field(default_factory=list)
 
     def begin(self) -> dict[str, Any]:
         """The info of ``reset``, from the reply that opened the session."""
@@ -114,6 +136,7 @@ class Episode:
         """
         before = len(self.actions)
         self.actions.extend(actions)
+        self.finished.extend(state.finished)
         goes_on = state.HasField("features")
         rewards = [0.0] * len(actions)
         if self.baseline is not None:
@@ -138,6 +161,7 @@ class Episode:
         """The last step, which pays the reward, or what is left of it."""
         assert self.values is not None
         self.done = True
+        self.functions = self._by_function(baseline)
         values, baselines = dict(self.values), dict(baseline.values)
         paid, spread = values, {}
         if self.config.measured:
@@ -169,6 +193,16 @@ class Episode:
         self.rewards[-1] += reward
         self.view.show_nothing()
         return reward, True, False, info
+
+    def _by_function(self, baseline: Baseline) -> list[FunctionResult]:
+        results, before = [], 0
+        for each in self.finished:
+            steps, before = each.decisions - before, each.decisions
+            values = values_of(each)
+            if steps and values:
+                own = baseline.functions[each.function]
+                results.append(FunctionResult(each.function, steps, values, own))
+        return results
 
     def end_without_decision(self) -> Turn:
         """The only step of a program that raises no decision."""

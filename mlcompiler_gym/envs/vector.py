@@ -6,7 +6,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import select
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from time import monotonic, perf_counter
 from typing import Any
 
@@ -348,7 +348,7 @@ class CompilerVectorEnv(Remade, VectorEnv[Any, Any, Any]):
     def rollouts(
         self,
         policy: PolicyData,
-        programs: Iterable[str | Program] | None = None,
+        programs: Iterable[str | Program | Mapping[str, Any]] | None = None,
         n: int = 1,
         *,
         seed: int | None = None,
@@ -364,7 +364,8 @@ class CompilerVectorEnv(Remade, VectorEnv[Any, Any, Any]):
 
         Args:
             policy: See :meth:`CompilerEnv.finish`.
-            programs: Programs or their names; None: all of the environment's own.
+            programs: Programs or their names, or dicts as ``reset(options=...)`` takes
+                them, to name a function, too; None: all of the environment's own.
             n: Episodes of each.
             seed: Episode ``i`` draws its actions, and with ``function="each"`` its
                 function, with the seed ``seed + i``. None: the likeliest actions are
@@ -396,7 +397,7 @@ class CompilerVectorEnv(Remade, VectorEnv[Any, Any, Any]):
             decisions or self._max_episode_steps,
             features,
         )
-        chosen = self._choose(programs)
+        chosen = self._options(programs)
         total, done = n * len(chosen), 0
         tell = progress or (lambda _done, _total: None)
         # Several of one program take one request. Requests are small enough for all
@@ -405,13 +406,13 @@ class CompilerVectorEnv(Remade, VectorEnv[Any, Any, Any]):
         if self.setup.each_function:
             most = 1
         batches = [
-            (number * n + first, program, min(most, n - first))
-            for number, program in enumerate(chosen)
+            (number * n + first, options, min(most, n - first))
+            for number, options in enumerate(chosen)
             for first in range(0, n, most)
         ]
 
         def job(
-            first: int, program: Program, count: int
+            first: int, options: dict[str, Any], count: int
         ) -> Callable[[Slot], Work[list[Rollout]]]:
             own = (first if seed is None else seed + first) % (1 << 64)
 
@@ -423,9 +424,7 @@ class CompilerVectorEnv(Remade, VectorEnv[Any, Any, Any]):
                 if seed is not None:
                     play.seed = own
                 rng, _ = seeding.np_random(own)
-                made = yield from slot.engine.whole(
-                    rng, {"program": program}, play, features, count
-                )
+                made = yield from slot.engine.whole(rng, options, play, features, count)
                 for _ in made:
                     done += 1
                     tell(done, total)
@@ -530,6 +529,21 @@ class CompilerVectorEnv(Remade, VectorEnv[Any, Any, Any]):
         if steps != self._max_episode_steps or made.terminated:
             return made
         return dataclasses.replace(made, truncated=True)
+
+    def _options(
+        self, programs: Iterable[str | Program | Mapping[str, Any]] | None
+    ) -> list[dict[str, Any]]:
+        """What ``reset`` is told to compile each of some programs."""
+        if programs is None or isinstance(programs, str | Program):
+            return [{"program": each} for each in self._choose(programs)]
+        options = []
+        for each in programs:
+            given = dict(each) if isinstance(each, Mapping) else {"program": each}
+            if "program" not in given:
+                raise ValueError(f"{given} names no program")
+            [program] = self._choose([given["program"]])
+            options.append(given | {"program": program})
+        return options
 
     def _choose(self, programs: Iterable[str | Program] | None) -> list[Program]:
         own = self.setup.programs

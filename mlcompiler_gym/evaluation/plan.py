@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
 from collections.abc import Iterator, Mapping
@@ -74,6 +75,23 @@ class Evaluation:
                 error
             )
 
+    @property
+    def by_function(self) -> bool:
+        """Whether each function of a program is judged.
+
+        An episode then still compiles all of a program: what is decided in one function
+        changes nothing in another.
+        """
+        return self.settings.get("function") == "each"
+
+    @property
+    def played(self) -> Evaluation:
+        """What is played, with the settings of its environment."""
+        if not self.by_function:
+            return self
+        whole = {k: v for k, v in self.settings.items() if k != "function"}
+        return dataclasses.replace(self, settings=whole)
+
     def identity(self) -> Record:
         """What all its records begin with."""
         return {
@@ -106,6 +124,17 @@ class EpisodePlan:
 
     program: Program
     seed: int
+
+
+def judged(record: Record) -> list[Record]:
+    """What is compared with LLVM: an episode, or each function that decisions are in.
+
+    Returns:
+        Records that have what a function has in ``functions``, beside all else.
+    """
+    if "functions" not in record:
+        return [record]
+    return [record | function for function in record["functions"]]
 
 
 def key_of(

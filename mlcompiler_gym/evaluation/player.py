@@ -93,7 +93,7 @@ class Player:
         self._make_policy = (
             find_policy(evaluation.policy) if policy is None else policy_maker(policy)
         )
-        self._env, self._compiler = make_env(evaluation, policy)
+        self._env, self._compiler = make_env(evaluation.played, policy)
         #: What plays the latest episode.
         self._playing: Policy | None = None
         self._recorder = None
@@ -134,6 +134,9 @@ class Player:
             known = end.info.get("baseline")
             record["objective"] = end.info["objective"]
             record["baseline"] = self._compiler.baseline if known is None else known
+            if self.evaluation.by_function:
+                functions = self._compiler.functions
+                record["functions"] = [vars(function) for function in functions]
         record["trajectory"] = json.loads(self._compiler.trajectory.to_json())
         recorded = None if self._recorder is None else self._recorder.as_file()
         return Result(record, recorded)

@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from mlcompiler_gym.evaluation.plan import Record
+from mlcompiler_gym.evaluation.plan import Evaluation, Record, judged
 from mlcompiler_gym.evaluation.statistics import Comparison, compare
 from mlcompiler_gym.programs import load_programs
 from mlcompiler_gym.programs.catalogue import read_catalogue
@@ -24,10 +25,12 @@ class Row:
     Attributes:
         env: Id of the environment.
         objective: Name of the objective.
+        target: The target that was named; ``""``: none was.
         programs: Set and split, ``"pypi:test"``; of programs without, their set.
         policy: As it was named.
         language: ``"all"``, ``"C"`` or ``"C++"``.
-        count: How many programs.
+        count: How many programs; where functions are judged, how many of these.
+        what: ``"programs"``, or ``"functions"`` where these are judged.
         packages: Number of their packages.
         failed: How many more the compiler did not survive. Programs that raise no
             decision are not counted.
@@ -36,10 +39,12 @@ class Row:
 
     env: str
     objective: str
+    target: str
     programs: str
     policy: str
     language: str
     count: int
+    what: str
     packages: int
     failed: int
     comparison: Comparison
@@ -66,14 +71,21 @@ def rows_of(
             episodes of a program by one policy.
         language: Tells the language of a program from its name.
     """
-    groups: dict[tuple[str, str, str, str], list[Record]] = {}
+    groups: dict[tuple[str, str, str, str, str, str], list[Record]] = {}
     for record in records:
         # One that failed says by its settings alone what would have been measured.
         measured = json.dumps(record["settings"].get("objective"), sort_keys=True)
-        key = (record["env"], _set_of(record["program"]), record["policy"], measured)
+        key = (
+            record["env"],
+            record["settings"].get("target") or "",
+            _set_of(record["program"]),
+            record["policy"],
+            "functions" if _by_function(record) else "programs",
+            measured,
+        )
         groups.setdefault(key, []).append(record)
     rows = []
-    for (env, programs, policy, _), each in groups.items():
+    for (env, target, programs, policy, what, _), each in groups.items():
         # One that raises no decision comes to nothing, and to no error.
         each = [r for r in each if r["objective"] or r["error_code"]]
         spoken = {name: language(name) for name in {r["program"] for r in each}}
@@ -81,39 +93,60 @@ def rows_of(
         for objective in sorted({name for r in each for name in r["objective"] or ()}):
             for wanted in (_ALL, *(present if len(present) > 1 else ())):
                 chosen = [r for r in each if wanted in (_ALL, spoken[r["program"]])]
-                if row := _row(env, objective, programs, policy, wanted, chosen):
-                    rows.append(row)
-    return sorted(rows, key=lambda r: (r.env, r.objective, r.programs, r.policy))
+                row = (env, objective, target, programs, policy, wanted)
+                if made := _row(*row, what, chosen):
+                    rows.append(made)
+    return sorted(rows, key=lambda r: (*_heading(r), r.policy))
 
 
 def _row(
     env: str,
     objective: str,
+    target: str,
     programs: str,
     policy: str,
     language: str,
+    what: str,
     records: list[Record],
 ) -> Row | None:
     """A row; None if nothing was measured."""
     measured = [
-        (r["program"], r["objective"][objective], r["baseline"][objective])
-        for r in records
-        if r["objective"] is not None and r["error_code"] is None
+        each
+        for each in itertools.chain.from_iterable(map(judged, records))
+        if each["objective"] is not None and each["error_code"] is None
     ]
     if not measured:
         return None
-    packages = {package_of(name) for name, _, _ in measured}
+    packages = [package_of(each["program"]) for each in measured]
     return Row(
         env,
         objective,
+        target,
         programs,
         policy,
         language,
         len(measured),
-        len(packages),
-        len(records) - len(measured),
-        compare(measured),
+        what,
+        len(set(packages)),
+        sum(record["error_code"] is not None for record in records),
+        compare(
+            [
+                (_name_of(r), r["objective"][objective], r["baseline"][objective])
+                for r in measured
+            ],
+            packages=packages,
+        ),
     )
+
+
+def _by_function(record: Record) -> bool:
+    return Evaluation(record["env"], record["policy"], record["settings"]).by_function
+
+
+def _name_of(record: Record) -> str:
+    """A program's name, or a function's behind that of its program."""
+    function = record.get("function")
+    return f"{record['program']} {function}" if function else record["program"]
 
 
 def _set_of(program: str) -> str:
@@ -128,17 +161,28 @@ def to_markdown(rows: Iterable[Row]) -> str:
     lines: list[str] = []
     head = None
     for row in rows:
-        if head != (row.env, row.objective, row.programs):
-            head = (row.env, row.objective, row.programs)
+        if head != _heading(row):
+            head = _heading(row)
             lines += [
                 "",
-                f"## {row.env}, `{row.objective}`, `{row.programs}`",
+                f"## {', '.join(each for each in head if each)}",
                 "",
-                "| policy | programs | total | geomean | worse | worst |",
+                f"| policy | {row.what} | total | geomean | worse | worst |",
                 "|---|---|---|---|---|---|",
             ]
         lines.append(_line(row))
     return "\n".join([*lines[1:], ""])
+
+
+def _heading(row: Row) -> tuple[str, str, str, str, str]:
+    """What rows of one table have in common."""
+    return (
+        row.env,
+        f"`{row.objective}`",
+        f"`{row.target}`" if row.target else "",
+        f"`{row.programs}`",
+        "by function" if row.what == "functions" else "",
+    )
 
 
 def _line(row: Row) -> str:

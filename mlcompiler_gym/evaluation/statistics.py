@@ -118,18 +118,23 @@ class Comparison:
     worst_ratio: float
 
 
-def compare(rows: Iterable[tuple[str, float, float]], tie: float = 0.0) -> Comparison:
+def compare(
+    rows: Iterable[tuple[str, float, float]],
+    tie: float = 0.0,
+    packages: Sequence[str] | None = None,
+) -> Comparison:
     """What programs come to together.
 
     Args:
         rows: Name and value of each program, and the value to compare with.
         tie: Ratios that lie no further above 1 are no worse.
+        packages: The package of each row, where names are not those of programs.
     """
     names, values, others = zip(*rows, strict=True)
     ratios = [ratio_of(*each) for each in zip(values, others, strict=True)]
     worst_ratio, worst_program = max(zip(ratios, names, strict=True))
     return Comparison(
-        geometric_mean(ratios, [package_of(name) for name in names]),
+        geometric_mean(ratios, packages or [package_of(name) for name in names]),
         ratio_of(sum(values), sum(others)),
         sum(ratio > 1 + tie for ratio in ratios) / len(ratios),
         worst_program,

@@ -3,36 +3,43 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from mlcompiler_gym.client import LocalService
+from mlcompiler_gym.envs.choice import functions_with_decisions
+from mlcompiler_gym.envs.episode import OF_THE_COMPILE
 from mlcompiler_gym.envs.rollout import Rollout
-from mlcompiler_gym.envs.wrappers import SignedLogVectorObservation, signed_log
-from mlcompiler_gym.errors import MissingLibraryError, TrainingError
+from mlcompiler_gym.errors import MissingLibraryError, ServiceError, TrainingError
 from mlcompiler_gym.policies import PortablePolicy
-from mlcompiler_gym.policies.export.build import Layers, finish
-from mlcompiler_gym.policies.export.inputs import Inputs
 from mlcompiler_gym.programs import Program
 from mlcompiler_gym.training.assignment import Assignment, Trained
 from mlcompiler_gym.training.compilers import make_compilers
+from mlcompiler_gym.training.networks import DenseNetwork, Network
 from mlcompiler_gym.training.rounds import (
     Learner,
     RoundSettings,
     hold_out,
     train_in_rounds,
 )
-from mlcompiler_gym.v1 import policy_pb2 as pb
+from mlcompiler_gym.training.shared_network import SharedNetwork
 
 #: What a program counts as whose compile a candidate did not survive.
 _FAILED = 1.0
+#: Sessions that wait for the next candidate.
+_PARKED = 512
+
+#: What is compiled, as ``reset(options=...)`` takes it.
+Case: TypeAlias = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -43,20 +50,30 @@ class ESSettings(RoundSettings):
         generations: How many are in a round.
         population: Candidates of a generation; 0: as many as the library takes.
         programs: How many programs each candidate of a generation plays, the same
-            ones all.
+            ones all. With ``function="each"``, how many functions.
+        functions: How many functions are learned from of a program, at most, by their
+            hash.
         hidden: Size of the one hidden layer; 0: the actions are linear in the inputs.
+            Where the environment shows numbers of each action, units of each action.
         deviation: The standard deviation that weights are drawn with at first.
+        full: Learn how weights depend on each other (CMA-ES with a full covariance
+            matrix): for a few hundred weights at most.
         prior: Log-odds of LLVM's own decision at first, where the environment shows
-            it and there are two actions.
+            it, and there are two actions or numbers of each action.
+        clip: A program counts as better or worse by at most this logarithm: otherwise
+            a few that are much worse would decide.
         envs: How many programs are compiled at the same time.
     """
 
     generations: int = 5
     population: int = 0
     programs: int = 16
+    functions: int = 4
     hidden: int = 0
     deviation: float = 0.3
+    full: bool = False
     prior: float = 2.0
+    clip: float = math.inf
     envs: int = 2
 
     def __post_init__(self) -> None:
@@ -66,10 +83,12 @@ class ESSettings(RoundSettings):
 
 
 def train_es(assignment: Assignment, settings: ESSettings) -> Trained:
-    """Evolve the weights of a network by the separable CMA-ES of the library cmaes.
+    """Evolve the weights of a network by the CMA-ES of the library cmaes.
 
     A candidate plays whole episodes inside the sessions, and is judged by the mean
-    logarithm of the objective against LLVM's.
+    logarithm of the objective against LLVM's. Where the environment shows numbers of
+    each action, the network scores each by the same weights: see
+    :class:`~mlcompiler_gym.training.shared_network.SharedNetwork`.
 
     Raises:
         EvaluationError: Playing cannot go on.
@@ -85,8 +104,6 @@ def train_es(assignment: Assignment, settings: ESSettings) -> Trained:
 class _Evolver(Learner):
     """A distribution of weights."""
 
-    method = "separable CMA-ES"
-
     def __init__(
         self,
         assignment: Assignment,
@@ -94,12 +111,17 @@ class _Evolver(Learner):
         settings: ESSettings,
     ) -> None:
         try:
-            from cmaes import SepCMA
+            from cmaes import CMA, SepCMA
         except ModuleNotFoundError as error:
             raise MissingLibraryError("cmaes", "learning") from error
-        self._settings, self._programs = settings, list(programs)
-        self._compilers = make_compilers(assignment, programs, settings.envs)
-        self._envs = SignedLogVectorObservation(self._compilers)
+        self._settings = settings
+        further = {}
+        self._service = None
+        if assignment.settings.get("function") == "each":
+            # Each function waits at its first decision from one candidate to the next.
+            self._service = LocalService(f"--parked-sessions={_PARKED}")
+            further["service"] = self._service
+        self._compilers = make_compilers(assignment, programs, settings.envs, further)
         space = self._compilers.single_action_space
         if not isinstance(space, spaces.Discrete):
             self._compilers.close()
@@ -107,25 +129,26 @@ class _Evolver(Learner):
                 f"the actions of {assignment.env_id} are a {space}; this takes one "
                 "choice of several"
             )
-        self._outputs = 1 if space.n == 2 else int(space.n)
-        self._scale = self._scales()
-        start = self._start()
+        self._cases = self._find_cases(programs, assignment)
+        self._network = self._make_network()
+        start = self._network.start
         population = settings.population or 4 + int(3 * math.log(len(start)))
-        self._state: Any = SepCMA(
+        self.method = "CMA-ES" if settings.full else "separable CMA-ES"
+        self._state: Any = (CMA if settings.full else SepCMA)(
             start, settings.deviation, seed=settings.seed, population_size=population
         )
 
     def learn(self) -> None:
         for _ in range(self._settings.generations):
             rng = np.random.default_rng(
-                [self._settings.seed, self._state.generation, len(self._programs)]
+                [self._settings.seed, self._state.generation, len(self._cases)]
             )
-            count = min(self._settings.programs, len(self._programs))
-            drawn = rng.choice(len(self._programs), count, replace=False)
-            programs = [self._programs[index] for index in sorted(drawn.tolist())]
+            count = min(self._settings.programs, len(self._cases))
+            drawn = rng.choice(len(self._cases), count, replace=False)
+            cases = [self._cases[index] for index in sorted(drawn.tolist())]
             self._state.tell(
                 [
-                    (weights, self._value(weights, programs))
+                    (weights, self._value(weights, cases))
                     for weights in (
                         self._state.ask() for _ in range(self._state.population_size)
                     )
@@ -133,7 +156,7 @@ class _Evolver(Learner):
             )
 
     def policy(self) -> PortablePolicy:
-        return self._made(self._state._mean)
+        return self._network.policy(self._state._mean)
 
     def state(self) -> bytes:
         return pickle.dumps(self._state)
@@ -143,81 +166,54 @@ class _Evolver(Learner):
 
     def close(self) -> None:
         self._compilers.close()
+        if self._service is not None:
+            self._service.close()
 
-    def _scales(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Mean and standard deviation of the inputs where chance decides."""
+    def _find_cases(
+        self, programs: Sequence[Program], assignment: Assignment
+    ) -> list[Case]:
+        """What is compiled: programs, or functions of them that raise decisions."""
+        setup = self._compilers.setup
+        if not setup.each_function:
+            return [{"program": program} for program in programs]
+        cases: list[Case] = []
+        for done, program in enumerate(programs):
+            assignment.progress("find functions", done, len(programs))
+            try:
+                found = functions_with_decisions(setup, program)
+            except ServiceError as error:
+                if error.code not in OF_THE_COMPILE:
+                    raise
+                continue
+            found.sort(key=lambda name: hashlib.sha256(name.encode()).digest())
+            for function in found[: self._settings.functions]:
+                cases.append({"program": program, "function": function})
+        assignment.progress("find functions", len(programs), len(programs))
+        return cases
+
+    def _make_network(self) -> Network:
+        """What is evolved; how large its inputs are, chance decides."""
+        settings = self._settings
         made = self._compilers.rollouts(
             "random",
-            self._programs[: self._settings.programs],
-            seed=self._settings.seed,
+            self._cases[: settings.programs],
+            seed=settings.seed,
             features=True,
         )
-        rows = [each.features for each in made if each.features is not None]
-        if not sum(map(len, rows)):
+        made = [each for each in made if each.features is not None]
+        if not sum(len(each.actions) for each in made):
             raise TrainingError("there is nothing to decide: no program asks anything")
-        seen = signed_log(np.concatenate(rows)).astype(np.float64)
-        deviation = seen.std(axis=0)
-        return seen.mean(axis=0), np.where(deviation > 0, deviation, 1.0)
+        if self._compilers.setup.features.columns.places.size:
+            return SharedNetwork(
+                self._compilers, made, settings.hidden, settings.prior, settings.seed
+            )
+        return DenseNetwork(self._compilers, made, settings.hidden, settings.prior)
 
-    def _shape(self) -> list[tuple[int, int]]:
-        inputs = len(self._scale[0])
-        if not self._settings.hidden:
-            return [(inputs, self._outputs)]
-        return [(inputs, self._settings.hidden), (self._settings.hidden, self._outputs)]
-
-    def _start(self) -> NDArray[np.float64]:
-        """Weights that decide as LLVM does, if that is shown; else zeros."""
-        layers = [np.zeros((rows + 1, columns)) for rows, columns in self._shape()]
-        place = self._place_of_llvm()
-        if place is not None:
-            mean, deviation = (float(each[place]) for each in self._scale)
-            # 1 where LLVM takes action 1, and -1 where it does not.
-            slope = 2 / math.log(2)
-            first = np.zeros(len(layers[0]))
-            first[place] = slope * deviation
-            first[-1] = slope * mean - 1
-            layers[0][:, 0] = first * math.sqrt(len(first) - 1)
-            if len(layers) == 1:
-                layers[0] *= self._settings.prior
-            else:
-                layers[0] *= 2  # so that tanh makes it about 1
-                layers[1][0, 0] = self._settings.prior * math.sqrt(len(layers[1]) - 1)
-        return np.concatenate([each.ravel() for each in layers])
-
-    def _place_of_llvm(self) -> int | None:
-        """Which input LLVM's own decision between two actions is, if it is shown."""
-        setup = self._compilers.setup
-        place = 0
-        for name, elements in setup.features.task_names:
-            if name == setup.spec.heuristic.feature and self._outputs == 1:
-                return place
-            place += elements
-        return None
-
-    def _made(self, weights: NDArray[np.float64]) -> PortablePolicy:
-        """The policy of some weights."""
-        inputs = Inputs(self._envs)
-        mean, deviation = self._scale
-        layers = Layers(inputs.size)
-        rest = weights
-        for number, (rows, columns) in enumerate(self._shape()):
-            taken, rest = np.split(rest, [(rows + 1) * columns])
-            matrix = taken.reshape(rows + 1, columns) / math.sqrt(rows)
-            if number == 0:
-                # The weights are for inputs scaled to mean 0 and deviation 1.
-                matrix[:-1] /= deviation[:, None]
-                matrix[-1] -= mean @ matrix[:-1]
-            layers.affine(matrix[:-1], matrix[-1], f"layer {number}")
-            if number + 1 < len(self._shape()):
-                layers.activate(pb.Dense.TANH)
-        return finish(inputs, pb.Model(network=layers.network(inputs)), layers.width)
-
-    def _value(
-        self, weights: NDArray[np.float64], programs: Sequence[Program]
-    ) -> float:
+    def _value(self, weights: NDArray[np.float64], cases: Sequence[Case]) -> float:
         """How a candidate comes out against LLVM; less is better."""
-        made = self._compilers.rollouts(self._made(weights), programs)
-        return fmean(map(_against_llvm, made))
+        made = self._compilers.rollouts(self._network.policy(weights), cases)
+        clip = self._settings.clip
+        return fmean(min(max(_against_llvm(each), -clip), clip) for each in made)
 
 
 def _against_llvm(made: Rollout) -> float:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from statistics import fmean
 
 from mlcompiler_gym.errors import TrainingError
 from mlcompiler_gym.evaluation import Record
+from mlcompiler_gym.evaluation.plan import judged
 from mlcompiler_gym.policies import PortablePolicy
 
 
@@ -21,7 +23,8 @@ class Played:
 
     Attributes:
         name: Which: ``"margin 4"``, ``"round 3"``.
-        ratio: Geometric mean over programs of the objective against LLVM's.
+        ratio: Geometric mean over programs of the objective against LLVM's. Where
+            functions are judged, each counts as a program does.
         total: Sum of the objective against the sum of LLVM's.
         worse: Share of programs that come out worse than by LLVM.
         worst: The largest ratio.
@@ -69,7 +72,7 @@ def summarise(name: str, records: Sequence[Record]) -> Played:
         TrainingError: None was played to its end.
     """
     ratios, values, baselines = [], 0.0, 0.0
-    for record in records:
+    for record in itertools.chain.from_iterable(map(judged, records)):
         if record["objective"] is None:
             continue
         (value,), (baseline,) = (

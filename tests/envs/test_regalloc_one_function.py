@@ -140,3 +140,37 @@ def test_a_trajectory_of_one_function_replays(
 def test_each_function_is_for_tasks_that_decide_in_them(make_env: MakeEnv) -> None:
     with pytest.raises(TypeError, match="no argument 'function'"):
         make_env("mlcompiler/Inlining-v0", programs="kernels/lz", function="each")
+
+
+@pytest.mark.parametrize("env_id", IDS)
+def test_what_each_function_came_to(make_env: MakeEnv, env_id: str) -> None:
+    """By the whole program, and by the function alone."""
+    whole = make_env(env_id, programs=TWO)
+    play(whole, legal_at_random(whole, 3))
+    found = whole.functions
+    *others, second = found
+    assert [found[0].function, second.function] == ["first", "second"]
+    assert sum(each.steps for each in found) == len(whole.trajectory.actions)
+    for name, value in (("objective", whole.measure()), ("baseline", whole.baseline)):
+        parts = [getattr(each, name)["regalloc_score"] for each in found]
+        # The rest is of functions in which nothing is decided.
+        assert 0.9 * value["regalloc_score"] < sum(parts) <= value["regalloc_score"]
+    alone = make_env(env_id, programs=TWO, function="second")
+    alone.reset()
+    for action in whole.trajectory.actions[sum(each.steps for each in others) :]:
+        assert alone.functions == []
+        alone.step(action)
+    assert alone.functions == [second]
+
+
+@pytest.mark.parametrize("env_id", IDS)
+def test_functions_of_other_objectives_come_to_nothing(
+    make_env: MakeEnv, env_id: str
+) -> None:
+    env = make_env(env_id, programs=[TWO, EMPTY], objective="text_size")
+    observation, _ = env.reset(options={"program": TWO})
+    finish(env, legal_at_random(env, 0), observation)
+    assert env.functions == []
+    # Nothing is decided here.
+    env.reset(options={"program": EMPTY})
+    assert env.functions == []

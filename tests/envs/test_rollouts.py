@@ -83,6 +83,32 @@ def test_rollouts_are_those_of_one_environment(
         envs.close()
 
 
+def test_functions_are_named_as_for_reset(service: Any) -> None:
+    """Whatever ``function=`` says."""
+    cases = [
+        {"program": "kernels/lz", "function": "main"},
+        {"program": "kernels/json", "function": "parse"},
+        {"program": "kernels/lz"},
+    ]
+    envs = gymnasium.make_vec(EVICTION, 2, programs=PROGRAMS, service=service)
+    assert isinstance(envs, CompilerVectorEnv)
+    env = gymnasium.make(EVICTION, programs=PROGRAMS, service=service).unwrapped
+    assert isinstance(env, CompilerEnv)
+    with pytest.raises(ProgramError, match="kernels/json"):
+        envs.rollouts("inactive", cases)
+    with pytest.raises(ValueError, match="names no program"):
+        envs.rollouts("inactive", [{"function": "main"}])
+    cases[1]["program"] = "kernels/hashes"
+    cases[1]["function"] = "main"
+    made = envs.rollouts("inactive", cases)
+    for case, one in zip(cases, made, strict=True):
+        env.reset(options=dict(case))
+        assert_same(one, env.rollout("inactive"))
+        assert one.info.get("function") == case.get("function")
+    envs.close()
+    env.close()
+
+
 def test_an_error_of_one_program_loses_no_other(make_vec: MakeVec) -> None:
     envs = make_vec(2, programs=PROGRAMS)
     made = envs.rollouts(

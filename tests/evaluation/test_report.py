@@ -74,6 +74,51 @@ def test_a_policy_has_a_row_for_each_objective_it_was_played_for() -> None:
     assert (size.objective, size.count, size.failed) == ("text_size", 1, 1)
 
 
+def by_function(program: str, values: dict[str, tuple[float, float]]) -> Any:
+    functions = [
+        {
+            "function": name,
+            "steps": 1,
+            "objective": {"text_size": value},
+            "baseline": {"text_size": base},
+        }
+        for name, (value, base) in values.items()
+    ]
+    value, base = (sum(each) for each in zip(*values.values(), strict=True))
+    return episode(program, "ours", value, base) | {
+        "settings": {"function": "each"},
+        "functions": functions,
+    }
+
+
+def test_functions_are_judged_one_by_one() -> None:
+    records = [
+        by_function("kernels/lz", {"f": (1, 2), "main": (3, 3)}),
+        by_function("kernels/json", {"main": (40, 20)}),
+        *RECORDS[:2],
+        RECORDS[4],
+    ]
+    rows = rows_of(records, spoken)
+    (functions,) = (row for row in rows if row.what == "functions")
+    assert (functions.count, functions.packages, functions.failed) == (3, 2, 0)
+    # Functions of a program belong to its package.
+    assert functions.comparison.mean.bounds is not None
+    assert functions.comparison.mean.mean == pytest.approx(1)
+    assert functions.comparison.worse == pytest.approx(1 / 3)
+    assert functions.comparison.worst_program == "kernels/json main"
+    text = to_markdown(rows)
+    assert "`text_size`, `kernels:test`, by function" in text
+    assert "| policy | functions | total |" in text
+    assert "3 of 2 packages" in text
+
+
+def test_targets_have_tables_of_their_own() -> None:
+    other = {"settings": {"target": "aarch64-linux-gnu"}}
+    rows = rows_of([RECORDS[4], RECORDS[4] | other], spoken)
+    assert [row.target for row in rows] == ["", "aarch64-linux-gnu"]
+    assert "`text_size`, `aarch64-linux-gnu`, `kernels:test`" in to_markdown(rows)
+
+
 def test_markdown() -> None:
     text = to_markdown(rows_of(RECORDS, spoken))
     assert text.startswith("## mlcompiler/Inlining-v0, `text_size`, `kernels:test`")

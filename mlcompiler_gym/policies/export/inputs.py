@@ -85,10 +85,10 @@ class Inputs:
         """The features."""
         return list(self._places)
 
-    def signed_log(self) -> None:
-        """``sign(x) * log(1 + |x|)`` of every element."""
-        for transforms in self._transforms.values():
-            transforms.append(pb.Transform(signed_log=pb.SignedLog()))
+    def signed_log(self, *, only: str | None = None) -> None:
+        """``sign(x) * log(1 + |x|)``, of all features or only one."""
+        for name in self.names if only is None else [only]:
+            self._transforms[name].append(pb.Transform(signed_log=pb.SignedLog()))
 
     def scale(self, shift: NDArray[Any], factor: NDArray[Any]) -> None:
         """``(x - shift) * factor``, both of shape (size,)."""

@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A score for each action, by the same few weights for all of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from typing_extensions import override
+
+from mlcompiler_gym.envs import CompilerVectorEnv
+from mlcompiler_gym.envs.rollout import Rollout
+from mlcompiler_gym.policies import PortablePolicy
+from mlcompiler_gym.policies.export.build import Layers, finish
+from mlcompiler_gym.policies.export.inputs import Inputs
+from mlcompiler_gym.training.networks import Network, place_of_llvm
+from mlcompiler_gym.v1 import policy_pb2 as pb
+
+#: A number counts by its logarithm, in units so small: features are often shares of
+#: the largest, and frequencies are of all magnitudes.
+_UNIT = 1e-4
+#: The logarithms of the numbers that count as the largest, before and behind.
+_LARGEST, _LARGEST_LOG = 1e30, 32.0
+
+
+class SharedNetwork(Network):
+    """Scores actions by what the environment shows of each, and takes the highest.
+
+    What the policy learns of one action so holds for all. The inactive action, such as
+    to evict nothing, is of another kind, and has weights of its own. LLVM's own
+    action, if it is shown, is one more number of each action: 1 or 0.
+
+    A hidden unit of an action takes the numbers of this action, the numbers of the
+    inactive action, and the numbers that are of no action. The units of all actions are
+    alike.
+
+    Args:
+        compilers: What it decides in. Some of its features have numbers for each of
+            its actions.
+        made: Episodes with features, which tell how large numbers are.
+        hidden: Hidden units of each action; 0: scores are linear.
+        prior: The weight of LLVM's own action at first.
+        seed: Draws the weights into hidden units. Those out of them are 0 at first.
+
+    Attributes:
+        position: Where the weight is that prefers actions by their order.
+        llvm: Where the weight of LLVM's own action is; None: it is not shown.
+    """
+
+    def __init__(
+        self,
+        compilers: CompilerVectorEnv,
+        made: Sequence[Rollout],
+        hidden: int,
+        prior: float,
+        seed: int,
+    ) -> None:
+        self._compilers, self._hidden = compilers, hidden
+        setup = compilers.setup
+        layout = setup.features.columns
+        self._actions = len(layout.places)
+        self._shown = place_of_llvm(compilers)
+        self._inactive = (
+            int(setup.spec.inactive_action)
+            if setup.spec.HasField("inactive_action")
+            else None
+        )
+        rows = _logarithms(
+            np.concatenate([r.features for r in made if r.features is not None])
+        )
+        legal = np.concatenate([r.masks for r in made if r.masks is not None]) != 0
+        numbers = rows[:, layout.places][legal]
+        varies = np.ptp(numbers, axis=0) > 0
+        #: Where the numbers of each action are, shape (actions, k).
+        self._places = layout.places[:, varies]
+        self._mean, self._deviation = (
+            numbers[:, varies].mean(axis=0),
+            numbers[:, varies].std(axis=0),
+        )
+        others = np.setdiff1d(layout.rest, [] if self._shown is None else [self._shown])
+        varies = np.ptp(rows[:, others], axis=0) > 0
+        #: Where the numbers are that are of no action, shape (r,).
+        self._others = others[varies]
+        self._others_mean, self._others_deviation = (
+            rows[:, self._others].mean(axis=0),
+            rows[:, self._others].std(axis=0),
+        )
+        self._columns = self._places.shape[1]
+        rng = np.random.default_rng(seed)
+        own = self._columns + len(self._others) + 1 if self._inactive is not None else 0
+        self._sizes = [self._columns, 1, own, 0 if self._shown is None else 1]
+        self._width = 2 * self._columns + len(self._others) + 2
+        self.position = self._columns
+        self.llvm = None if self._shown is None else sum(self._sizes) - 1
+        start = [np.zeros(sum(self._sizes))]
+        if self._shown is not None:
+            start[0][-1] = prior
+        for _ in range(hidden):
+            start += [rng.standard_normal(self._width), np.zeros(1)]
+        self.start = np.concatenate(start)
+
+    @override
+    def policy(self, weights: NDArray[np.float64]) -> PortablePolicy:
+        inputs = self._inputs()
+        linear, into = np.split(weights, [sum(self._sizes)])
+        shared, position, own, llvm = np.split(linear, np.cumsum(self._sizes)[:-1])
+        units = into.reshape(self._hidden, self._width + 1)
+        layers = Layers(inputs.size)
+        first = np.zeros((inputs.size + 1, self._actions * (1 + self._hidden)))
+        ends = np.zeros((first.shape[1], self._actions))
+        for action in range(self._actions):
+            score = first[:, action]
+            if action == self._inactive:
+                self._add(score, action, own[: self._columns])
+                self._add_others(score, own[self._columns : -1])
+                score[-1] += own[-1]
+            else:
+                self._add(score, action, shared)
+                score[-1] += float(position[0]) * action / self._actions
+            ends[action, action] = 1
+            for number, unit in enumerate(units):
+                place = self._actions * (1 + number) + action
+                self._add_unit(first[:, place], action, unit[:-1])
+                ends[place, action] = unit[-1]
+        # The scores themselves come through the layer as they are: they are not
+        # negative with this on top, which no action has more of than another.
+        first[-1, : self._actions] += self._bound(first[:, : self._actions])
+        if self._shown is not None:
+            steps, hats = _hats(self._actions)
+            into_steps = np.zeros((len(first), len(steps)))
+            into_steps[self._shown], into_steps[-1] = 1, steps
+            first = np.concatenate([first, into_steps], axis=1)
+            ends = np.concatenate([ends, float(llvm[0]) * hats])
+        layers.affine(first[:-1], first[-1], "numbers")
+        layers.activate(pb.Dense.RELU)
+        layers.affine(ends, None, "scores")
+        return finish(inputs, pb.Model(network=layers.network(inputs)), layers.width)
+
+    def _inputs(self) -> Inputs:
+        inputs = Inputs(self._compilers)
+        setup = self._compilers.setup
+        for name in inputs.names:
+            if name == setup.spec.heuristic.feature:
+                continue
+            inputs.clip(-_LARGEST, _LARGEST, only=name)
+            inputs.scale_feature(name, np.zeros(1), np.full(1, 1 / _UNIT))
+            inputs.signed_log(only=name)
+            inputs.clip(-_LARGEST_LOG, _LARGEST_LOG, only=name)
+        return inputs
+
+    def _add(
+        self, to: NDArray[np.float64], action: int, weights: NDArray[np.float64]
+    ) -> None:
+        """Weights for the numbers of an action, scaled to mean 0 and deviation 1."""
+        scaled = weights / (self._deviation * math.sqrt(self._columns))
+        to[self._places[action]] += scaled
+        to[-1] -= self._mean @ scaled
+
+    def _add_others(
+        self, to: NDArray[np.float64], weights: NDArray[np.float64]
+    ) -> None:
+        scaled = weights / self._others_deviation
+        to[self._others] += scaled
+        to[-1] -= self._others_mean @ scaled
+
+    def _add_unit(
+        self, to: NDArray[np.float64], action: int, weights: NDArray[np.float64]
+    ) -> None:
+        """What goes into a hidden unit of an action."""
+        own, inactive, others, (bias, of_inactive) = np.split(
+            weights, [self._columns, 2 * self._columns, self._width - 2]
+        )
+        self._add(to, action, own)
+        if self._inactive is not None:
+            self._add(to, self._inactive, inactive)
+        self._add_others(to, others)
+        to[-1] += bias + (of_inactive if action == self._inactive else 0.0)
+
+    def _bound(self, scores: NDArray[np.float64]) -> float:
+        """The lowest that any score can be, with its sign changed."""
+        low = scores[-1] - _LARGEST_LOG * np.abs(scores[:-1]).sum(axis=0)
+        return float(-low.min())
+
+
+def _logarithms(features: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Numbers as the policy's inputs make them."""
+    wide = np.nan_to_num(features.astype(np.float64), nan=0.0)
+    clipped = np.clip(wide, -_LARGEST, _LARGEST) / _UNIT
+    logs: NDArray[np.float64] = np.sign(clipped) * np.log1p(np.abs(clipped))
+    return logs.clip(-_LARGEST_LOG, _LARGEST_LOG)
+
+
+def _hats(count: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """How a whole number is told apart from the others, by units that cut at 0.
+
+    Returns:
+        What is added to the number for each unit, shape (count + 2,), and the weights
+        of the units, shape (count + 2, count): their sum is 1 for the number itself,
+        and 0 for all others.
+    """
+    weights = np.zeros((count + 2, count))
+    for number in range(count):
+        weights[number : number + 3, number] = 1, -2, 1
+    return 1 - np.arange(count + 2, dtype=np.float64), weights
