@@ -23,8 +23,14 @@ from mlcompiler_gym.programs.pypi.archive import unpack_tar
 from mlcompiler_gym.programs.pypi.index import Distribution, Index
 
 MLCG_CLANG = Path(sys.executable).with_name("mlcg-clang")
-#: How the programs are compiled: by clang, by LLVM's own decisions, by a rule.
-WAYS: Mapping[str, str | None] = {"clang": None, "llvm": "llvm", "last_use": "last_use"}
+#: How the programs are compiled: by clang, by LLVM's own decisions, by a rule, by a
+#: portfolio of orders of passes.
+WAYS: Mapping[str, str | None] = {
+    "clang": None,
+    "llvm": "llvm",
+    "last_use": "last_use",
+    "passes": "pass_ordering=reference",
+}
 
 _MAKEFILE = """
 %.o: %.c

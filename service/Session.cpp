@@ -342,9 +342,7 @@ void Session::noteFinished() {
 
 Error Session::explore(const proto::Explore &Request) {
   if (isOpenEnded())
-    return fail(proto::FAILED_PRECONDITION,
-                Options.task() + " has no end of its own, and so no action a "
-                                 "value");
+    return tryActions(Request);
   // What it decides by the way is not asked for.
   proto::Play Policy = Request.policy();
   Policy.clear_features();

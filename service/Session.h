@@ -95,6 +95,9 @@ private:
   llvm::Expected<std::unique_ptr<ResidentPolicy>>
   createResident(const proto::Play &Request);
   llvm::Error explore(const proto::Explore &Request);
+  /// The same in a task without an end, in which an action is worth what the
+  /// objectives come to after it.
+  llvm::Error tryActions(const proto::Explore &Request);
   /// Whether actions are to be tried at the decision at hand.
   bool isExplored() const {
     return Exploring && !IsCopy && Exploring->isDue(Taken.size());

@@ -59,6 +59,26 @@ Expected<StringRef> Session::exploreHere() {
   return "";
 }
 
+Error Session::tryActions(const proto::Explore &Request) {
+  if (!Request.policy().policy().empty() || !Request.decisions().empty())
+    return fail(proto::INVALID_ARGUMENT,
+                Options.task() + " has no end of its own: an action is worth "
+                                 "what comes of it alone; leave out the policy "
+                                 "and the decisions");
+  auto Created = Exploration::create(Request, Taken.size(), Features, Checker);
+  if (!Created)
+    return Created.takeError();
+  Exploring = std::move(*Created);
+  Client.answer().mutable_explore();
+  if (std::optional<int> Pipe =
+          Exploring->explore(Taken.size(), /*Own=*/"", Features)) {
+    becomeCopy(*Pipe);
+    return Given.give(Exploring->action().str(), Checker);
+  }
+  replyState();
+  return Error::success();
+}
+
 void Session::becomeCopy(int Pipe) {
   IsCopy = true;
   Client.adopt(Channel(Pipe));
@@ -95,6 +115,10 @@ void Session::reportTried() {
       *Answer.mutable_explore()->add_decisions()->add_alternatives();
   if (isFinished()) {
     *Tried.mutable_measurements() = Outcome.measurements();
+  } else if (isOpenEnded()) {
+    if (Error E = Measured.measure(*Compile, Options.objectives(),
+                                   *Tried.mutable_measurements()))
+      Answer = errorReply(std::move(E), /*SessionEnded=*/false);
   } else {
     proto::PlayReply Record;
     Resident->takeRecord(Record);

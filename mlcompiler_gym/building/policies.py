@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mlcompiler_gym.best_action import affordable
 from mlcompiler_gym.building.unit import Unit
 from mlcompiler_gym.client.session import Service, Session
 from mlcompiler_gym.errors import PolicyError
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 
 #: Leaves bitcode that is optimised already as it is.
 _NO_PASSES = "no-op-module"
+#: Levels at which a portfolio may decide.
+_FOR_SIZE = ("Os", "Oz")
+#: The objective that says how large a program is.
+_SIZE = "ir_instructions"
 
 
 @dataclass(frozen=True)
@@ -155,17 +160,22 @@ class Deciders:
         self._by_kind: dict[pb.TaskSpec.Kind, tuple[BuildPolicy, pb.TaskSpec]] = {}
         for policy in policies:
             spec = self._describe(policy)
-            if spec.kind == pb.TaskSpec.OPEN_ENDED:
-                raise PolicyError(
-                    f"{policy.name}: {policy.task} has no end of its own, so that no "
-                    "build can ask for it"
-                )
-            if (other := self._by_kind.get(spec.kind)) is not None:
+            kind = spec.kind
+            if kind == pb.TaskSpec.OPEN_ENDED:
+                if policy.message.builtin != "best":
+                    raise PolicyError(
+                        f"{policy.name}: {policy.task} has no end of its own, so that "
+                        "a build can ask only for the best of a few pipelines, which "
+                        "is a portfolio"
+                    )
+                # Its one decision is about the whole pipeline.
+                kind = pb.TaskSpec.IN_PIPELINE
+            if (other := self._by_kind.get(kind)) is not None:
                 raise PolicyError(
                     f"{other[0].name} and {policy.name} decide in the same part of the "
                     "compiler, and one compile can have one of them; leave one out"
                 )
-            self._by_kind[spec.kind] = (policy, spec)
+            self._by_kind[kind] = (policy, spec)
 
     @property
     def in_codegen(self) -> bool:
@@ -199,8 +209,9 @@ class Deciders:
         return decided
 
     def _describe(self, policy: BuildPolicy) -> pb.TaskSpec:
+        given = {each.name: each.value for each in policy.message.options}
         try:
-            return self._service.describe_task(policy.task, {})
+            return self._service.describe_task(policy.task, given)
         except ValueError as error:
             raise PolicyError(f"{policy.name}: {error}") from error
 
@@ -215,11 +226,20 @@ class Deciders:
     ) -> Iterator[Session]:
         """A session in which the policy of a kind has taken all decisions."""
         policy, spec = self._by_kind[kind]
+        chooses = spec.kind == pb.TaskSpec.OPEN_ENDED
+        if chooses:
+            if unit.level not in _FOR_SIZE:
+                raise PolicyError(
+                    f"{policy.name}: a portfolio makes code small, and -{unit.level} "
+                    "does not ask for small code; use -Os or -Oz"
+                )
+            pipeline = unit.begin_as_clang(spec.default_pipeline)
         request = pb.Open(
             task=policy.task,
             pipeline=pipeline,
             cpu=unit.cpu,
             options=_options(policy, spec),
+            objectives=[spec.default_objective] if chooses else (),
             limits=pb.Limits(deadline_ms=self._deadline_ms),
             codegen_opt_level=unit.codegen_level,
             tuning=unit.tuning,
@@ -228,6 +248,11 @@ class Deciders:
         watched = self._watched(policy, request.options)
         session = self._service.open(request, _Program(unit.source, bitcode))
         try:
+            if chooses:
+                _choose(session, len(spec.action.meanings))
+                decided.decisions[policy.task] = 1
+                yield session
+                return
             state = session.opened.state
             play = pb.Play(policy=policy.content, features=watched is not None)
             while not state.HasField("outcome"):
@@ -255,6 +280,30 @@ class Deciders:
 
         given = {option.name: option.value for option in options}
         return Watched(policy.message, self._service.describe_task(policy.task, given))
+
+
+def _choose(session: Session, count: int) -> None:
+    """Try the first pipelines of several in copies of a session, and run the best."""
+    chosen = 0
+    if count > 1:
+        size = session.measure([_SIZE])[_SIZE]
+        # A build compiles other units at the same time.
+        tried = pb.Explore(
+            actions=b"".join(map(_encode, range(min(count, affordable(size))))),
+            parallel=1,
+        )
+        reply = session.call(pb.Request(explore=tried)).explore
+        values = {
+            action: each.measurements[0].value
+            for action, each in enumerate(reply.decisions[0].alternatives)
+            if not each.HasField("error")
+        }
+        chosen = min(values, key=values.__getitem__, default=0)
+    session.step(_encode(chosen))
+
+
+def _encode(action: int) -> bytes:
+    return action.to_bytes(8, "little")
 
 
 def _options(policy: BuildPolicy, spec: pb.TaskSpec) -> list[pb.Option]:

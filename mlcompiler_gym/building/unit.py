@@ -141,10 +141,16 @@ class Unit:
     @property
     def pipeline(self) -> str:
         """Clang's pipeline, in the syntax of `opt -passes=`."""
-        # Clang has it at the start of every pipeline, opt in none.
+        return self.begin_as_clang(f"default<{self.level}>")
+
+    def begin_as_clang(self, pipeline: str) -> str:
+        """A pipeline behind what clang has at the start of every one, and opt has not.
+
+        Args:
+            pipeline: In the syntax of `opt -passes=`.
+        """
         tracked = "-debugger-tuning=lldb" not in self.command
-        start = "function(declare-to-assign)," if tracked else ""
-        return f"{start}default<{self.level}>"
+        return f"{'function(declare-to-assign),' if tracked else ''}{pipeline}"
 
     @property
     def tuning(self) -> pb.Tuning:

@@ -322,6 +322,9 @@ class CompilerEnv(Remade, gymnasium.Env[Any, Any]):
         the action, and the policy then brings it to its end. The environment stays
         at its decision. The deadline is for all of them together.
 
+        In a task without an end, no decision follows. An action is worth what the
+        objectives come to once it is taken, and there is no policy.
+
         Args:
             policy: See :meth:`finish`.
             actions: Which; None: all that are legal, of one choice.
@@ -344,6 +347,7 @@ class CompilerEnv(Remade, gymnasium.Env[Any, Any]):
             ServiceError: The session has ended.
             TypeError: There are too many to try all: they are numbers, or several
                 choices at once.
+            ValueError: There is a policy or a seed, and the task has no end.
         """
         episode = self._engine.unfinished("action_values")
         choices = len(self.setup.actions.counts)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -276,11 +276,16 @@ class OpenEndedEpisode(Episode):
 
     def _pay(self, values: dict[str, float]) -> float:
         """The reward of coming from the values before to these."""
+        reward = self.worth(values)
+        self.values = values
+        return reward
+
+    def worth(self, values: Mapping[str, float]) -> float:
+        """The reward that a step would pay which came to these values."""
         assert self.values is not None
         assert self.setup.step_reward is not None
-        before, self.values = self.values, values
         return self.setup.step_reward(
-            before,
+            self.values,
             values,
             self.initial,
             None if self.baseline is None else self.baseline.values,

@@ -47,12 +47,22 @@ def explore_request(
     """The ``Explore`` of a policy.
 
     Raises:
-        ValueError: ``parallel`` is not a number of copies.
+        ValueError: ``parallel`` is not a number of copies, or there is a policy for
+            what follows an action where nothing does.
     """
     if parallel is not None and parallel < 1:
         raise ValueError(f"parallel is a number from 1 on, not {parallel}")
+    if setup.step_reward is None:
+        play = play_request(setup.config.task, policy, seed, features=features)
+    elif policy == "llvm" and seed is None:
+        play = pb.Play()
+    else:
+        raise ValueError(
+            f"{setup.config.task} has no end of its own: an action is worth what comes "
+            "of it alone; leave out the policy and the seed"
+        )
     return pb.Explore(
-        policy=play_request(setup.config.task, policy, seed, features=features),
+        policy=play,
         decisions=decisions,
         actions=b"" if actions is None else setup.actions.encode(actions),
         others_only=others_only,

@@ -12,7 +12,7 @@ from typing import Any
 from typing_extensions import override
 
 from mlcompiler_gym.envs.core import CompilerEnv
-from mlcompiler_gym.envs.episode import StepResult
+from mlcompiler_gym.envs.episode import OpenEndedEpisode, StepResult
 from mlcompiler_gym.envs.scoring import baseline
 from mlcompiler_gym.envs.setup import Setup, make_setup
 from mlcompiler_gym.envs.step_reward import POSET_RL, StepReward
@@ -110,6 +110,35 @@ class PassOrderingEnv(CompilerEnv):
         step = pb.Step(actions=codec.encode(checked))
         request = pb.Request(step=step).SerializeToString()
         return self._answer(checked, request)
+
+    def action_rewards(
+        self, actions: Sequence[int] | None = None, *, parallel: int | None = None
+    ) -> dict[int, float]:
+        """What a step would pay, by action.
+
+        Each action is tried in a copy of the compile; see :meth:`action_values`.
+
+        Args:
+            actions: Which; None: all that are legal.
+            parallel: How many copies compute at the same time; None: one for each
+                processor.
+
+        Returns:
+            The rewards of the actions that the compiler survives.
+
+        Raises:
+            InvalidActionError: An action is not legal.
+            ResetNeededError: There is no episode under way.
+            ServiceError: The session has ended.
+        """
+        values = self.action_values(actions=actions, parallel=parallel)
+        episode = self._running("action_rewards")
+        assert isinstance(episode, OpenEndedEpisode)
+        return {
+            action: episode.worth(reached)
+            for action, reached in values.items()
+            if isinstance(action, int) and action not in values.errors
+        }
 
     def commandline(self, source: str = "input.bc", output: str = "output.bc") -> str:
         """The ``opt-22`` call that gives ``emit("bitcode")``, to the byte.

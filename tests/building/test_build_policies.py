@@ -17,8 +17,11 @@ from mlcompiler_gym.building.build import Build
 from mlcompiler_gym.building.jobs import plan
 from mlcompiler_gym.building.policies import load_policies
 from mlcompiler_gym.clang import find_clang
+from mlcompiler_gym.evaluation.naming import find_policy
+from mlcompiler_gym.policies import settings_for
 
 INLINING = "mlcompiler/Inlining-v0"
+ORDERING = "mlcompiler/PassOrdering-v0"
 
 
 @pytest.fixture
@@ -41,6 +44,11 @@ BAD: dict[str, tuple[list[str], dict[str, str], str]] = {
     "no task": (["nonsuch=llvm"], {}, "nonsuch"),
     "needs a seed": (["random"], {}, "needs a seed"),
     "open-ended": (["pass_ordering=llvm"], {}, "has no end of its own"),
+    "two of the pipeline": (
+        ["llvm", "pass_ordering=reference"],
+        {},
+        "decide in the same part of the compiler",
+    ),
     "two": (["llvm", "always"], {}, "llvm and always both decide inlining"),
     "two in codegen": (
         ["regalloc_eviction=llvm", "regalloc_priority=llvm"],
@@ -213,3 +221,57 @@ def test_a_saved_network_decides(
     env.reset()
     env.finish(policy)
     assert (folder / "o").read_bytes() == env.emit("object")
+
+
+@pytest.mark.parametrize("level", ["-Oz", "-Os"])
+def test_a_portfolio_chooses_the_pipeline(
+    level: str, make_env: MakeEnv, source: Path
+) -> None:
+    """What it chooses in a build is what it chooses in an episode."""
+    folder = source.parent
+    arguments = [level, "-fno-addrsig", "-fno-slp-vectorize", "-c", str(source)]
+    done = mlcg(
+        "--mlcg-policy=pass_ordering=reference",
+        "--mlcg-report=report",
+        *arguments,
+        "-o",
+        "o",
+        folder=folder,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    [line] = report_of(folder)
+    assert (line["kept"], line["decisions"]) == ("policy", {"pass_ordering": 1})
+    env = make_env(
+        ORDERING,
+        programs=source,
+        level=level.removeprefix("-"),
+        **settings_for(make_env(ORDERING), "reference"),
+    )
+    policy = find_policy("reference")(env, 0)
+    env.step(policy(*env.reset()))
+    assert (folder / "o").read_bytes() == env.emit("object")
+
+
+def test_a_pipeline_that_crashes_is_not_chosen(source: Path) -> None:
+    folder = source.parent
+    message = PortablePolicy.named("best", "pass_ordering").message
+    message.options.add(name="actions", value="trigger-crash-function\ndefault<Oz>")
+    PortablePolicy(message).save(folder / "two.policy")
+    message.options[0].value = "trigger-crash-function"
+    PortablePolicy(message).save(folder / "one.policy")
+    arguments = ["-Oz", "-fno-addrsig", "-c", str(source), "-o"]
+    done = mlcg("--mlcg-policy=two.policy", *arguments, "two", folder=folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    done = mlcg("--mlcg-policy=one.policy", *arguments, "one", folder=folder)
+    assert done.returncode == 0
+    assert "compiled by LLVM alone: CRASHED" in done.stderr
+    assert (folder / "two").read_bytes() == (folder / "one").read_bytes()
+
+
+def test_a_portfolio_is_for_small_code(source: Path) -> None:
+    folder = source.parent
+    arguments = ["-O2", "-c", str(source), "-o"]
+    clang(*arguments, "llvm.o", folder=folder)
+    done = mlcg("--mlcg-policy=pass_ordering=reference", *arguments, "o", folder=folder)
+    assert "-O2 does not ask for small code; use -Os or -Oz" in done.stderr
+    assert (folder / "o").read_bytes() == (folder / "llvm.o").read_bytes()

@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import psutil
 import pytest
@@ -13,10 +14,16 @@ from support import processes
 from support.processes import wait_until
 from support.regalloc import EVICTION, MakeEnv
 
-from mlcompiler_gym import PortablePolicy
+from mlcompiler_gym import PassOrderingEnv, PortablePolicy
 from mlcompiler_gym.envs import CompilerEnv
 from mlcompiler_gym.envs.choice import functions_with_decisions
-from mlcompiler_gym.errors import ErrorCode, ServiceError
+from mlcompiler_gym.envs.errors import InvalidActionError
+from mlcompiler_gym.errors import (
+    CompilerCrashedError,
+    ErrorCode,
+    InvalidRequestError,
+    ServiceError,
+)
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 
 INLINING = "mlcompiler/Inlining-v0"
@@ -145,12 +152,54 @@ def test_explores_while_the_policy_plays(env: CompilerEnv) -> None:
                 assert tried.measurements == whole.state.outcome.measurements
 
 
-def test_a_task_without_an_end_has_no_values(make_env: MakeEnv) -> None:
-    env = make_env("mlcompiler/PassOrdering-v0", programs="kernels/lz")
+ORDERING = "mlcompiler/PassOrdering-v0"
+
+
+@pytest.mark.parametrize("objective", ["text_size", {"text_size": 1, "mca_cycles": 2}])
+def test_a_task_without_an_end(make_env: MakeEnv, objective: Any) -> None:
+    """An action is worth what comes of it alone."""
+    actions = ["dce", "trigger-crash-function", "default<Oz>", "sroa"]
+    env = make_env(
+        ORDERING, programs="kernels/lz", actions=actions, objective=objective
+    )
+    assert isinstance(env, PassOrderingEnv)
     env.reset(seed=0)
-    with pytest.raises(Exception, match="no end of its own"):
-        env.action_values("random", seed=0)
+    env.step(3)
+    expected, rewards = {}, {}
+    for action in (0, 2, 3):
+        with env.fork() as twin:
+            _, rewards[action], _, _, info = twin.step(action)
+            expected[action] = info["objective"]
+    values = env.action_values()
+    assert list(values) == [0, 1, 2, 3]
+    assert isinstance(values.errors[1], CompilerCrashedError)
+    assert all(map(math.isnan, values.pop(1).values()))
+    assert values == expected
+    assert env.action_values(actions=[2]) == {2: expected[2]}
+    assert env.action_rewards() == rewards
+    assert env.action_rewards([0], parallel=1) == {0: rewards[0]}
+    # The episode is where it was.
+    assert env.trajectory.actions == (3,)
+    assert env.step(2)[4]["objective"] == expected[2]
+
+
+def test_nothing_follows_in_a_task_without_an_end(make_env: MakeEnv) -> None:
+    env = make_env(ORDERING, programs="kernels/lz", repeats=False)
+    env.reset(seed=0)
     env.step(0)
+    assert 0 not in env.action_values(parallel=2)
+    with pytest.raises(InvalidActionError):
+        env.action_values(actions=[0])
+    for given in ({"policy": "random", "seed": 0}, {"seed": 1}, {"policy": "always"}):
+        with pytest.raises(ValueError, match="no end of its own"):
+            env.action_values(**given)
+    for request in (
+        pb.Explore(decisions=[0]),
+        pb.Explore(policy=pb.Play(policy=LLVM)),
+    ):
+        with pytest.raises(InvalidRequestError, match="leave out the policy"):
+            env.session.call(pb.Request(explore=request))
+    env.step(1)
 
 
 def test_one_function(make_env: MakeEnv) -> None:
