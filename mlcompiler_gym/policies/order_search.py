@@ -15,7 +15,7 @@ from mlcompiler_gym.envs.pass_ordering import PassOrderingEnv
 from mlcompiler_gym.policies import tree_search
 from mlcompiler_gym.policies.baselines import compiler_of
 from mlcompiler_gym.policies.local_search import change_at_random
-from mlcompiler_gym.policies.pipelines import OZ_PASSES
+from mlcompiler_gym.policies.pipelines import OZ, OZ_PASSES
 from mlcompiler_gym.policies.search import (
     Search,
     SearchResult,
@@ -144,10 +144,15 @@ def _oz_passes(env: PassOrderingEnv) -> list[int]:
 
 
 def _sequences(env: PassOrderingEnv) -> list[list[int]]:
-    """The sequences of the reference policy, as far as they are of these actions."""
+    """The sequences of the reference policy, as far as they are of these actions.
+
+    Where ``-Oz`` as a whole is no action, its passes take its place.
+    """
     names = env.action_names
     options = decode_policy(read_reference(env.task)).options
     (lines,) = (each.value.split("\n") for each in options if each.name == "actions")
+    if OZ not in names:
+        lines = [line.replace(OZ, ",".join(OZ_PASSES)) for line in lines]
     found = [line.split(",") for line in lines if set(line.split(",")) <= set(names)]
     return [[names.index(each) for each in sequence] for sequence in found]
 

@@ -194,18 +194,23 @@ def test_names_say_method_and_budget(make: Callable[..., CompilerEnv]) -> None:
             getattr(budgeted, name)
 
 
+@pytest.mark.parametrize("actions", [list(PASSES), "llvm22"])
 def test_local_search_goes_on_from_the_best_order_of_the_reference(
-    make_env: MakeEnv,
+    make_env: MakeEnv, actions: list[str] | str
 ) -> None:
     plain = make_env(ORDERING, programs="kernels/bwt")
     shown = settings_for(plain, "reference")
     tried = make_env(ORDERING, programs="kernels/bwt", **shown)
     best = tried.step(Best(tried, work=10**9)(*tried.reset()))[4]["objective"]
-    env = make_env(ORDERING, programs="kernels/bwt", actions=list(PASSES))
+    env = make_env(ORDERING, programs="kernels/bwt", actions=actions)
     # As many compiles as there are orders, -Oz as a whole and by its passes included.
     count = len(tried.setup.actions.meanings) + 1
     found = play(env, search(env, 0, "local", compiles=count)).info["objective"]
-    assert found == best
+    if actions == "llvm22":
+        # -Oz as a whole is no action. Its passes come to nearly the same.
+        assert found["ir_instructions"] <= 1.01 * best["ir_instructions"]
+    else:
+        assert found == best
     assert found["ir_instructions"] < env.baseline["ir_instructions"]
 
 
