@@ -19,7 +19,7 @@ from typing import Any
 import gymnasium
 
 from mlcompiler_gym.envs.pass_ordering import PassOrderingEnv
-from mlcompiler_gym.policies import episode_search, order_search
+from mlcompiler_gym.policies import callee_search, episode_search, order_search
 from mlcompiler_gym.policies.baselines import PolicyMaker, compiler_of
 from mlcompiler_gym.policies.episode_search import EpisodeSearch
 from mlcompiler_gym.policies.order_search import OrderSearch
@@ -27,7 +27,7 @@ from mlcompiler_gym.policies.order_search import OrderSearch
 #: Methods by name: of tasks with an end, and of pass ordering, which has none.
 METHODS: Mapping[str, tuple[Callable[..., Any] | None, Callable[..., Any] | None]] = {
     "beam": (episode_search.beam, order_search.beam),
-    "callees": (episode_search.callees, None),
+    "callees": (callee_search.callees, None),
     "greedy": (episode_search.greedy, order_search.greedy),
     "local": (episode_search.local, order_search.local),
     "mcts": (episode_search.mcts, order_search.mcts),

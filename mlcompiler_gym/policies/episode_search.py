@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcompiler_gym.envs import CompilerEnv
+from mlcompiler_gym.errors import PolicyError
 from mlcompiler_gym.policies import tree_search
 from mlcompiler_gym.policies.baselines import (
     Policy,
@@ -24,14 +24,15 @@ from mlcompiler_gym.policies.baselines import (
     last_use,
 )
 from mlcompiler_gym.policies.policy import PortablePolicy
+from mlcompiler_gym.policies.references import reference
 from mlcompiler_gym.policies.search import SearchResult
+from mlcompiler_gym.policies.settings import settings_for
+from mlcompiler_gym.reference import REFERENCE
 
 #: How likely a prior takes another action than its own.
 _DOUBT = 0.2
 #: How likely it takes any legal action, at least, if it says so itself.
 _LEAST = 0.01
-#: How often all calls of a callee are changed, once each callee has been tried.
-_WHOLE = 0.3
 
 
 @dataclass(frozen=True)
@@ -93,10 +94,11 @@ class EpisodeSearch:
         self.best = Episode(-np.inf, (), {})
         #: What the search begins with, and what decides where it does not.
         self.prior: Policy = prior or _available(env, heuristic) or inactive(env)
-        #: The rule ``last_use``, if the environment shows what it goes by.
-        self.rule = _available(env, last_use)
-        #: Name of the task.
-        self.task = compiler.task
+        #: What else it can begin with, if the environment shows what these go by.
+        self.others = [
+            made for each in (last_use, _reference) if (made := _available(env, each))
+        ]
+        self.setup = compiler.setup
         self._env = compiler
         self._method = method
         self._compiles = compiles
@@ -152,7 +154,7 @@ class EpisodeSearch:
         self,
         actions: Sequence[int] = (),
         changed: Collection[int] = (),
-        decide: Callable[[CompilerEnv, int], int] | None = None,
+        decide: Callable[[Decision], int] | None = None,
     ) -> Episode:
         """Play one compile from the first decision.
 
@@ -160,42 +162,51 @@ class EpisodeSearch:
             actions: What to answer, as long as it is legal; else, and behind them,
                 what the search begins with.
             changed: Places where any other legal action is taken.
-            decide: Instead: from the environment at a decision, and what the search
-                would begin with, to what to answer.
+            decide: Says instead what to answer.
         """
-        observation, info = self._first
-        taken: list[int] = []
-        total, over = 0.0, False
-        with self._root.fork() as twin:
-            while not over:
-                legal = np.flatnonzero(twin.action_masks())
-                place = len(taken)
-                if place < len(actions) and actions[place] in legal:
-                    action = actions[place]
-                else:
-                    action = int(self.prior(observation, info))
-                others = legal[legal != action]
-                if place in changed and len(others):
-                    action = int(self.rng.choice(others))
-                if decide is not None:
-                    action = decide(twin, action)
-                observation, reward, terminated, truncated, info = twin.step(action)
-                taken.append(action)
-                total += float(reward)
-                over = terminated or truncated
-        # A compile that was not survived is worse than any other.
-        reward = -np.inf if "error" in info else total
-        episode = Episode(reward, tuple(taken), info.get("objective", {}))
-        self.keep(episode)
-        return episode
 
-    def root(self) -> _Place:
-        """The first decision, as a node of a tree."""
-        return _Place(self, self._root.fork(), *self._first)
+        def answer(decision: Decision) -> int:
+            place, action = decision.number, decision.own
+            if place < len(actions) and actions[place] in decision.legal:
+                action = actions[place]
+            others = decision.legal[decision.legal != action]
+            if place in changed and len(others):
+                action = int(self.rng.choice(others))
+            return action
+
+        return Place(self, self._root, *self._first).finish(decide or answer)
+
+    def root(self) -> Place:
+        """The first decision."""
+        return Place(self, self._root.fork(), *self._first)
 
 
-class _Place:
-    """A compile that stands at a decision, or at its end."""
+@dataclass(frozen=True)
+class Decision:
+    """What is to be decided.
+
+    Attributes:
+        number: How many were decided before.
+        observation: What the environment shows.
+        info: What came with it.
+        legal: Which actions are, in ascending order.
+        own: What the search would begin with.
+    """
+
+    number: int
+    observation: Any
+    info: dict[str, Any]
+    legal: NDArray[np.int64]
+    own: int
+
+
+class Place:
+    """A compile that stands at a decision, or at its end: a node of a tree.
+
+    Attributes:
+        actions: What has been answered.
+        own: What the search would begin with here; None at the end.
+    """
 
     def __init__(
         self,
@@ -211,7 +222,7 @@ class _Place:
         self._env = env
         self._info = info
         self._observation = observation
-        self._actions = actions
+        self.actions = actions
         self._reward = reward
         self._over = over
         self.own = None if over else int(search.prior(observation, info))
@@ -229,40 +240,56 @@ class _Place:
         priors[self.own] = 1 - _DOUBT
         return priors
 
-    def take(self, action: int) -> _Place | None:
-        """A node behind this one; None if the compiler does not survive it."""
+    def take(self, *actions: int) -> Place | None:
+        """A place behind this one; None if the compiler does not survive it."""
         twin = self._env.fork()
-        # What it shows is its own, and overwritten by its next step.
-        observation, reward, terminated, truncated, info = twin.step(action)
+        paid = self._reward
+        for action in actions:
+            # What it shows is its own, and overwritten by its next step.
+            observation, reward, terminated, truncated, info = twin.step(action)
+            paid += float(reward)
         if "error" in info:
             twin.close()
             return None
-        return _Place(
+        return Place(
             self._search,
             twin,
             observation,
             info,
-            (*self._actions, action),
-            self._reward + float(reward),
+            self.actions + actions,
+            paid,
             terminated or truncated,
         )
 
+    def finish(self, decide: Callable[[Decision], int] | None = None) -> Episode:
+        """Play to the end in a copy, and count that as a compile.
+
+        Args:
+            decide: What to answer; None: what the search begins with.
+        """
+        total, taken = self._reward, list(self.actions)
+        observation, info, over = self._observation, self._info, self._over
+        with self._env.fork() as twin:
+            while not over:
+                action = int(self._search.prior(observation, info))
+                if decide is not None:
+                    legal = np.flatnonzero(twin.action_masks())
+                    action = decide(
+                        Decision(len(taken), observation, info, legal, action)
+                    )
+                observation, reward, terminated, truncated, info = twin.step(action)
+                taken.append(action)
+                total += float(reward)
+                over = terminated or truncated
+        # A compile that was not survived is worse than any other.
+        reward = -np.inf if "error" in info else total
+        episode = Episode(reward, tuple(taken), info.get("objective", {}))
+        self._search.keep(episode)
+        return episode
+
     def outcome(self) -> float:
         """The reward if the prior decides the rest."""
-        total, actions, info = self._reward, list(self._actions), self._info
-        if not self._over:
-            prior = self._search.prior
-            with self._env.fork() as twin:
-                observation, over = self._observation, False
-                while not over:
-                    actions.append(int(prior(observation, info)))
-                    step = twin.step(actions[-1])
-                    observation, reward, terminated, truncated, info = step
-                    total += float(reward)
-                    over = terminated or truncated
-        reward = -np.inf if "error" in info else total
-        self._search.keep(Episode(reward, tuple(actions), info.get("objective", {})))
-        return reward
+        return self.finish().reward
 
     def close(self) -> None:
         """End the copy of the compile."""
@@ -295,6 +322,21 @@ def _available(
         return None
 
 
+def _reference(env: gymnasium.Env[Any, Any]) -> PortablePolicy:
+    """The reference policy of the task.
+
+    Raises:
+        ValueError: The environment does not show what it decides from.
+    """
+    try:
+        missing = settings_for(env, REFERENCE)
+    except PolicyError as error:
+        raise ValueError(str(error)) from error
+    if missing:
+        raise ValueError(f"make the environment with {missing}")
+    return reference(env)
+
+
 def local(search: EpisodeSearch) -> None:
     """Change some answers at random, and keep what is not worse."""
     best = search.play()
@@ -322,8 +364,8 @@ def random(search: EpisodeSearch) -> None:
     """Answer at random, each time from the beginning; something to compare with."""
     search.play()
 
-    def draw(env: CompilerEnv, _: int) -> int:
-        return int(search.rng.choice(np.flatnonzero(env.action_masks())))
+    def draw(decision: Decision) -> int:
+        return int(search.rng.choice(decision.legal))
 
     while search.left():
         search.play(decide=draw)
@@ -337,76 +379,3 @@ def beam(search: EpisodeSearch) -> None:
 def mcts(search: EpisodeSearch) -> None:
     """:func:`~mlcompiler_gym.policies.tree_search.mcts`, from the first decision."""
     tree_search.mcts(search.root(), search.left)
-
-
-#: A call: its caller, its callee, and which of the calls of the two it is.
-_Call = tuple[str, str, int]
-
-
-class _Answers:
-    """Answers to calls, and what the search begins with to all others."""
-
-    def __init__(self, given: Mapping[_Call, int]) -> None:
-        self.given = dict(given)
-        #: The calls that came up, in order, and what was answered.
-        self.calls: list[tuple[_Call, int]] = []
-        self._counts: dict[tuple[str, str], int] = {}
-
-    def __call__(self, env: CompilerEnv, own: int) -> int:
-        decision = json.loads(str(env.observe("decision")["decision"]))
-        pair = decision["caller"], decision["callee"]
-        count = self._counts[pair] = self._counts.get(pair, -1) + 1
-        call = (*pair, count)
-        answer = self.given.get(call, own)
-        self.calls.append((call, answer))
-        return answer
-
-
-def callees(search: EpisodeSearch) -> None:
-    """Inlining: change a call, or all calls of a callee alike, and keep what is better.
-
-    A body goes only if all calls of it are inlined, so that many a gain is out of
-    reach of changes to single calls. It begins with the better of LLVM's decisions
-    and the rule ``last_use``, if the environment shows what the rule goes by, and
-    tries each callee before it draws calls and callees.
-
-    Raises:
-        ValueError: Decisions are not about calls.
-    """
-    if search.task != "inlining":
-        raise ValueError(
-            f"callees are changed in inlining alone; search {search.task} by local"
-        )
-    best = _Answers({})
-    reward = search.play(decide=best).reward
-    if search.rule is not None and search.left():
-        prior, search.prior = search.prior, search.rule
-        tried = _Answers({})
-        if (found := search.play(decide=tried).reward) >= reward:
-            best, reward = tried, found
-        else:
-            search.prior = prior
-    waiting = list(dict.fromkeys(call[1] for call, _ in best.calls))
-    while search.left() and best.calls:
-        if waiting:
-            callee, whole = waiting.pop(0), True
-            places = [n for n, (call, _) in enumerate(best.calls) if call[1] == callee]
-            if not places:
-                # It is not called any more.
-                continue
-            place = places[0]
-        else:
-            place = int(search.rng.integers(len(best.calls)))
-            whole = bool(search.rng.random() < _WHOLE)
-        tried = _Answers(best.given | _changed(best, place, whole))
-        # What is as good is kept: the search wanders where nothing is better nearby.
-        if (found := search.play(decide=tried).reward) >= reward:
-            best, reward = tried, found
-
-
-def _changed(answers: _Answers, place: int, whole: bool) -> dict[_Call, int]:
-    """Other answers to a call, or to all of the same callee that came up."""
-    call, answer = answers.calls[place]
-    if not whole:
-        return {call: 1 - answer}
-    return {each: 1 - answer for each, _ in answers.calls if each[1] == call[1]}

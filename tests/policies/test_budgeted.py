@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from mlcompiler_gym.policies import (
     settings_for,
 )
 from mlcompiler_gym.policies.budgeted import METHODS, search
+from mlcompiler_gym.policies.episode_search import EpisodeSearch
 from mlcompiler_gym.policies.pipelines import PASSES
 from mlcompiler_gym.programs import load_programs
 
@@ -122,10 +124,9 @@ def test_local_search_finds_the_best_of_a_few_calls(
     assert found == pytest.approx(best.reward)
 
 
-def test_all_calls_of_a_callee_are_changed_together(
-    make: Callable[..., CompilerEnv], tmp_path: Any
-) -> None:
-    """No change of a single call gains: the body stays as long as one call does."""
+@pytest.fixture
+def together(tmp_path: Path) -> str:
+    """A body that goes only if both calls of it are inlined."""
     source = tmp_path / "together.c"
     source.write_text(
         """
@@ -136,7 +137,14 @@ def test_all_calls_of_a_callee_are_changed_together(
         void b(int x) { body(x); g[6] = 2; }
         """
     )
-    env = make(programs=str(source), objective="text_size")
+    return str(source)
+
+
+def test_all_calls_of_a_callee_are_changed_together(
+    make: Callable[..., CompilerEnv], together: str
+) -> None:
+    """No change of a single call gains: the body stays as long as one call does."""
+    env = make(programs=together, objective="text_size")
     env.reset()
     rewards = {}
     for actions in ((0, 0), (0, 1), (1, 0), (1, 1)):
@@ -152,6 +160,52 @@ def test_all_calls_of_a_callee_are_changed_together(
     # With a single compile beside the first, both calls have been changed.
     assert policy.found.actions == [1, 1]
     assert found.reward == rewards[(1, 1)]
+
+
+def test_no_answers_to_calls_are_tried_twice(
+    make: Callable[..., CompilerEnv], together: str
+) -> None:
+    env = make(programs=together)
+    policy = search(env, 0, "callees", compiles=1000)
+    play(env, policy)
+    assert policy.found is not None
+    # Two calls are answered in four ways, and in one of them by the prior, too.
+    assert 4 <= policy.found.compiles <= 5
+
+
+def test_callees_begins_with_the_best_of_what_there_is(
+    make: Callable[..., CompilerEnv], tmp_path: Path
+) -> None:
+    """LLVM keeps both calls, and another change is of one alone."""
+    calls = "".join(f"  call void @effect(i32 {i})\n" for i in range(60))
+    large = [
+        f"define linkonce_odr void @large{n}() minsize optsize {{ {calls} ret void }}"
+        for n in range(2)
+    ]
+    source = tmp_path / "large.ll"
+    source.write_text(
+        "\n".join(
+            [
+                'target triple = "x86_64-linux-gnu"',
+                "declare void @effect(i32)",
+                *large,
+                "define void @main() minsize optsize {",
+                "  call void @large0()",
+                "  call void @large1()",
+                "  ret void",
+                "}",
+            ]
+        )
+    )
+    shown: dict[str, Any] = {"objective": "ir_instructions"}
+    for count, option in enumerate(("inlining_default", "linkage", "bodies")):
+        shown[option] = True
+        env = make(programs=str(source), **shown)
+        policy = search(env, 0, "callees", compiles=2)
+        play(env, policy)
+        assert isinstance(policy, EpisodeSearch)
+        assert len(policy.others) == count
+        assert policy.found.actions == ([1, 1] if count else [1, 0])
 
 
 def test_no_more_compiles_are_spent_than_there_are(
