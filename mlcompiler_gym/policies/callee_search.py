@@ -54,7 +54,7 @@ class _Change:
 
 @dataclass
 class _Compile:
-    """A compile in which a prior decides, but for some calls.
+    """A compile in which a prior decides, except on some calls.
 
     Attributes:
         prior: What decides.
@@ -90,7 +90,7 @@ class _Compile:
     def changes(self) -> list[_Change]:
         """What there is to change.
 
-        A call; all calls of a callee that are not answered so yet; and first all
+        That is a call, all calls of a callee that are not answered so yet, or all
         calls that are answered alike and promise the same, if they promise much.
         """
         found = []
@@ -163,7 +163,7 @@ class _Climb:
         """Try other answers, and keep what is not worse.
 
         All other calls are answered as in the best compile. The prior decides on calls
-        that did not come up in that.
+        that did not come up there.
 
         Returns:
             What it came to; None if it was tried before, or changes nothing.
@@ -228,7 +228,7 @@ def callees(search: EpisodeSearch) -> None:
     A body goes only if all calls of it are inlined, so that many a gain is out of
     reach of changes to single calls. It begins with the best of what there is to begin
     with, and tries each change, the most promising first. Then it tries them once
-    more, first those that lost least, and draws combinations of them, by turns.
+    more, first what lost least, and draws combinations of them, by turns.
 
     Raises:
         ValueError: Decisions are not about calls.

@@ -183,7 +183,7 @@ class EpisodeSearch:
 
 @dataclass(frozen=True)
 class Decision:
-    """What is to be decided.
+    """A decision that comes up.
 
     Attributes:
         number: How many were decided before.
