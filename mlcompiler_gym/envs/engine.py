@@ -10,6 +10,7 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mlcompiler_gym.client import Work, error_of, opening
 from mlcompiler_gym.envs.actions import Action
@@ -167,11 +168,14 @@ class Engine:
         first = len(episode.actions)
         try:
             while True:
+                self._ask_for_rows(request)
                 message = pb.Request(play=request).SerializeToString()
                 reply = (yield episode.session, (message,)).play
                 taken = parts.add(reply, self.setup.actions)
                 self.stats.steps += len(taken)
-                turn = episode.advance(taken, reply.state, reply.measured)
+                turn = episode.advance(
+                    taken, reply.state, reply.measured, self._rows(reply, request)
+                )
                 if turn is None:
                     baseline = yield from self._baseline(
                         episode.config, episode.program
@@ -303,6 +307,7 @@ class Engine:
                     # To measure a run takes the object file of a session.
                     made.append((yield from self._apart(request, recorded)))
                     continue
+                self._ask_for_rows(request)
                 request.episodes = count - len(made)
                 message = pb.Request(play=request).SerializeToString()
                 reply = (yield episode.session, (message,)).play
@@ -316,7 +321,8 @@ class Engine:
                         made.append((yield from self._apart(request, recorded)))
                         break
                     seed = seeds[len(made)]
-                    made.append((yield from self._played(each, seed, recorded)))
+                    rows = self._rows(each.played, request)
+                    made.append((yield from self._played(each, seed, recorded, rows)))
         except ServiceError as error:
             turn = episode.end_with_error(error)
             self.stats.crashes += 1
@@ -338,8 +344,29 @@ class Engine:
         finally:
             twin.close()
 
+    def _ask_for_rows(self, request: pb.Play) -> None:
+        """Have what decisions are made from sent along, if they are paid by that."""
+        request.features |= self.setup.decision_reward is not None
+
+    def _rows(
+        self, reply: pb.PlayReply, request: pb.Play
+    ) -> NDArray[np.float32] | None:
+        """What decisions were made from, if they are paid by that."""
+        if self.setup.decision_reward is None:
+            return None
+        parts = RolloutParts()
+        parts.add(reply, self.setup.actions)
+        wanted: Recorded = "legal" if request.legal_columns else True
+        recording = parts.recording(wanted, self.setup.features.columns)
+        assert recording is not None
+        return recording.rows(parts.masks(self.setup.actions))
+
     def _played(
-        self, made: pb.Episode, seed: int | None, recorded: Recorded
+        self,
+        made: pb.Episode,
+        seed: int | None,
+        recorded: Recorded,
+        rows: NDArray[np.float32] | None,
     ) -> Work[Rollout]:
         """What a copy of the session has told of its episode."""
         twin = self._twin()
@@ -353,7 +380,8 @@ class Engine:
             return twin._rollout(parts, recorded, [], turn)
         taken = parts.add(made.played, self.setup.actions)
         self.stats.steps += len(taken)
-        step = episode.advance(taken, made.played.state, made.played.measured)
+        state, measured = made.played.state, made.played.measured
+        step = episode.advance(taken, state, measured, rows)
         if step is None:
             baseline = yield from self._baseline(episode.config, episode.program)
             step = yield from episode.end(baseline)

@@ -125,6 +125,7 @@ class Episode:
         actions: Sequence[Action],
         state: pb.State,
         measured: Sequence[float] = (),
+        rows: NDArray[np.float32] | None = None,
     ) -> Turn | None:
         """Take the reply of a step; None if the pipeline has reached its end.
 
@@ -133,13 +134,19 @@ class Episode:
             state: Where they have led.
             measured: All objectives after each action, in open-ended tasks. Empty:
                 only those after the last action are known, and ``state`` has them.
+            rows: Shape (n, numbers), what each action was taken from. ``None``: the
+                one action was taken from what is shown.
         """
         before = len(self.actions)
         self.actions.extend(actions)
         self.finished.extend(state.finished)
         goes_on = state.HasField("features")
         rewards = [0.0] * len(actions)
-        if self.baseline is not None:
+        if self.setup.decision_reward is not None:
+            rows = self.view.row[np.newaxis] if rows is None else rows
+            paid = self.setup.decision_reward(rows, np.asarray(actions))
+            rewards = paid.tolist()
+        elif self.baseline is not None:
             for finished in state.finished:
                 at = finished.decisions - 1 - before
                 # What the last decision brings is paid with the rest, at the end.
@@ -189,10 +196,10 @@ class Episode:
             info["taken"] = self.taken
         if self.config.function:
             info["function"] = self.config.function
-        reward = self.setup.scoring.reward(paid, baselines) - self.paid
-        self.rewards[-1] += reward
+        if self.setup.decision_reward is None:
+            self.rewards[-1] += self.setup.scoring.reward(paid, baselines) - self.paid
         self.view.show_nothing()
-        return reward, True, False, info
+        return self.rewards[-1], True, False, info
 
     def _by_function(self, baseline: Baseline) -> list[FunctionResult]:
         results, before = [], 0
@@ -257,6 +264,7 @@ class OpenEndedEpisode(Episode):
         actions: Sequence[Action],
         state: pb.State,
         measured: Sequence[float] = (),
+        rows: NDArray[np.float32] | None = None,
     ) -> Turn:
         assert self.values is not None
         names = self.config.objectives

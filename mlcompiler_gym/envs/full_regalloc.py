@@ -3,13 +3,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 from gymnasium.spaces import GraphInstance
+from numpy.typing import NDArray
+from typing_extensions import override
 
 from mlcompiler_gym.envs.core import CompilerEnv
+from mlcompiler_gym.envs.observer import Observer
+from mlcompiler_gym.envs.setup import Setup
 from mlcompiler_gym.envs.vector import vector_maker
+
+#: The action that spills; registers come before it, splits behind it.
+_SPILL = 48
+#: A larger spill weight counts as this one, as in RL4ReAl.
+_MOST = 10_000.0
 
 
 class RegAllocEnv(CompilerEnv):
@@ -40,10 +52,30 @@ class RegAllocEnv(CompilerEnv):
         allocator: ``"agent"``, or one of LLVM's, which then decides all by itself:
             ``"basic"``, ``"greedy"``, ``"pbqp"``.
         function: As in :class:`~mlcompiler_gym.RegAllocEvictionEnv`.
-        reward: As in :class:`~mlcompiler_gym.RegAllocEvictionEnv`.
+        reward: ``"final"`` and ``"dense"`` as in
+            :class:`~mlcompiler_gym.RegAllocEvictionEnv`; the former is RL4ReAl's
+            global reward. ``"local"``: RL4ReAl's local one, see :class:`LocalReward`.
     """
 
     task = "regalloc"
+
+    @override
+    @classmethod
+    def make_setup(
+        cls, settings: Mapping[str, Any], beside: Iterable[str] = ()
+    ) -> Setup:
+        given = dict(settings)
+        reward = given.get("reward", "final")
+        if reward not in ("final", "dense", "local"):
+            raise ValueError(f"reward is 'final', 'dense' or 'local', not {reward!r}")
+        if reward == "local":
+            del given["reward"]
+        setup = super().make_setup(given, (*beside, "reward"))
+        if reward == "local":
+            setup = dataclasses.replace(
+                setup, decision_reward=LocalReward(setup.features)
+            )
+        return setup
 
     def interference_graph(self) -> GraphInstance:
         """The interference graph of the function, as it stands.
@@ -73,6 +105,46 @@ class RegAllocEnv(CompilerEnv):
             None,
             np.array(graph["edges"], np.int64).reshape(-1, 2),
         )
+
+
+class LocalReward:
+    """RL4ReAl's local reward: the spill weight of what gets a register.
+
+    Args:
+        observer: Makes the environment's observations.
+    """
+
+    def __init__(self, observer: Observer) -> None:
+        self._observer = observer
+
+    def __call__(
+        self, rows: NDArray[np.float32], actions: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        """What each decision pays.
+
+        A live range that gets a register pays its spill weight, less the largest of
+        those of the live ranges that are spilled for it. A live range that is spilled
+        pays its weight with the sign changed. A split pays nothing, but its pieces
+        pay. Weights are bounded by 10,000, and divided by that.
+
+        Args:
+            rows: Shape (n, numbers), what each was made from.
+            actions: Shape (n,), what was done.
+
+        Returns:
+            Shape (n,), each from -1 to 1.
+        """
+        seen = self._observer.present(rows, {})
+        weight, spillable = self._observer.pick(seen, "range").T[:2]
+        # What must not be spilled is worth most.
+        own = np.where(spillable > 0, np.minimum(weight, _MOST), _MOST)
+        heaviest = self._observer.pick(seen, "heaviest")
+        others = np.minimum(heaviest[np.arange(len(actions)), actions], _MOST)
+        paid = np.select([actions < _SPILL, actions == _SPILL], [own - others, -own])
+        if "phase" in self._observer.names:
+            # Nothing has become of a live range that was only chosen.
+            paid = paid * self._observer.pick(seen, "phase")[:, 0]
+        return paid.astype(np.float64) / _MOST
 
 
 #: ``gymnasium.make_vec("mlcompiler/RegAlloc-v0", num_envs, ...)``.

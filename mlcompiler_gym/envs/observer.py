@@ -293,6 +293,11 @@ class View:
         self.graphs = self._observer.no_graphs
 
     @property
+    def row(self) -> Row:
+        """The numbers of the latest observation."""
+        return self._row
+
+    @property
     def observation(self) -> Any:
         """The latest observation, of the environment's space."""
         if self._observer.is_row:

@@ -53,6 +53,17 @@ class Recording:
     columns: NDArray[np.float32] | None
     layout: Columns
 
+    def rows(self, masks: NDArray[np.int8] | None) -> NDArray[np.float32]:
+        """Whole rows, shape (n, elements), with 0 for what was not recorded.
+
+        Args:
+            masks: Shape (n, actions): what was legal.
+        """
+        if self.columns is None:
+            return self.rest
+        assert masks is not None
+        return self.layout.expand(self.columns, self.rest, masks)
+
 
 @dataclass(frozen=True)
 class Rollout:
@@ -95,11 +106,7 @@ class Rollout:
         observation. With ``features="legal"``, what is about actions that were not
         legal is 0; the array is made when it is first asked for.
         """
-        recorded = self.recording
-        if recorded is None or recorded.columns is None:
-            return None if recorded is None else recorded.rest
-        assert self.masks is not None
-        return recorded.layout.expand(recorded.columns, recorded.rest, self.masks)
+        return None if self.recording is None else self.recording.rows(self.masks)
 
 
 @dataclass

@@ -7,7 +7,10 @@ import inspect
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from mlcompiler_gym.client import Service, find_service
 from mlcompiler_gym.envs.actions import Actions, make_actions
@@ -20,6 +23,20 @@ from mlcompiler_gym.envs.step_reward import StepReward
 from mlcompiler_gym.measuring import OBJECTIVES, Measuring, split_objectives
 from mlcompiler_gym.programs import ProgramsLike, ProgramSource, load_programs
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
+
+
+class DecisionReward(Protocol):
+    """What decisions pay by what was seen of them, not by what they come to."""
+
+    def __call__(
+        self, rows: NDArray[np.float32], actions: NDArray[Any]
+    ) -> NDArray[np.float64]:
+        """What each decision pays, shape (n,).
+
+        Args:
+            rows: Shape (n, numbers), the numbers of the observation of each.
+            actions: Shape (n,), what was done.
+        """
 
 
 @dataclass(frozen=True)
@@ -40,6 +57,8 @@ class Setup:
     each_function: bool = False
     #: What each step pays, in tasks that have no end.
     step_reward: StepReward | None = None
+    #: What each decision pays by what was seen of it. None: what it comes to pays.
+    decision_reward: DecisionReward | None = None
     #: How runs are measured.
     measuring: Measuring = field(default_factory=Measuring)
 

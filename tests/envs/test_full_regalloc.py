@@ -405,6 +405,60 @@ def test_one_function(make_checked: Make) -> None:
     }
 
 
+def test_the_local_reward(make_checked: Make) -> None:
+    """RL4ReAl's: what is coloured pays its spill weight, what is spilled owes it."""
+    env = make_checked(programs="kernels/matrix", reward="local", observation="dict")
+    choose = legal_at_random(env, 3)
+    seen, _ = env.reset()
+    kinds = dict.fromkeys(("next", "free", "taken", "spill", "split"), 0)
+    terminated, paid = False, []
+    while not terminated:
+        action = choose(None)
+        own = min(seen["range"][0], 1e4) if seen["range"][1] else 1e4
+        if not seen["phase"][0]:
+            kind, expected = "next", 0.0
+        elif action == SPILL:
+            kind, expected = "spill", -own
+        elif action > SPILL:
+            kind, expected = "split", 0.0
+        else:
+            kind = "free" if seen["free"][action] else "taken"
+            expected = own - min(seen["heaviest"][action], 1e4)
+        seen, reward, terminated, _, info = env.step(action)
+        assert reward == pytest.approx(expected / 1e4, rel=1e-6), kind
+        assert -1 <= reward <= 1
+        paid.append(reward)
+        kinds[kind] += 1
+    assert min(kinds.values()) > 5, kinds
+    # What it comes to is known, too.
+    assert info["objective"]["regalloc_score"] > info["baseline"]["regalloc_score"]
+
+
+@pytest.mark.parametrize("order", ["agent", "weight"])
+@pytest.mark.parametrize("features", [False, True, "legal"])
+def test_local_rewards_are_the_same_inside_the_session(
+    make_checked: Make, features: Any, order: str
+) -> None:
+    env = make_checked(programs="kernels/lz", reward="local", order=order)
+    env.reset()
+    made = env.rollout("random", seed=1, decisions=30, features=features)
+    rest = env.rollout("random", seed=made.seed, features=features)
+    assert rest.terminated
+    assert (made.features is None) == (features is False)
+    paid = [*made.rewards, *rest.rewards]
+    assert made.reward == pytest.approx(sum(made.rewards))
+    env.reset()
+    [again] = env.rollouts("random", 1, seed=1, features=features)
+    assert again.rewards.tolist() == paid
+    given = iter([*made.actions.tolist(), *rest.actions.tolist()])
+    assert play(env, lambda _: next(given))[0] == paid
+
+
+def test_rewards_of_full_allocation_have_names(make_checked: Make) -> None:
+    with pytest.raises(ValueError, match="'final', 'dense' or 'local', not 'global'"):
+        make_checked(programs=TWO, reward="global")
+
+
 def test_illegal_choices_are_refused(make_checked: Make) -> None:
     env = make_checked(programs=TWO)
     env.reset()
