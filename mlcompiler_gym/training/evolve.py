@@ -24,7 +24,7 @@ from mlcompiler_gym.policies import PortablePolicy
 from mlcompiler_gym.programs import Program
 from mlcompiler_gym.training.assignment import Assignment, Trained
 from mlcompiler_gym.training.compilers import make_compilers
-from mlcompiler_gym.training.networks import DenseNetwork, Network
+from mlcompiler_gym.training.networks import DenseNetwork, Network, place_of
 from mlcompiler_gym.training.rounds import (
     Learner,
     RoundSettings,
@@ -58,8 +58,11 @@ class ESSettings(RoundSettings):
         deviation: The standard deviation that weights are drawn with at first.
         full: Learn how weights depend on each other (CMA-ES with a full covariance
             matrix): for a few hundred weights at most.
-        prior: Log-odds of LLVM's own decision at first, where the environment shows
-            it, and there are two actions or numbers of each action.
+        begin: The feature with an action that is preferred at first, where the
+            environment shows numbers of each action. Empty: LLVM's own action, if it
+            is shown.
+        prior: Log-odds of that action at first; of LLVM's own where there are only two
+            actions.
         clip: A program counts as better or worse by at most this logarithm: otherwise
             a few that are much worse would decide.
         envs: How many programs are compiled at the same time.
@@ -72,6 +75,7 @@ class ESSettings(RoundSettings):
     hidden: int = 0
     deviation: float = 0.3
     full: bool = False
+    begin: str = ""
     prior: float = 2.0
     clip: float = math.inf
     envs: int = 2
@@ -203,9 +207,20 @@ class _Evolver(Learner):
         made = [each for each in made if each.features is not None]
         if not sum(len(each.actions) for each in made):
             raise TrainingError("there is nothing to decide: no program asks anything")
-        if self._compilers.setup.features.columns.places.size:
+        setup = self._compilers.setup
+        if settings.begin and place_of(self._compilers, settings.begin) is None:
+            raise TrainingError(
+                f"the environment does not show {settings.begin!r}, the action to "
+                f"begin with; it shows {', '.join(setup.features.names)}"
+            )
+        if setup.features.columns.places.size:
             return SharedNetwork(
-                self._compilers, made, settings.hidden, settings.prior, settings.seed
+                self._compilers,
+                made,
+                settings.hidden,
+                settings.begin or setup.spec.heuristic.feature,
+                settings.prior,
+                settings.seed,
             )
         return DenseNetwork(self._compilers, made, settings.hidden, settings.prior)
 

@@ -104,15 +104,16 @@ class DenseNetwork(Network):
 
     def _place_of_llvm(self) -> int | None:
         """Which input LLVM's own decision between two actions is, if it is shown."""
-        return place_of_llvm(self._compilers) if self._outputs == 1 else None
+        feature = self._compilers.setup.spec.heuristic.feature
+        return place_of(self._compilers, feature) if self._outputs == 1 else None
 
 
-def place_of_llvm(compilers: CompilerVectorEnv) -> int | None:
-    """Which number of a row LLVM's own decision is; None: it is not shown."""
+def place_of(compilers: CompilerVectorEnv, feature: str) -> int | None:
+    """Which number of a row a feature is, or begins with; None: it is not shown."""
     setup: Any = compilers.setup
     place = 0
     for name, elements in setup.features.task_names:
-        if name == setup.spec.heuristic.feature:
+        if name == feature:
             return place
         place += elements
     return None

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,7 +16,7 @@ from mlcompiler_gym.envs.rollout import Rollout
 from mlcompiler_gym.policies import PortablePolicy
 from mlcompiler_gym.policies.export.build import Layers, finish
 from mlcompiler_gym.policies.export.inputs import Inputs
-from mlcompiler_gym.training.networks import Network, place_of_llvm
+from mlcompiler_gym.training.networks import Network, place_of
 from mlcompiler_gym.v1 import policy_pb2 as pb
 
 #: A number counts by its logarithm, in units so small: features are often shares of
@@ -28,25 +29,27 @@ _LARGEST, _LARGEST_LOG = 1e30, 32.0
 class SharedNetwork(Network):
     """Scores actions by what the environment shows of each, and takes the highest.
 
-    What the policy learns of one action so holds for all. The inactive action, such as
-    to evict nothing, is of another kind, and has weights of its own. LLVM's own
-    action, if it is shown, is one more number of each action: 1 or 0.
+    What the policy learns of one action so holds for all of its kind: all whose
+    meanings differ only in their numbers. The first action is of the first kind. Each
+    other kind, such as to evict nothing, has weights of its own. The action to begin
+    with is one more number of each action: 1 or 0.
 
-    A hidden unit of an action takes the numbers of this action, the numbers of the
-    inactive action, and the numbers that are of no action. The units of all actions are
-    alike.
+    A hidden unit of an action takes the numbers of this action, the numbers of each
+    action that is the only one of another kind, and the numbers that are of no action.
+    The units of all actions are alike.
 
     Args:
         compilers: What it decides in. Some of its features have numbers for each of
             its actions.
         made: Episodes with features, which tell how large numbers are.
         hidden: Hidden units of each action; 0: scores are linear.
-        prior: The weight of LLVM's own action at first.
+        begin: The feature that has the action to begin with, such as LLVM's own.
+        prior: The weight of that action at first.
         seed: Draws the weights into hidden units. Those out of them are 0 at first.
 
     Attributes:
         position: Where the weight is that prefers actions by their order.
-        llvm: Where the weight of LLVM's own action is; None: it is not shown.
+        shown: Where the weight of the action to begin with is; None: it is not shown.
     """
 
     def __init__(
@@ -54,19 +57,25 @@ class SharedNetwork(Network):
         compilers: CompilerVectorEnv,
         made: Sequence[Rollout],
         hidden: int,
+        begin: str,
         prior: float,
         seed: int,
     ) -> None:
-        self._compilers, self._hidden = compilers, hidden
+        self._compilers, self._hidden, self._begin = compilers, hidden, begin
         setup = compilers.setup
         layout = setup.features.columns
         self._actions = len(layout.places)
-        self._shown = place_of_llvm(compilers)
-        self._inactive = (
-            int(setup.spec.inactive_action)
-            if setup.spec.HasField("inactive_action")
-            else None
-        )
+        self._shown = place_of(compilers, begin)
+        kinds = [re.sub(r"\d+", "", each) for each in setup.actions.meanings]
+        others = list(dict.fromkeys(kinds))[1:]
+        #: The number of the kind of each action; 0: the first one.
+        self._kinds = [others.index(k) + 1 if k in others else 0 for k in kinds]
+        #: Actions that are the only ones of another kind than the first.
+        self._single = [
+            action
+            for action, kind in enumerate(self._kinds)
+            if kind and self._kinds.count(kind) == 1
+        ]
         rows = _logarithms(
             np.concatenate([r.features for r in made if r.features is not None])
         )
@@ -79,21 +88,27 @@ class SharedNetwork(Network):
             numbers[:, varies].mean(axis=0),
             numbers[:, varies].std(axis=0),
         )
-        others = np.setdiff1d(layout.rest, [] if self._shown is None else [self._shown])
-        varies = np.ptp(rows[:, others], axis=0) > 0
+        rest = np.setdiff1d(layout.rest, [] if self._shown is None else [self._shown])
+        varies = np.ptp(rows[:, rest], axis=0) > 0
         #: Where the numbers are that are of no action, shape (r,).
-        self._others = others[varies]
+        self._others = rest[varies]
         self._others_mean, self._others_deviation = (
             rows[:, self._others].mean(axis=0),
             rows[:, self._others].std(axis=0),
         )
         self._columns = self._places.shape[1]
         rng = np.random.default_rng(seed)
-        own = self._columns + len(self._others) + 1 if self._inactive is not None else 0
-        self._sizes = [self._columns, 1, own, 0 if self._shown is None else 1]
-        self._width = 2 * self._columns + len(self._others) + 2
+        own = self._columns + len(self._others) + 1
+        self._sizes = [self._columns, 1, own * len(others), self._shown is not None]
+        #: How many weights a hidden unit has for its action's numbers, the numbers of
+        #: single actions, and the others, then its bias, and one for each kind.
+        self._parts = [
+            *(self._columns, len(self._single) * self._columns, len(self._others)),
+            *(1, len(others)),
+        ]
+        self._width = sum(self._parts)
         self.position = self._columns
-        self.llvm = None if self._shown is None else sum(self._sizes) - 1
+        self.shown = None if self._shown is None else sum(self._sizes) - 1
         start = [np.zeros(sum(self._sizes))]
         if self._shown is not None:
             start[0][-1] = prior
@@ -105,17 +120,19 @@ class SharedNetwork(Network):
     def policy(self, weights: NDArray[np.float64]) -> PortablePolicy:
         inputs = self._inputs()
         linear, into = np.split(weights, [sum(self._sizes)])
-        shared, position, own, llvm = np.split(linear, np.cumsum(self._sizes)[:-1])
+        shared, position, own, shown = np.split(linear, np.cumsum(self._sizes)[:-1])
+        of_kinds = own.reshape(-1, self._columns + len(self._others) + 1)
         units = into.reshape(self._hidden, self._width + 1)
         layers = Layers(inputs.size)
         first = np.zeros((inputs.size + 1, self._actions * (1 + self._hidden)))
         ends = np.zeros((first.shape[1], self._actions))
         for action in range(self._actions):
             score = first[:, action]
-            if action == self._inactive:
-                self._add(score, action, own[: self._columns])
-                self._add_others(score, own[self._columns : -1])
-                score[-1] += own[-1]
+            if kind := self._kinds[action]:
+                weights = of_kinds[kind - 1]
+                self._add(score, action, weights[: self._columns])
+                self._add_others(score, weights[self._columns : -1])
+                score[-1] += weights[-1]
             else:
                 self._add(score, action, shared)
                 score[-1] += float(position[0]) * action / self._actions
@@ -132,7 +149,7 @@ class SharedNetwork(Network):
             into_steps = np.zeros((len(first), len(steps)))
             into_steps[self._shown], into_steps[-1] = 1, steps
             first = np.concatenate([first, into_steps], axis=1)
-            ends = np.concatenate([ends, float(llvm[0]) * hats])
+            ends = np.concatenate([ends, float(shown[0]) * hats])
         layers.affine(first[:-1], first[-1], "numbers")
         layers.activate(pb.Dense.RELU)
         layers.affine(ends, None, "scores")
@@ -140,9 +157,8 @@ class SharedNetwork(Network):
 
     def _inputs(self) -> Inputs:
         inputs = Inputs(self._compilers)
-        setup = self._compilers.setup
         for name in inputs.names:
-            if name == setup.spec.heuristic.feature:
+            if name == self._begin:
                 continue
             inputs.clip(-_LARGEST, _LARGEST, only=name)
             inputs.scale_feature(name, np.zeros(1), np.full(1, 1 / _UNIT))
@@ -169,14 +185,18 @@ class SharedNetwork(Network):
         self, to: NDArray[np.float64], action: int, weights: NDArray[np.float64]
     ) -> None:
         """What goes into a hidden unit of an action."""
-        own, inactive, others, (bias, of_inactive) = np.split(
-            weights, [self._columns, 2 * self._columns, self._width - 2]
+        own, single, others, bias, kinds = np.split(
+            weights, np.cumsum(self._parts)[:-1]
         )
         self._add(to, action, own)
-        if self._inactive is not None:
-            self._add(to, self._inactive, inactive)
+        for other, numbers in zip(
+            self._single, single.reshape(-1, self._columns), strict=True
+        ):
+            self._add(to, other, numbers)
         self._add_others(to, others)
-        to[-1] += bias + (of_inactive if action == self._inactive else 0.0)
+        to[-1] += bias[0]
+        if kind := self._kinds[action]:
+            to[-1] += kinds[kind - 1]
 
     def _bound(self, scores: NDArray[np.float64]) -> float:
         """The lowest that any score can be, with its sign changed."""

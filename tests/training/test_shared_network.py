@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from mlcompiler_gym.envs import CompilerVectorEnv
+from mlcompiler_gym.errors import TrainingError
 from mlcompiler_gym.evaluation import Evaluation, Player
 from mlcompiler_gym.programs import Program, load_programs
 from mlcompiler_gym.training import Assignment, ESSettings, Trained
@@ -27,6 +28,9 @@ SHOWN: dict[str, Any] = {"eviction_default": True, "interference_weights": True}
 SMALL = ESSettings(
     rounds=1, generations=1, population=5, programs=3, prior=1.0, full=True
 )
+
+#: The feature with LLVM's own action.
+LLVMS = "eviction_default"
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +48,7 @@ def compilers() -> Iterator[CompilerVectorEnv]:
 @pytest.mark.parametrize("hidden", [0, 2])
 def test_begins_as_llvm(compilers: CompilerVectorEnv, hidden: int) -> None:
     made = compilers.rollouts("llvm", NAMES, features=True)
-    network = SharedNetwork(compilers, made, hidden, 1.0, seed=0)
+    network = SharedNetwork(compilers, made, hidden, LLVMS, 1.0, seed=0)
     policy = network.policy(network.start)
     for each in made:
         assert each.features is not None
@@ -60,11 +64,11 @@ def test_what_holds_for_an_action_holds_for_all(
 ) -> None:
     """Registers that change places change scores, and nothing else does."""
     made = compilers.rollouts("random", NAMES, seed=1, features=True)
-    network = SharedNetwork(compilers, made, hidden, 1.0, seed=0)
+    network = SharedNetwork(compilers, made, hidden, LLVMS, 1.0, seed=0)
     rng = np.random.default_rng(3)
     weights = network.start + rng.standard_normal(len(network.start))
     # The place in the order, and LLVM's answer, are of one action.
-    position, llvm = network.position, network.llvm
+    position, llvm = network.position, network.shown
     weights[position] = weights[llvm] = 0
     policy = network.policy(weights)
     features = np.concatenate([r.features for r in made if r.features is not None])
@@ -82,7 +86,7 @@ def test_what_holds_for_an_action_holds_for_all(
 
 def test_numbers_of_any_size_have_a_score(compilers: CompilerVectorEnv) -> None:
     made = compilers.rollouts("llvm", NAMES[:1], features=True)
-    network = SharedNetwork(compilers, made, 1, 1.0, seed=0)
+    network = SharedNetwork(compilers, made, 1, LLVMS, 1.0, seed=0)
     policy = network.policy(network.start + 1)
     features = made[0].features
     assert features is not None
@@ -91,6 +95,30 @@ def test_numbers_of_any_size_have_a_score(compilers: CompilerVectorEnv) -> None:
         rows = np.full_like(features[:1], value)
         rows[0, 661] = 0
         assert np.isfinite(policy.outputs(rows)).all()
+
+
+@pytest.mark.parametrize("hidden", [0, 2])
+def test_begins_as_a_rule_where_actions_are_of_many_kinds(hidden: int) -> None:
+    envs: Any = gym.make_vec(
+        "mlcompiler/RegAlloc-v0",
+        1,
+        programs=NAMES[:1],
+        order="weight",
+        cheapest_action=True,
+    )
+    made = envs.rollouts("random", NAMES[:1], seed=0, features=True)
+    network = SharedNetwork(envs, made, hidden, "cheapest_action", 1.0, seed=0)
+    [again] = envs.rollouts(network.policy(network.start), NAMES[:1], features=True)
+    np.testing.assert_array_equal(again.features[:, -1], again.actions)
+    assert len(again.actions) > 100
+    # Each kind may be preferred by itself: splits at blocks, where they can be made.
+    weights = network.start.copy()
+    width = (network.shown - network.position - 1) // 3
+    weights[network.position + 2 * width] = 100
+    [other] = envs.rollouts(network.policy(weights), NAMES[:1], features=True)
+    assert (other.actions[other.masks[:, 49] > 0] == 49).all()
+    assert (other.actions == 49).any()
+    envs.close()
 
 
 def train(programs: list[Program], folder: Path, **settings: Any) -> Trained:
@@ -130,3 +158,10 @@ def test_a_clip_bounds_what_one_program_counts(
     found = train(programs, tmp_path, deviation=3.0).policy
     blind = train(programs, tmp_path, deviation=3.0, clip=0.0).policy
     assert found.to_bytes() != blind.to_bytes()
+
+
+def test_what_to_begin_with_must_be_shown(
+    programs: list[Program], tmp_path: Path
+) -> None:
+    with pytest.raises(TrainingError, match="does not show 'basic_action'"):
+        train(programs, tmp_path, begin="basic_action")
