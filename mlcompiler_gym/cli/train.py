@@ -44,7 +44,8 @@ def train(
     algo: Annotated[
         str,
         typer.Option(
-            help="How: counterfactual, rules, clone, ppo, dqn, es or portfolio."
+            help="How: counterfactual, rules, clone, ppo, dqn, es, coordinates or "
+            "portfolio."
         ),
     ] = "counterfactual",
     base: Annotated[
@@ -86,8 +87,9 @@ def train(
     Two algorithms deviate from LLVM or a rule, by decisions that are labelled by fork:
     counterfactual fits a forest, and the algorithm called rules finds kinds of
     decisions. The algorithm clone imitates. PPO and DQN are Stable-Baselines3's, and
-    es is CMA-ES. A portfolio is a few orders of passes. How sure the policy has to be,
-    or which candidate is the best, is chosen on packages that were not learned from.
+    es is CMA-ES. The algorithm coordinates changes one weight at a time. A portfolio is
+    a few orders of passes. How sure the policy has to be, or which candidate is the
+    best, is chosen on packages that were not learned from.
     The same command again goes on where it stopped.
     """
     from mlcompiler_gym import training

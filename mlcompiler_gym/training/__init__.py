@@ -4,6 +4,7 @@
 from mlcompiler_gym.training.algorithms import ALGORITHMS, Algorithm, find_algorithm
 from mlcompiler_gym.training.assignment import Assignment, Trained
 from mlcompiler_gym.training.clone import CloneSettings
+from mlcompiler_gym.training.coordinates import CoordinatesSettings
 from mlcompiler_gym.training.counterfactual import CounterfactualSettings, Forest
 from mlcompiler_gym.training.evolve import ESSettings
 from mlcompiler_gym.training.labelling import Labelling, collect, few_of_each
@@ -20,6 +21,7 @@ __all__ = [
     "Algorithm",
     "Assignment",
     "CloneSettings",
+    "CoordinatesSettings",
     "CounterfactualSettings",
     "DQNSettings",
     "ESSettings",

@@ -11,6 +11,7 @@ from mlcompiler_gym.errors import TrainingError
 from mlcompiler_gym.suggest import did_you_mean
 from mlcompiler_gym.training.assignment import Assignment, Trained
 from mlcompiler_gym.training.clone import CloneSettings, train_clone
+from mlcompiler_gym.training.coordinates import CoordinatesSettings, train_coordinates
 from mlcompiler_gym.training.counterfactual import CounterfactualSettings
 from mlcompiler_gym.training.evolve import ESSettings, train_es
 from mlcompiler_gym.training.portfolio import PortfolioSettings, train_portfolio
@@ -44,6 +45,7 @@ ALGORITHMS = {
     "ppo": Algorithm(PPOSettings, train_ppo),
     "dqn": Algorithm(DQNSettings, train_dqn),
     "es": Algorithm(ESSettings, train_es),
+    "coordinates": Algorithm(CoordinatesSettings, train_coordinates),
     "portfolio": Algorithm(PortfolioSettings, train_portfolio),
 }
 

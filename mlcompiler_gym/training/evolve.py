@@ -3,43 +3,26 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
-from gymnasium import spaces
-from numpy.typing import NDArray
 
-from mlcompiler_gym.client import LocalService
-from mlcompiler_gym.envs.choice import functions_with_decisions
-from mlcompiler_gym.envs.episode import OF_THE_COMPILE
-from mlcompiler_gym.envs.rollout import Rollout
-from mlcompiler_gym.errors import MissingLibraryError, ServiceError, TrainingError
+from mlcompiler_gym.errors import MissingLibraryError, TrainingError
 from mlcompiler_gym.policies import PortablePolicy
 from mlcompiler_gym.programs import Program
+from mlcompiler_gym.training.arena import Arena
 from mlcompiler_gym.training.assignment import Assignment, Trained
-from mlcompiler_gym.training.compilers import make_compilers
-from mlcompiler_gym.training.networks import DenseNetwork, Network, place_of
 from mlcompiler_gym.training.rounds import (
     Learner,
     RoundSettings,
     hold_out,
     train_in_rounds,
 )
-from mlcompiler_gym.training.shared_network import SharedNetwork
-
-#: What a program counts as whose compile a candidate did not survive.
-_FAILED = 1.0
-#: Sessions that wait for the next candidate.
-_PARKED = 512
-
-#: What is compiled, as ``reset(options=...)`` takes it.
-Case: TypeAlias = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -119,23 +102,8 @@ class _Evolver(Learner):
         except ModuleNotFoundError as error:
             raise MissingLibraryError("cmaes", "learning") from error
         self._settings = settings
-        further = {}
-        self._service = None
-        if assignment.settings.get("function") == "each":
-            # Each function waits at its first decision from one candidate to the next.
-            self._service = LocalService(f"--parked-sessions={_PARKED}")
-            further["service"] = self._service
-        self._compilers = make_compilers(assignment, programs, settings.envs, further)
-        space = self._compilers.single_action_space
-        if not isinstance(space, spaces.Discrete):
-            self._compilers.close()
-            raise TrainingError(
-                f"the actions of {assignment.env_id} are a {space}; this takes one "
-                "choice of several"
-            )
-        self._cases = self._find_cases(programs, assignment)
-        self._network = self._make_network()
-        start = self._network.start
+        self._arena = Arena(assignment, programs, settings)
+        start = self._arena.network.start
         population = settings.population or 4 + int(3 * math.log(len(start)))
         self.method = "CMA-ES" if settings.full else "separable CMA-ES"
         self._state: Any = (CMA if settings.full else SepCMA)(
@@ -145,14 +113,14 @@ class _Evolver(Learner):
     def learn(self) -> None:
         for _ in range(self._settings.generations):
             rng = np.random.default_rng(
-                [self._settings.seed, self._state.generation, len(self._cases)]
+                [self._settings.seed, self._state.generation, len(self._arena.cases)]
             )
-            count = min(self._settings.programs, len(self._cases))
-            drawn = rng.choice(len(self._cases), count, replace=False)
-            cases = [self._cases[index] for index in sorted(drawn.tolist())]
+            count = min(self._settings.programs, len(self._arena.cases))
+            drawn = rng.choice(len(self._arena.cases), count, replace=False)
+            cases = [self._arena.cases[index] for index in sorted(drawn.tolist())]
             self._state.tell(
                 [
-                    (weights, self._value(weights, cases))
+                    (weights, fmean(self._arena.logs(weights, cases)))
                     for weights in (
                         self._state.ask() for _ in range(self._state.population_size)
                     )
@@ -160,7 +128,7 @@ class _Evolver(Learner):
             )
 
     def policy(self) -> PortablePolicy:
-        return self._network.policy(self._state._mean)
+        return self._arena.policy(self._state._mean)
 
     def state(self) -> bytes:
         return pickle.dumps(self._state)
@@ -169,74 +137,4 @@ class _Evolver(Learner):
         self._state = pickle.loads(state)
 
     def close(self) -> None:
-        self._compilers.close()
-        if self._service is not None:
-            self._service.close()
-
-    def _find_cases(
-        self, programs: Sequence[Program], assignment: Assignment
-    ) -> list[Case]:
-        """What is compiled: programs, or functions of them that raise decisions."""
-        setup = self._compilers.setup
-        if not setup.each_function:
-            return [{"program": program} for program in programs]
-        cases: list[Case] = []
-        for done, program in enumerate(programs):
-            assignment.progress("find functions", done, len(programs))
-            try:
-                found = functions_with_decisions(setup, program)
-            except ServiceError as error:
-                if error.code not in OF_THE_COMPILE:
-                    raise
-                continue
-            found.sort(key=lambda name: hashlib.sha256(name.encode()).digest())
-            for function in found[: self._settings.functions]:
-                cases.append({"program": program, "function": function})
-        assignment.progress("find functions", len(programs), len(programs))
-        return cases
-
-    def _make_network(self) -> Network:
-        """What is evolved; how large its inputs are, chance decides."""
-        settings = self._settings
-        made = self._compilers.rollouts(
-            "random",
-            self._cases[: settings.programs],
-            seed=settings.seed,
-            features=True,
-        )
-        made = [each for each in made if each.features is not None]
-        if not sum(len(each.actions) for each in made):
-            raise TrainingError("there is nothing to decide: no program asks anything")
-        setup = self._compilers.setup
-        if settings.begin and place_of(self._compilers, settings.begin) is None:
-            raise TrainingError(
-                f"the environment does not show {settings.begin!r}, the action to "
-                f"begin with; it shows {', '.join(setup.features.names)}"
-            )
-        if setup.features.columns.places.size:
-            return SharedNetwork(
-                self._compilers,
-                made,
-                settings.hidden,
-                settings.begin or setup.spec.heuristic.feature,
-                settings.prior,
-                settings.seed,
-            )
-        return DenseNetwork(self._compilers, made, settings.hidden, settings.prior)
-
-    def _value(self, weights: NDArray[np.float64], cases: Sequence[Case]) -> float:
-        """How a candidate comes out against LLVM; less is better."""
-        made = self._compilers.rollouts(self._network.policy(weights), cases)
-        clip = self._settings.clip
-        return fmean(min(max(_against_llvm(each), -clip), clip) for each in made)
-
-
-def _against_llvm(made: Rollout) -> float:
-    """The logarithm of the objective against LLVM's."""
-    if "error" in made.info or "objective" not in made.info:
-        return _FAILED
-    (value,) = made.info["objective"].values()
-    (baseline,) = made.info["baseline"].values()
-    if min(value, baseline) <= 0:
-        return 0.0 if value == baseline else _FAILED
-    return math.log(value / baseline)
+        self._arena.close()
