@@ -13,7 +13,7 @@ there are labels of. Nothing is known of other kinds.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -48,6 +48,9 @@ class RulesSettings:
         losses: Share of the labels of a rule that may lose by it.
         support: Labels that a rule is drawn from, at least.
         packages: Packages that they are of, at least.
+        given: Rules that are tried first, before what labels propose. Each is a
+            table of ``action``, what the base policy takes there, and ``bounds``: by
+            feature, what it is more than, and what it is at most.
         proposals: Rules that are tried in episodes, at most.
         trial: Programs that a rule is tried on, at most.
         worsened: Share of the programs that a rule changes which may become larger.
@@ -66,6 +69,7 @@ class RulesSettings:
     losses: float = 0.1
     support: int = 8
     packages: int = 3
+    given: tuple[Mapping[str, Any], ...] = ()
     proposals: int = 24
     trial: int = 32
     worsened: float = 0.1
@@ -166,7 +170,8 @@ class Rules:
         _, self._packages = np.unique(labels.packages, return_inverse=True)
         #: The rules that pay, in the order in which they were found.
         self.found: list[Rule] = []
-        for rule in itertools.islice(self._search(), settings.proposals):
+        proposed = itertools.chain(self._given(), self._search())
+        for rule in itertools.islice(proposed, settings.proposals):
             if pays(self._made(self.found), self._made([*self.found, rule]), rule):
                 self.found.append(rule)
 
@@ -207,6 +212,30 @@ class Rules:
                     for each in outside
                 ]
         return found
+
+    def _given(self) -> Iterator[Rule]:
+        """The rules that the settings name."""
+        places, place = {}, 0
+        for each in self._inputs.messages():
+            if each.elements == 1:
+                places[each.feature] = place
+            place += each.elements
+        for given in self._settings.given:
+            try:
+                action = (0, 1).index(given["action"])
+                bounds = tuple(
+                    Bound(places[name], float(low), float(high))
+                    for name, (low, high) in given["bounds"].items()
+                )
+            except (AttributeError, KeyError, TypeError, ValueError) as error:
+                raise TrainingError(
+                    "a given rule has an action, 0 or 1, and bounds, [low, high] by "
+                    f"the name of a feature that is shown; this is none: {given}"
+                ) from error
+            rule = Rule(action, bounds, 0.0, np.zeros(0, np.intp))
+            held = rule.holds(self._seen) & (self._taken == action)
+            score = float(self._savings[held].sum())
+            yield Rule(action, bounds, score, np.flatnonzero(held))
 
     def _search(self) -> Iterator[Rule]:
         """Rules by what they save, each of other labels than the ones before."""

@@ -155,6 +155,53 @@ def test_the_order_of_labels_makes_no_difference(labels: Labels, env: Any) -> No
     assert one.card.seen
 
 
+def given(**changed: Any) -> dict[str, Any]:
+    """A rule that labels do not call for."""
+    bounds = {"callee_linkage": [-np.inf, 0.5], "cost_estimate": [-10, 5.5]}
+    return {"action": 1, "bounds": bounds, **changed}
+
+
+def test_a_given_rule_is_tried_first(
+    labels: Labels, env: Any, place: dict[str, int], tmp_path: Path
+) -> None:
+    file = tmp_path / "rules.toml"
+    file.write_text(
+        "[[given]]\n"
+        "action = 1\n"
+        "bounds = { callee_linkage = [-inf, 0.5], cost_estimate = [-10, 5.5] }\n"
+    )
+    read = load_settings(RulesSettings, file, {})
+    assert read.given == (given(),)
+    settings = replace(SETTINGS, given=read.given, proposals=1)
+    base = base_of(labels.features, place)
+    cost = labels.features[:, place["cost_estimate"]]
+    where = (labels.features[:, place["callee_linkage"]] == 0) & (cost > -10)
+    where &= cost <= 5.5
+    policy = Rules(labels, env, settings, lambda *_: True).policy(1)
+    np.testing.assert_array_equal(
+        policy.decide(labels.features).actions, np.where(where, 0, base)
+    )
+    (rule,) = Rules(labels, env, settings, lambda *_: True).found
+    assert rule.score == -5 * np.sum(where & (base == 1))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"action": 2},
+        {"bounds": {"moon": [0, 1]}},
+        {"bounds": {"cost_estimate": 4}},
+        {"bounds": [1, 2]},
+    ],
+)
+def test_refuses_a_given_rule_that_is_none(
+    labels: Labels, env: Any, changed: dict[str, Any]
+) -> None:
+    settings = replace(SETTINGS, given=(given(**changed),))
+    with pytest.raises(TrainingError, match="a given rule has an action, 0 or 1"):
+        Rules(labels, env, settings, lambda *_: False)
+
+
 @pytest.mark.parametrize(
     "narrow", [{"support": 900}, {"packages": 13}, {"losses": 0.0, "clip": 0.0}]
 )
