@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Loop distribution: what splitting is worth, and how well loop_cost tells.
 
-For programs of `loops` that can be split: -O3 by itself, maximal distribution, LLVM's
-own loop-distribute, and every partition if there are few, else random ones, are run in
-turn. Each is given the least processor time of its runs (not that of the clock, which
-has other work on the machine in it), less that of a program that does nothing. Printed
-are the times over that of -O3, how far the median of -O3's own runs lies above their
-least, and the rank correlation (Spearman) of `loop_cost` with the times within each
-program.
+Programs of `loops` that can be split are built by -O3 alone, with maximal distribution,
+with LLVM's own loop-distribute, and with every partition, or with random ones if there
+are many. The builds are run in turn. The time of a build is the least processor time of
+its runs, less that of a program that does nothing. (The clock would also count other
+work on the machine.) It prints the times over that of -O3, how far the median of -O3's
+own runs lies above their least, and the rank correlation (Spearman) of `loop_cost` with
+the times within each program.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ import mlcompiler_gym
 from mlcompiler_gym.policies import active, inactive, random_legal
 from mlcompiler_gym.policies.play import play
 
-#: All are run of programs that have no more than that many, else so many at random.
+#: Partitions that are run of a program: all if it has no more, otherwise random ones.
 PARTITIONS = int(os.environ.get("LOOPS_PARTITIONS", "8"))
 RUNS = int(os.environ.get("LOOPS_RUNS", "7"))
 

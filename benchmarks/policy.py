@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A decision by a policy that is data: networks and trees, warm, one at a time.
 
-Features as LLVM's are: of the 38 of inlining half are 0, of the 661 of evictions
-88%. Each of 2,000 decisions is made by itself, one behind the other, in the native
-evaluator; the signed logarithm of the inputs is part of it.
+Features are as sparse as LLVM's: half of the 38 of inlining are 0, and 88% of the 661
+of evictions. Each of 2,000 decisions is made by itself, one after the other, in the
+native evaluator. The signed logarithm of the inputs is part of it.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-#: IR instructions that are compiled to find an action. Those of the program count
-#: once for each action that is tried. Most programs then take less than a second.
+#: IR instructions that are compiled to find an action. The program's instructions
+#: count once for each action that is tried. Most programs take less than a second.
 WORK = 30_000
 #: The number of actions that are tried even if the program is larger than that.
 _AT_LEAST = 2

@@ -35,7 +35,7 @@ def write_file(path: str | os.PathLike[str], content: bytes) -> None:
     Raises:
         MLCompilerGymError: It cannot be written; the old file is still there.
     """
-    # Through a link to what it names; devices and pipes cannot be replaced.
+    # A link is followed to what it names. Devices and pipes cannot be replaced.
     target = Path(path).resolve()
     try:
         if target.exists() and not target.is_file():

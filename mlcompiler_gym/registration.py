@@ -91,8 +91,8 @@ class _WhenImported:
 
         def execute_and_register(module: ModuleType) -> None:
             execute(module)
-            # Not before: to look for a module, or to fail to import it, is not to have
-            # imported it.
+            # This comes after the import. A module that was only looked for, or that
+            # failed to import, does not count.
             if self in sys.meta_path:
                 sys.meta_path.remove(self)
             _register_envs()

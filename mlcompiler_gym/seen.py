@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from mlcompiler_gym.errors import PolicyError
 from mlcompiler_gym.v1 import policy_pb2 as pb
 
-#: Bins of an element, beside the one below and the one above all that was seen.
+#: Bins of an element, without the bins below and above all values that were seen.
 _BINS = 10
 
 
@@ -134,7 +134,7 @@ def _ends(values: NDArray[np.float32]) -> NDArray[np.float32]:
     if len(distinct) > _BINS:
         parts = np.arange(1, _BINS + 1) / _BINS
         distinct = np.unique(np.quantile(values, parts, method="inverted_cdf"))
-    # What is below all of them has a bin, too.
+    # There is also a bin for values below all of these.
     with np.errstate(over="ignore"):
         below = np.nextafter(values.min(), np.float32(-np.inf))
     ends = np.array([below, *distinct], np.float32)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files are written whole or not at all, and nowhere but where they were to go."""
+"""Files are written whole or not at all, and only where they should go."""
 
 import errno
 import os

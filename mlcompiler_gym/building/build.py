@@ -33,7 +33,7 @@ class Made:
         kept: Whose object it is: ``"policy"`` or ``"llvm"``.
         reason: Why it is LLVM's; ``""`` if it is the policies'.
         text_size: Bytes of its code; None if it is not asked for.
-        llvm_text_size: The same of LLVM's own; None without the guard.
+        llvm_text_size: Bytes of the code of LLVM's own object; None without the guard.
         seconds: How long each part took.
         seen: What policies decided from, by what they were asked for as: of each
             element of the inputs, how many decisions lay in each bin of the card.
@@ -156,7 +156,7 @@ class Build:
                 unit.back_end(str(bitcode), str(own), optimise=True),
                 made,
                 "llvm",
-                # What it has to say has been said of the policies' code.
+                # Its messages have already been shown for the policies' code.
                 quiet=made.kept == "policy",
             )
             if status:
@@ -238,7 +238,8 @@ def _write(output: str, content: bytes) -> None:
 def _add_to_report(report: Path, made: Made) -> None:
     line = json.dumps(asdict(made)) + "\n"
     try:
-        # In one write: the lines of compilers that run side by side do not mix.
+        # The line is one write, so that lines of compilers that run side by side do not
+        # mix.
         with open(report, "ab", buffering=0) as file:
             file.write(line.encode())
     except OSError as error:

@@ -25,9 +25,9 @@ GUARD_VARIABLE = "MLCOMPILER_GYM_GUARD"
 REPORT_VARIABLE = "MLCOMPILER_GYM_REPORT"
 TIMEOUT_VARIABLE = "MLCOMPILER_GYM_TIMEOUT"
 
-#: What no option of clang's begins with.
+#: The prefix of our options; no option of clang has it.
 _PREFIX = "--mlcg-"
-#: What may be guarded.
+#: The value that can be guarded.
 _GUARDED = "text_size"
 
 
@@ -148,7 +148,7 @@ class _Driver:
 
     def run(self) -> int:
         """Do it; returns the exit status."""
-        # A user who asks for the jobs wants to see clang's.
+        # A user who asks to see the jobs wants to see those of clang.
         if not self._options.policies or {"-v", "-###"} & set(self._command):
             self._hand_over()
         planned = plan(self._with_colours())
@@ -213,7 +213,8 @@ class _Driver:
         if not sys.stderr.isatty():
             return self._command
         first, *rest = self._command
-        # What the command line itself says of colours comes later, and counts.
+        # An option for colours on the command line comes later, and so overrides this
+        # one.
         return [first, "-fcolor-diagnostics", *rest]
 
     def _warn(self, text: str) -> None:

@@ -168,7 +168,7 @@ class Deciders:
                         "a build can ask only for the best of a few pipelines, which "
                         "is a portfolio"
                     )
-                # Its one decision is about the whole pipeline.
+                # A portfolio's one decision is about the whole pipeline.
                 kind = pb.TaskSpec.IN_PIPELINE
             if (other := self._by_kind.get(kind)) is not None:
                 raise PolicyError(

@@ -159,7 +159,8 @@ class Unit:
             loop_vectorization="-vectorize-loops" in self.command,
             slp_vectorization="-vectorize-slp" in self.command,
             loop_unrolling=self._flag("unroll-loops", True),
-            # The same flag; at -O1 the one is on and the other is not.
+            # One flag sets both. By default, unrolling is on at -O1 and interleaving is
+            # not.
             loop_interleaving=self._flag("unroll-loops", self.level != "O1"),
             merge_functions="-fmerge-functions" in self.command,
         )

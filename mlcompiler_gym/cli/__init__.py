@@ -64,7 +64,7 @@ def _without_typer(arguments: Sequence[str], missing: str) -> str | int:
 
 
 def print_doctor(*, as_json: bool) -> int:
-    """Print what is installed; 1 if no program can be compiled, else 0."""
+    """Print what is installed; return 1 if no program can be compiled."""
     from mlcompiler_gym import doctor
 
     found = doctor.examine()

@@ -145,7 +145,7 @@ class Game:
             self.goes_on = False
             return
         if not sys.stdin.isatty():
-            # A person who reads what came of a script sees what it said.
+            # The output of a script then shows which commands it gave.
             self.console.print(Text(said, style="bold"))
         word, _, rest = said.partition(" ")
         commands = {
@@ -248,7 +248,7 @@ class Game:
             Text(f"{place.env.program.name}, decision {count}", style="bold"),
             align="left",
         )
-        # What is in the code below need not be said twice.
+        # The call is left out, because the code below shows it.
         facts = [
             f"{name} {value}" for name, value in self._scene.facts if name != "call"
         ]

@@ -147,10 +147,11 @@ def gate(
         str | None, typer.Option(help="By how much a program may be worse: 1% or 1.01.")
     ] = None,
     max_package: Annotated[
-        str | None, typer.Option(help="The same of a package's programs together.")
+        str | None, typer.Option(help="By how much a package may be worse.")
     ] = None,
     max_total: Annotated[
-        str | None, typer.Option(help="The same of all together: 0%.")
+        str | None,
+        typer.Option(help="By how much all programs together may be worse: 0%."),
     ] = None,
     max_compile_time: Annotated[
         str | None, typer.Option(help="Time to compile all, against LLVM's: 1.05.")
@@ -338,7 +339,7 @@ def _try(
     records = _play(wanted, programs, limit, output, workers)
     before: list[Record] = []
     if old is not None:
-        # What is by name is of any task.
+        # A named policy may be of any task, so the new policy's environment is used.
         other = _deployment(old, settings, env_id or wanted.env_id)
         before = _play(other, programs, limit, output, workers)
     return Trial.of(records, before, objective)

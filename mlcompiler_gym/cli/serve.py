@@ -134,10 +134,10 @@ def serve(
     one ends them at once.
     """
     os.environ.setdefault("GRPC_EXPERIMENTS", EXPERIMENTS)
-    # What gRPC's C core prints is no JSON, and says nothing that our log does not.
+    # Messages of gRPC's C core are no JSON, and say nothing that our log does not.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     _give_memory_back()
-    # A thread that has work of one client's to do keeps others' waiting no longer.
+    # A thread that works for one client keeps the threads of others waiting no longer.
     sys.setswitchinterval(SWITCH_INTERVAL)
     try:
         from mlcompiler_gym.server import Config, Limits, Server
@@ -179,7 +179,8 @@ def serve(
             server.hurry()
             return
         stopping.set()
-        # Not here: a signal may come where a lock is held that it takes.
+        # The server is stopped in a thread. The code that the signal interrupts may
+        # hold a lock that stopping takes.
         threading.Thread(target=server.stop).start()
 
     for number in (signal.SIGTERM, signal.SIGINT):

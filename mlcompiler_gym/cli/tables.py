@@ -244,7 +244,7 @@ def _common(names: Sequence[str]) -> str:
     """What all names begin with, up to where a part of the name ends."""
     if len(set(names)) < 2:
         return ""
-    # The first and the last in alphabetical order differ the earliest.
+    # No two names differ earlier than the first and the last in alphabetical order.
     pairs = zip(min(names), max(names), strict=False)
     same = itertools.takewhile(lambda pair: pair[0] == pair[1], pairs)
     prefix = "".join(letter for letter, _ in same)

@@ -106,6 +106,6 @@ class Address:
         """What the server knows this client by."""
         if self.credentials is None or not (self.credentials / TOKEN_FILE).exists():
             return None
-        # A server's folder may have several, of which each is as good.
+        # A server's folder may have several tokens, and any of them will do.
         tokens = (self.credentials / TOKEN_FILE).read_text().split()
         return tokens[0] if tokens else None

@@ -30,7 +30,7 @@ Item = tuple[int, bytes | None]
 
 def pack(items: Iterable[Item]) -> Iterator[bytes]:
     """Serialised ``Frames``, as few as there can be."""
-    # Frames are added in place: one that is made first and put in then is copied.
+    # Frames are added in place, because a frame that is made first would be copied.
     batch = relay.Frames()
     frames = batch.frames
     size = 0
@@ -155,7 +155,7 @@ class _Part:
         if isinstance(last, bytearray) and len(last) + len(message) <= _PIECE:
             last += message
         else:
-            # One that is large is not copied once more.
+            # A large message is not copied once more.
             small = len(message) < _PIECE // 2
             self.pieces.append(bytearray(message) if small else message)
 
@@ -165,8 +165,8 @@ def _holds_many_frames(data: bytes) -> bool:
 
     A frame of two bytes would become an object of a hundred.
     """
-    # To count bytes is quick where there are few, to go from frame to frame where these
-    # are large.
+    # If there are few bytes, counting tags is quick. If frames are large, going from
+    # frame to frame is quick.
     if len(data) < _PIECE // 16 and data.count(_TAG) <= MOST:
         return False
     at = count = 0

@@ -51,7 +51,7 @@ class Inbox(Generic[T]):
 
     def wait(self, seconds: float | None) -> bool:
         """Wait until there is something to take; False if there is not in time."""
-        # To ask the kernel first would let other threads go before this one.
+        # Asking the kernel first would let other threads run before this one.
         if self._events:
             return True
         return bool(self._poll.poll(None if seconds is None else seconds * 1000))

@@ -30,8 +30,8 @@ _PATIENCE = 5.0
 class LocalService(Service):
     """The native compiler service, as a process of this machine.
 
-    It is started when first needed, started again should it be killed, and ends
-    with this object or with this process. Threads and forked children may share one.
+    It is started when first needed, and again if it has been killed. It ends with this
+    object or with this process. Threads and forked children may share one.
     """
 
     _shared: ClassVar[LocalService | None] = None
@@ -65,7 +65,7 @@ class LocalService(Service):
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # In the process that it comes to, one of the same arguments.
+        # Unpickling makes a service with the same arguments.
         if self is LocalService._shared:
             return (LocalService.shared, ())
         return (type(self), self._arguments)
@@ -155,7 +155,8 @@ class LocalService(Service):
             return False
         try:
             flags = 0 if wait else socket.MSG_DONTWAIT
-            # Not socket.send_fds(), which takes flags and ignores them.
+            # socket.send_fds() takes flags and ignores them, so sendmsg() is called
+            # directly.
             rights = array("i", [sock.fileno()])
             carried = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)]
             self._control.sendmsg([b"c"], carried, flags)

@@ -39,7 +39,7 @@ class LocalSession(Session):
         self._socket = sock
         self._awaited = 0
         self._wanted = _FIRST_SIZE
-        #: What was received together with the reply before it.
+        #: Bytes of the next reply that were received together with the last one.
         self._ahead = b""
         self._poll = _make_poll(sock)
         self._poll_ms: int | None = None
@@ -71,7 +71,8 @@ class LocalSession(Session):
         if self._socket.fileno() < 0:
             raise self._gone()
         if error.errno in (errno.EPIPE, errno.ECONNRESET):
-            # It may have said why before it went.
+            # The session may have sent the reason before it ended, so this is no error
+            # yet.
             return
         if error.errno in (errno.EAGAIN, errno.EWOULDBLOCK):
             raise self.overdue()
@@ -182,8 +183,8 @@ def _make_poll(sock: socket.socket) -> Callable[[int | None], object] | None:
 
 
 def _after_fork_in_child() -> None:
-    # A session has one client. Were the child to keep its copy of the socket,
-    # the session would not end with the parent either.
+    # A session has one client. If the child kept its copy of the socket, the session
+    # would not end with the parent.
     for session in list(LocalSession._live):
         session._abandon_in_child()
     LocalSession._live.clear()

@@ -39,7 +39,7 @@ _OPTIONS = (
     ("grpc.keepalive_timeout_ms", 20_000),
     ("grpc.max_receive_message_length", -1),
     ("grpc.max_send_message_length", -1),
-    # Two services of a process are two clients.
+    # Two services of one process are two clients, with a connection each.
     ("grpc.use_local_subchannel_pool", 1),
 )
 

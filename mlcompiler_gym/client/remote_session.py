@@ -133,8 +133,8 @@ class GrpcSession(Session):
     def send(self, request: bytes) -> None:
         self._check_open()
         self._awaiting.append(request)
-        # A stream that has broken says so in its place among the replies, and
-        # what is awaited then is sent again.
+        # A broken stream shows in its place among the replies. Requests that still
+        # await a reply are then sent again.
         self._send(request)
 
     def _send(self, request: bytes) -> None:
@@ -187,7 +187,8 @@ class GrpcSession(Session):
             if time.monotonic() > self._look_until:
                 self._closed_because = str(error)
                 self.close()
-                # What has been decided is lost; what has not may be begun again.
+                # If decisions were taken, the session is lost. Otherwise, it can be
+                # begun again.
                 raise lost(str(error)) if self._history.requests else error
             if self._breaks:
                 time.sleep(_PAUSES[min(self._breaks, len(_PAUSES)) - 1])
@@ -271,7 +272,7 @@ class GrpcSession(Session):
         self._service.leave()
 
     def __del__(self) -> None:
-        # Sockets end with the last reference to them, and so shall this.
+        # Like a socket, a session ends with the last reference to it.
         if hasattr(self, "_inbox"):
             self.close()
 

@@ -62,9 +62,9 @@ class Stream(abc.ABC):
         self._receivers: dict[int, Inbox[Event]] = {}
         self._numbered = 0
         self.broken: Broken | None = None
-        # No serialiser: what is sent is bytes already. To pass replies on in the
-        # deserialiser, which gRPC calls as soon as they are there, saves waking
-        # the thread that takes them from the call.
+        # There is no serialiser, because requests are bytes already. gRPC calls the
+        # deserialiser as soon as a reply is there. Passing replies on in it saves
+        # waking the thread that takes them from the call.
         self._call = channel.stream_stream(method, response_deserializer=self._pass_on)(
             self._outgoing(), metadata=tuple(metadata)
         )

@@ -66,7 +66,7 @@ def _code(number: int) -> ErrorCode:
 #: Seconds by which the service may be late with reporting a passed deadline.
 GRACE = 30.0
 
-#: How often a stream is begun that is lost before anything has come of it.
+#: How often a stream is begun again that is lost before its first result.
 ATTEMPTS = 3
 
 
@@ -110,7 +110,8 @@ class Session(abc.ABC):
         except MLCompilerGymError:
             raise
         except BaseException:
-            # Ctrl-C, for one. The next reply would be taken for another's.
+            # This may be Ctrl-C. The next reply would be taken for the reply to another
+            # request.
             self._closed_because = "a call was interrupted"
             self.close()
             raise
@@ -234,8 +235,9 @@ def opening(service: Service, request: pb.Open, program: Compilable) -> Work[Ses
             if not isinstance(error, SessionLostError):
                 error.message = f"{program.name}: {error.message}"
                 raise
-            # Killed between the request and its reply: a parked session or the
-            # service itself. Nothing has been decided yet, so ask again.
+            # A parked session or the service itself was killed between the request and
+            # its reply. Nothing has been decided yet, so the session is asked for
+            # again.
             if attempt == ATTEMPTS:
                 raise service.explain_loss(error) from error
         except BaseException:

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 ResultT = TypeVar("ResultT")
 
-#: Work begun, or done and not taken, for each piece that may be under way.
+#: How many pieces of work may be begun, or done and not taken, for each that may run.
 _AHEAD = 4
 
-#: A session and the serialised requests to send to it, in order; then one reply is
-#: waited for. A plain tuple, because one is made at each step.
+#: A session and the serialised requests to send to it, in order. Then one reply is
+#: awaited. It is a plain tuple, because one is made at each step.
 Wait: TypeAlias = "tuple[Session, tuple[bytes, ...]]"
 
 #: Waits until it returns a result. Where there is no reply, the error is raised at
@@ -56,7 +56,7 @@ def block(work: Work[ResultT]) -> ResultT:
         result: ResultT = end.value
         return result
     except BaseException:
-        # Unless the work has ended by itself, this was interrupted.
+        # The work may have been interrupted, and must then be closed.
         work.close()
         raise
 
@@ -125,7 +125,7 @@ def in_order(
     try:
         while True:
             while sum(j.session is not None for j in jobs) < at_once:
-                # One that takes long must not have others pile up behind it.
+                # If one takes long, others must not pile up behind it.
                 work = next(todo, None) if len(jobs) < _AHEAD * at_once else None
                 if work is None:
                     break

@@ -74,16 +74,16 @@ class LegalMultiDiscrete(spaces.MultiDiscrete):
 class Actions(abc.ABC):
     """The actions of a task."""
 
-    #: As Gymnasium sees them.
+    #: The action space for Gymnasium.
     space: spaces.Space[Any]
-    #: What each stands for, if they are discrete.
+    #: What each action means, if they are discrete.
     meanings: Sequence[str] = ()
-    #: Whether there are decisions at which not all of them are legal.
+    #: Whether there are decisions at which not all actions are legal.
     masked = False
-    #: How many values each choice has that an action is made of: one choice if
-    #: they are discrete, none if they are numbers.
+    #: How many values each choice of an action has. A discrete action is one choice,
+    #: and a number is none.
     counts: Sequence[int] = ()
-    #: What the elements of an action travel as.
+    #: The dtype in which the elements of an action are sent.
     _dtype: np.dtype[Any]
 
     @property
@@ -324,7 +324,7 @@ class ChoiceActions(Actions):
             for choice, value in zip(self.choices, values, strict=True)
             if value
         ]
-        # 0 is LLVM's own wherever there are several.
+        # If an action is several choices, value 0 of each is LLVM's own.
         return ", ".join(chosen) or self.choices[0].meanings[0]
 
     @override

@@ -124,7 +124,7 @@ class CompilerEnv(Remade, gymnasium.Env[Any, Any]):
         check_mode(render_mode)
         self.setup = setup = self.make_setup(settings, ("render_mode",))
         self.observation_space = setup.features.space
-        # Each of its own: a seed and what is legal are not shared.
+        # Each environment has a copy, so that seeds and masks are not shared.
         self.action_space = copy.deepcopy(setup.actions.space)
         self.render_mode = render_mode
         self._engine = Engine(setup, Stats(), View(setup.features))

@@ -177,7 +177,7 @@ class _Rows:
             for each in explored.alternatives
         }
         if actions is None or own in actions:
-            # Nothing else was taken, so it came to what the episode came to.
+            # The episode itself took this action, so it has the episode's values.
             found[own] = self._own_values, self._own_error
         for action in sorted(found):
             values, error = found[action]
@@ -223,7 +223,7 @@ def find_counterfactuals(
     if asked.actions is not None:
         actions = [setup.actions.check(action) for action in asked.actions]
     options = {"program": program, **({"function": function} if function else {})}
-    # The program is named, and nothing drawn.
+    # The program is given, so the generator draws nothing.
     chosen, config = yield from choose(setup, np.random.default_rng(0), options)
     appraiser = yield from Appraiser.make(setup, config, chosen)
     count, own = yield from _play(setup, config, chosen, asked)
@@ -297,7 +297,7 @@ def _explore(
             )
         for explored in reply.decisions:
             rows.add(explored, actions)
-        # A reply holds only so much; another goes on.
+        # A reply has a largest size, so another request goes on from here.
         left = left[len(reply.decisions) :]
         at, seed = reply.state.decisions, None if seed is None else reply.seed
 
@@ -317,7 +317,7 @@ def each_counterfactuals(
         A table for each, which is empty and has ``error`` where that went wrong.
     """
     if setup.config.measured:
-        at_once = 1  # whatever else is done would be measured, too
+        at_once = 1  # other work would disturb the measurement
     works = (find_counterfactuals(setup, program, asked) for program in programs)
     for program, found in zip(programs, in_order(works, at_once), strict=True):
         if isinstance(found, Counterfactuals):

@@ -256,8 +256,8 @@ class Engine:
         else:
             self.stats.episodes += count - 1
             return made
-        # A server that makes no copy for this client, which has as many sessions as
-        # it may have, makes one session after the other.
+        # This client has as many sessions as the server allows, so no copies are made.
+        # The episodes are played in one session after the other.
         made = []
         for seed in _seeds(request, count):
             play = _alone(request)
@@ -304,7 +304,7 @@ class Engine:
                 if seeds[0] is not None:
                     request.seed = seeds[len(made)]
                 if episode.over or episode.config.measured:
-                    # To measure a run takes the object file of a session.
+                    # Measuring a run takes the object file of a session.
                     made.append((yield from self._apart(request, recorded)))
                     continue
                 self._ask_for_rows(request)
@@ -315,7 +315,7 @@ class Engine:
                     late = each.error.code == pb.DEADLINE_EXCEEDED
                     cut = _is_cut(each.played, request)
                     if number and (late or cut):
-                        # Alone, it has more time and room.
+                        # An episode that is played alone has more time and room.
                         break
                     if cut:
                         made.append((yield from self._apart(request, recorded)))

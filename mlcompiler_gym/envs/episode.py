@@ -23,8 +23,8 @@ from mlcompiler_gym.measuring.errors import MeasureError
 from mlcompiler_gym.programs import Program
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 
-#: Errors that are of this compile and not of how it was asked for: the episode
-#: ends truncated and the next one may well work.
+#: Errors of this compile, and not of how it was requested. The episode ends truncated,
+#: and the next one may well work.
 OF_THE_COMPILE = frozenset(
     {
         ErrorCode.BROKEN_MODULE,
@@ -149,7 +149,8 @@ class Episode:
         elif self.baseline is not None:
             for finished in state.finished:
                 at = finished.decisions - 1 - before
-                # What the last decision brings is paid with the rest, at the end.
+                # The part that the last decision adds is paid with the rest, at the
+                # end.
                 if at >= 0 and (goes_on or at + 1 < len(actions)):
                     rewards[at] += self.setup.scoring.part(
                         values_of(finished), self.baseline, finished.function

@@ -109,7 +109,7 @@ class Observer:
         self.task_size = self.size
         self._bytes = self.size * _FLOAT.itemsize
         named: dict[str, spaces.Space[Any]] = {**boxes}
-        #: Where each observation is in a row, and its dtype; of a graph, its name.
+        #: Where each observation is in a row, and its dtype; for a graph, its name.
         self._extras: list[tuple[slice, np.dtype[Any]] | str] = []
         self.no_graphs: Graphs = {}
         for each in observations:

@@ -77,7 +77,7 @@ def _encode(option: pb.OptionSpec, value: Any) -> str:
 
 
 def _is_between(option: pb.OptionSpec, value: Any) -> bool:
-    # What is not a number is not in between either.
+    # A NaN is not in between either.
     return bool(option.low <= value <= option.high)
 
 

@@ -42,5 +42,5 @@ class Remade:
                 "the same decision; in another process, replay() of a trajectory does. "
                 "After close() it can be: as the arguments that it was made with"
             )
-        # What gymnasium.make() has noted of it, beside what it was made with.
+        # The copy also gets the spec that gymnasium.make() has set.
         return self._make, (), {"spec": getattr(self, "spec", None)}

@@ -32,8 +32,8 @@ class PolicyFile(Protocol):
 PolicyData: TypeAlias = PolicyFile | str
 
 
-#: What of the features comes back: nothing, everything, or of the features that have
-#: some numbers for each action those of legal actions alone.
+#: Which features come back: none, all, or, for features with numbers for each action,
+#: the numbers of legal actions only.
 Recorded: TypeAlias = Literal[False, True, "legal"]
 
 
@@ -118,7 +118,7 @@ class RolloutParts:
     features: list[bytes] = field(default_factory=list)
     columns: list[bytes] = field(default_factory=list)
     legal: list[bytes] = field(default_factory=list)
-    #: With which the drawing of actions goes on.
+    #: The seed with which actions are drawn from here.
     seed: int | None = None
 
     def add(self, reply: pb.PlayReply, actions: Actions) -> Sequence[Action]:

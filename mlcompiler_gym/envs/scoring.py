@@ -12,7 +12,7 @@ from mlcompiler_gym.envs.config import CompileConfig
 from mlcompiler_gym.programs import Program
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 
-#: What a function's name and its values by objective take in memory, about.
+#: Roughly how many bytes a function's name and its values by objective take in memory.
 _FUNCTION_BYTES = 512
 
 

@@ -222,7 +222,7 @@ _SETTINGS = frozenset(
         if parameter.kind is parameter.KEYWORD_ONLY
     }
 )
-#: Those of them that only tasks of the code generator have.
+#: The keywords among them that only tasks of the code generator have.
 _BY_FUNCTION = frozenset({"function", "reward"})
 
 

@@ -58,7 +58,7 @@ class Trajectory:
     def to_json(self) -> str:
         """As one line of JSON."""
         fields = asdict(self)
-        # As it was before there were profiles.
+        # Without a profile, the format is the one from before there were profiles.
         if not self.config.profile:
             del fields["config"]["profile"]
         return json.dumps({"format": _FORMAT, **fields})

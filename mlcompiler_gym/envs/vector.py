@@ -55,7 +55,7 @@ _OWN_ARGUMENTS = (
 )
 
 
-#: Episodes without a decision, one after the other, after which something is wrong.
+#: So many episodes in a row without a decision mean that something is wrong.
 _BARREN = 100
 
 #: Into how many requests the episodes of an environment are divided.
@@ -108,9 +108,10 @@ class CompilerVectorEnv(Remade, VectorEnv[Any, Any, Any]):
         max_episode_steps: int | None = None,
         render_mode: RenderMode | None = None,
     ) -> None:
-        # Gymnasium closes what goes, also one that is refused here.
+        # Gymnasium also closes an environment that is refused here, so this must exist.
         self._slots: list[Slot] = []
-        #: Environments that an action has been sent to and no result taken from.
+        #: Environments that have been sent an action and whose result has not been
+        #: taken.
         self._busy: set[int] = set()
         check_mode(render_mode)
         if num_envs < 1:
@@ -279,8 +280,8 @@ class CompilerVectorEnv(Remade, VectorEnv[Any, Any, Any]):
 
     def _collect(self, candidates: list[int], count: int) -> VectorResult:
         began = perf_counter()
-        # Where more are ready than asked for, those first that were heard of least
-        # recently: otherwise the last of them might never be.
+        # If more are ready than asked for, the ones that returned a result longest ago
+        # come first. Otherwise the last of them might never have a turn.
         ready = sorted(self._finish(candidates, count), key=self._heard.__getitem__)
         ready = sorted(ready[:count])
         self._turn += 1
@@ -400,8 +401,8 @@ class CompilerVectorEnv(Remade, VectorEnv[Any, Any, Any]):
         chosen = self._options(programs)
         total, done = n * len(chosen), 0
         tell = progress or (lambda _done, _total: None)
-        # Several of one program take one request. Requests are small enough for all
-        # environments to be done at about the same time.
+        # Several episodes of one program take one request. Requests are small enough
+        # that all environments finish at about the same time.
         most = -(-total // (_SHARES * self.num_envs))
         if self.setup.each_function:
             most = 1
@@ -473,7 +474,7 @@ class CompilerVectorEnv(Remade, VectorEnv[Any, Any, Any]):
         self._check_idle("collect")
         if seeds is not None and len(seeds) != self.num_envs:
             raise ValueError(f"{len(seeds)} seeds for {self.num_envs} environments")
-        # Before anything begins.
+        # A mistake is reported before anything begins.
         play_request(self.setup.config.task, policy, None, decisions, features)
         for slot in self._slots:
             slot.engine.running("collect")

@@ -30,7 +30,7 @@ def connect(address: str | None = None) -> ModuleType:
     Raises:
         EvaluationError: It cannot be reached, or Ray is not installed.
     """
-    # No machine but those of the cluster is to hear of it.
+    # Ray must report to no machine outside the cluster.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     if address == "local":
         os.environ.setdefault(*_LOOPBACK_ONLY)

@@ -17,7 +17,7 @@ from mlcompiler_gym.errors import EvaluationError
 from mlcompiler_gym.evaluation.plan import Record
 from mlcompiler_gym.seen import Histogram
 
-#: How often chance alone may make any element look as if it had drifted.
+#: The probability that chance alone makes some element look as if it had drifted.
 _CHANCE = 0.001
 
 
@@ -115,7 +115,7 @@ def drift(
 def _drift(trained: Histogram, counts: NDArray[np.int64], elements: int) -> Drift:
     used = (trained.counts + counts) > 0
     before, now = trained.counts[used], counts[used]
-    # Half a decision in each bin, so that empty ones are compared, too.
+    # Half a decision is added to each bin, so that empty bins can also be compared.
     p = (before + 0.5) / (before + 0.5).sum()
     q = (now + 0.5) / (now + 0.5).sum()
     chance = 0.0

@@ -73,7 +73,7 @@ def evaluate(
         raise EvaluationError("save_steps and a folder belong together")
     if episodes < 1:
         raise EvaluationError(f"episodes must be at least 1, not {episodes}")
-    # Here, so that what is wrong with it is said before anything is begun.
+    # This is made here to report mistakes before anything is begun.
     env, compiler = make_env(evaluation)
     llvm = compiler.setup.service.describe().llvm_version
     config = compiler.setup.config

@@ -75,9 +75,10 @@ class RayPlayers:
             scheduling_strategy="SPREAD"
         )
         self._idle: list[Any] = []
-        #: Workers that are about to be there, by what says so.
+        #: Workers that are starting, by the reference that will say that they are
+        #: ready.
         self._starting: dict[Any, Any] = {}
-        #: Workers and what they play, by what says that it is done.
+        #: Workers and what they play, by the reference that will say that it is done.
         self._playing: dict[Any, tuple[Any, EpisodePlan]] = {}
         #: Episodes to be played again.
         self._again: deque[EpisodePlan] = deque()

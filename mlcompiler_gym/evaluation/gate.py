@@ -22,7 +22,7 @@ class Unit:
         program: Its name.
         value: The objective's value with the policy.
         old: The same with the old policy; None: there is none, or it failed.
-        llvm: The same of LLVM's own decisions.
+        llvm: The same with LLVM's own decisions.
     """
 
     program: str

@@ -75,7 +75,7 @@ class Journal:
         if not rest:
             return
         if _is_json(rest):
-            # Only the end of its line is missing, which an editor may have taken off.
+            # Only the line's end is missing, which an editor may have removed.
             self._take(rest, len(lines) + 1)
             self._size = len(content)
             self._write(b"\n")

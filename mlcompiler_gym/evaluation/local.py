@@ -98,7 +98,8 @@ class LocalPlayers:
                 running[executor.submit(_play, plan.program, plan.seed)] = plan
 
         try:
-            # No more than keep all busy: programs may be large.
+            # Programs may be large, so only as many are submitted as keep all workers
+            # busy.
             submit(2 * self._workers)
             while running:
                 done, _ = wait(running, return_when=FIRST_COMPLETED)
@@ -113,7 +114,7 @@ class LocalPlayers:
 
 def _begin(job: Job) -> None:
     global _player
-    # Ctrl-C goes to all processes; the one that was started by the user says so.
+    # Ctrl-C goes to all processes, but only the one that the user started reports it.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _player = job.make_player()

@@ -107,7 +107,7 @@ class Evaluation:
         Raises:
             EvaluationError: There is no such environment or policy.
         """
-        # It is made of an evaluation, and so imports this module.
+        # The module of Player imports this one, so it cannot be imported above.
         from mlcompiler_gym.evaluation.player import Player
 
         return Player(self)
@@ -146,7 +146,7 @@ def key_of(
 
 
 def key_of_record(record: Record) -> str:
-    """The same of an episode that was played.
+    """The key of an episode that was played.
 
     Raises:
         KeyError: It is no such record.
@@ -174,7 +174,7 @@ def plan_episodes(
         seed: Seed of the first episode.
         limit: Only the first so many programs.
     """
-    # Programs travel as what they are, so that nobody else needs the files.
+    # Plans hold the programs themselves, so that other processes need no files.
     for program in itertools.islice(programs, limit):
         whole = Program(program.name, program.bitcode, program.inputs)
         for index in range(episodes):

@@ -58,8 +58,8 @@ def make_env(
     except (PolicyError, ValueError) as error:
         env.close()
         raise EvaluationError(str(error)) from error
-    # The policy is that of an environment that shows what it decides from, unless it
-    # was said to be made otherwise.
+    # The environment is made again to show what the policy decides from, unless the
+    # settings say otherwise.
     missing = {name: wanted[name] for name in wanted if name not in settings}
     if missing:
         env.close()

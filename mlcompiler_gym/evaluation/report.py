@@ -51,7 +51,7 @@ class Row:
 
 
 def language_of(program: str) -> str:
-    """``"C++"`` if a program has a symbol of C++, else ``"C"``.
+    """``"C++"`` if a program has a symbol of C++, otherwise ``"C"``.
 
     Raises:
         ProgramError: It is not here.
@@ -73,7 +73,8 @@ def rows_of(
     """
     groups: dict[tuple[str, str, str, str, str, str], list[Record]] = {}
     for record in records:
-        # One that failed says by its settings alone what would have been measured.
+        # A failed episode has no objective, but its settings name what would be
+        # measured.
         measured = json.dumps(record["settings"].get("objective"), sort_keys=True)
         key = (
             record["env"],
@@ -86,7 +87,7 @@ def rows_of(
         groups.setdefault(key, []).append(record)
     rows = []
     for (env, target, programs, policy, what, _), each in groups.items():
-        # One that raises no decision comes to nothing, and to no error.
+        # An episode without a decision has neither values nor an error.
         each = [r for r in each if r["objective"] or r["error_code"]]
         spoken = {name: language(name) for name in {r["program"] for r in each}}
         present = sorted(set(spoken.values()))

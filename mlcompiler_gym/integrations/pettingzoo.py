@@ -26,7 +26,7 @@ TASK = "task"
 COLOUR = "colour"
 SPLIT = "split"
 
-#: Actions of register allocation underneath: registers come first, then what follows.
+#: Actions of the environment underneath: registers come first, then these.
 _SPILL, _BLOCKS, _LOOPS, _ACTIONS = 48, 49, 50, 54
 _ROWS = 16
 
@@ -60,7 +60,7 @@ class LoopDistributionAEC(TurnsAEC):
         )
         rows = len(env.setup.features.zero()["loop"])
         self._masks = np.zeros((rows, 2), np.int8)
-        # While spaces are made, any node stands for the one chosen.
+        # While spaces are made, node 0 stands for the chosen one.
         self._row: int | None = 0
         super().__init__(env, {SELECT: rows, DISTRIBUTE: 2}, render_mode)
 

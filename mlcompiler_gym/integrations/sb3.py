@@ -92,9 +92,10 @@ class CompilerVecEnv(VecEnv):
         )
         dones = terminations | truncations
         for index, info in enumerate(infos):
-            del info["env_id"]  # is its place in the list
+            del info["env_id"]  # the place in the list says it
             if dones[index]:
-                # Beside what is final, it is of the episode that has just begun.
+                # Apart from its final entries, the info is of the episode that has just
+                # begun.
                 final_info = info.pop("final_info")
                 final_info["terminal_observation"] = info.pop("final_obs")
                 self.reset_infos[index] = info

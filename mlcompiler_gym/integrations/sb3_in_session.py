@@ -96,7 +96,7 @@ class _Steps:
     #: What follows the last step.
     following: Any
     infos: list[dict[str, Any]]
-    #: Whether the first step begins an episode although none has ended before it.
+    #: Whether the first step begins an episode although no episode has ended before it.
     begins: bool = False
 
 
@@ -230,7 +230,7 @@ class _Collector:
                 continue
             self.so_far[index] = 0.0, 0
             if end == 0:
-                # The compiler did not survive what came after the last buffer.
+                # The compiler did not survive a step after the last buffer.
                 steps.begins = True
                 continue
             last = self._seen(each.observation)
@@ -248,7 +248,7 @@ class _Collector:
                 }
             steps.infos[end - 1] = info
             if each.truncated:
-                # As SB3 does, with what it would have come to.
+                # SB3 also adds the value of the last state to a truncated episode.
                 value = float(self._values(_stack([last]))[0])
                 steps.rewards[end - 1] += self.model.gamma * value
         return steps

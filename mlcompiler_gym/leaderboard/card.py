@@ -17,7 +17,7 @@ from mlcompiler_gym.leaderboard.typed import STRICT, Reader, Text
 #: Name of the file.
 CARD = "card.toml"
 
-#: What ``new`` writes where the submitter is to write something.
+#: What ``new`` writes where the submitter must write something.
 _OPEN = "…"
 
 

@@ -19,7 +19,7 @@ from mlcompiler_gym.leaderboard.card import CARD
 from mlcompiler_gym.leaderboard.entries import TRAJECTORIES
 from mlcompiler_gym.leaderboard.errors import LeaderboardError, refusal
 
-#: Says what the other files said when they were packed.
+#: Has the hashes of the other files from when they were packed.
 MANIFEST = "manifest.json"
 #: The policy, in the class of that name.
 POLICY = "model.policy"
@@ -70,7 +70,7 @@ def _check(name: str, size: int) -> None:
 def _read_folder(folder: Path) -> dict[str, bytes]:
     files = {}
     for entry in sorted(os.scandir(folder), key=lambda each: each.name):
-        # Opened without following links, and asked what it is once it is open.
+        # The file is opened without following links, and examined once it is open.
         found = entry.stat(follow_symlinks=False)
         if not stat.S_ISREG(found.st_mode):
             raise refusal(
@@ -87,7 +87,8 @@ def _read_folder(folder: Path) -> dict[str, bytes]:
 def _read_archive(path: Path) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     try:
-        # Unpacked in memory first, since tarfile takes what headers say for granted.
+        # The archive is decompressed in memory first, because tarfile trusts its
+        # headers.
         with tarfile.open(fileobj=io.BytesIO(_unpack(path)), mode="r:") as archive:
             for number, member in enumerate(archive, start=1):
                 if number > _MEMBERS:

@@ -21,7 +21,7 @@ from mlcompiler_gym.leaderboard.typed import STRICT, Reader, Sha256, Text
 #: Name of the file: JSON Lines, compressed.
 TRAJECTORIES = "trajectories.jsonl.gz"
 
-#: Bytes that it may have once it is not compressed any more, and one line of it.
+#: Bytes that the file may have after decompression, and that a line of it may have.
 _SIZE = 512 << 20
 _LINE = 16 << 20
 
@@ -39,7 +39,7 @@ class Entry:
         actions: Every action in order.
         compiles: Compiles of this program that it took to find them; None: unknown.
         value: Claimed value of the objective.
-        baseline: The same of LLVM's own decisions.
+        baseline: The same with LLVM's own decisions.
         object_sha256: Hash of the object file.
     """
 

@@ -34,8 +34,8 @@ from mlcompiler_gym.leaderboard.tracks import Board, ClassName, Track
 from mlcompiler_gym.leaderboard.verify import MakePlayers, check_compiler, recompute
 from mlcompiler_gym.measuring import OBJECTIVES
 
-#: What a trajectory's configuration has in common with the track's. The rest is what
-#: the agent saw; or it shows in the value, which is computed again.
+#: Fields in which a trajectory's configuration must agree with the track's. The other
+#: fields only say what the agent saw, or show in the value, which is computed again.
 _SAME = ("task", "pipeline", "level", "target", "cpu", "function")
 
 

@@ -113,8 +113,8 @@ def _standings(track: Track, verdicts: Sequence[Verdict]) -> tuple[Standing, ...
     standings = []
     rank, leader = 0, None
     for place, (found, verdict) in enumerate(rows, start=1):
-        # Compared with the first of the rank, not with the one before: else a long
-        # chain of neighbours would share one.
+        # Each is compared with the first of the rank. If it were compared with the
+        # one before, a long chain of neighbours would share a rank.
         if leader is None or not found.mean.overlaps(leader):
             rank, leader = place, found.mean
         standings.append(_standing(rank, found, verdict))

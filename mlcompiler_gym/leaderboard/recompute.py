@@ -39,9 +39,9 @@ from mlcompiler_gym.validation import reference_object, validate
 _TRIES = 3
 #: Compiles that looking for the smallest part of a trajectory may take.
 _REDUCTIONS = 60
-#: The part of a gain that it is to keep.
+#: The part of the gain that the smaller trajectory must keep.
 _KEPT = 0.9
-#: Steps of it that are named.
+#: Steps of it that a message names.
 _NAMED = 10
 
 

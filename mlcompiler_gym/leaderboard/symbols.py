@@ -41,13 +41,13 @@ def missing(plain: bytes, llvm: bytes, ours: bytes, ir: str) -> set[str]:
     """
     gone = set(exported(plain) - exported(ours))
     weak = exported(plain, "STB_WEAK") & exported(llvm, "STB_WEAK")
-    # What every unit that needs it has its own of may go.
+    # A linkonce symbol may go, because every unit that needs it has its own.
     return gone | (weak - exported(ours, "STB_WEAK") - exported(ours) - _linkonce(ir))
 
 
 def _linkonce(ir: str) -> set[str]:
     """Names that are defined as ``linkonce`` or ``linkonce_odr``."""
-    # What a definition is linked as comes first of all.
+    # The linkage comes first in a definition.
     function = r'^define linkonce(?:_odr)?\b[^@]*@"?([^"(]+)"?\('
     variable = r'^@"?([^"=\n]+?)"? = linkonce(?:_odr)?\b'
     return {

@@ -93,7 +93,7 @@ class Track:
         """SHA-256 of each program's bitcode by its name, in order."""
         name, _, split = self.programs.partition(":")
         variant = str(Variant.of(None, self.level))
-        # What the table says needs no file; `pypi` may not have been fetched.
+        # The table has the hashes without files; `pypi` may not have been fetched.
         known = entries_of(name, split or None)
         if known:
             return {e.name: e.hashes[variant] for e in known if variant in e.hashes}

@@ -43,7 +43,7 @@ class Row:
     Attributes:
         program: Its name.
         value: The objective's value.
-        baseline: The same of LLVM's own decisions.
+        baseline: The same with LLVM's own decisions.
         decisions: How many there were.
         compiles: That it took to find them.
         object_sha256: Hash of the object file.

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-#: A pair whose ratio lies further out of the quartiles than so many of their
-#: distances has been disturbed, by another process for instance.
+#: A pair whose ratio lies further outside the quartiles than so many times their
+#: distance has been disturbed, for instance by another process.
 _FAR_OUT = 3.0
 
 

@@ -68,7 +68,7 @@ def count(
         memory_bytes=None,
         file_bytes=max(limits.file_bytes, 1 << 20),
     )
-    # It keeps what /proc shows of the program in files, and does not start without.
+    # It writes files with what /proc shows of the program, and needs them to start.
     done = sandbox.run(Path("/bin/sh"), command, allowed, writable=True)
     status = check_ended(done, executable.name, arguments, allowed)
     first = _FIRST.search(done.output)

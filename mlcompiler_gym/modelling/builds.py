@@ -22,9 +22,9 @@ FEATURES = "feature."
 
 #: Rounds in which both builds of a pair have to have been run.
 _ROUNDS = 3
-#: Pairs of equal object files that it takes to say how large noise is.
+#: Pairs of equal object files that it takes to tell how large noise is.
 _ENOUGH = 8
-#: No time is known better than to this part of it.
+#: The least relative error that is assumed of any time.
 _LEAST_ERROR = 1e-4
 
 
@@ -182,7 +182,7 @@ class Builds:
         )
         hashes = self.table["object_sha256"].to_numpy()
         alike = hashes[first] == hashes[second]
-        # As many standard errors as it takes; were they normal, 1.96.
+        # As many standard errors as it takes, which is 1.96 if they are normal.
         reach = 1.96
         if alike.sum() >= _ENOUGH:
             reach = float(np.percentile(np.abs(differences[alike]) / errors[alike], 95))

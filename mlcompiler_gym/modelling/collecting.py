@@ -87,7 +87,7 @@ RECIPES: dict[str, Recipe] = {
     "loop_factors": Recipe("mlcompiler/LoopFactors-v0", rates=(0.2, 0.5, 1.0, 1.0)),
 }
 
-#: What is decided where it matters: -Oz leaves loops as they are, for instance.
+#: The decisions that matter at each level: -Oz, for instance, leaves loops alone.
 LEVELS = {
     "Oz": ("inlining", "pass_ordering", "passes"),
     "O2": ("inlining", "eviction", "loop_factors"),
@@ -178,7 +178,8 @@ class Collector:
         settings |= recipe.settings
         policy = "llvm"
         if recipe.env_id == "mlcompiler/PassOrdering-v0":
-            # LLVM's decision there is another environment's only action.
+            # In pass ordering, LLVM's own decision is the only action of another
+            # environment.
             policy = "random"
         else:
             settings["pipeline"] = how.pipeline
@@ -301,7 +302,7 @@ class Collector:
             counted = self._count(program, paths, arguments)
             for row, count in zip(rows, counted, strict=True):
                 row |= count
-        # What prints something else never ran rightly.
+        # A build that prints something else never ran correctly.
         return [row for row in rows if not np.isnan(row["times"]).all()]
 
     def _choose_input(

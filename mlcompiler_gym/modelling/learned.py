@@ -164,7 +164,7 @@ def _fit(costs: Floats, times: Floats, group: NDArray[np.int64]) -> Sequence[flo
         errors = centred(np.log(each)) + offsets
         slopes = np.clip(errors, -_LINEAR_FROM, _LINEAR_FROM)
         value = (slopes * (errors - slopes / 2) * share).sum()
-        # What is the same for a group changes nothing.
+        # An offset that a whole group shares changes nothing.
         back = centred(slopes * share)
         gradient = ((back / each)[:, None] * shares * weights).sum(axis=0)
         pull = logs - _USUAL

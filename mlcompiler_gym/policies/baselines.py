@@ -79,7 +79,7 @@ def heuristic_settings(env: gymnasium.Env[Any, Any]) -> dict[str, Any]:
 
 
 def missing_settings(setup: Setup, options: Iterable[pb.Option]) -> dict[str, Any]:
-    """Those of the options that an environment was not made with, as keywords.
+    """The options that an environment was not made with, as keywords.
 
     Raises:
         ValueError: The task has no such option.

@@ -159,8 +159,8 @@ class EpisodeSearch:
         """Play one compile from the first decision.
 
         Args:
-            actions: What to answer, as long as it is legal; else, and behind them,
-                what the search begins with.
+            actions: What to answer. Where one is not legal, and after the last, what
+                the search begins with is answered.
             changed: Places where any other legal action is taken.
             decide: Says instead what to answer.
         """
@@ -228,7 +228,7 @@ class Place:
         self.own = None if over else int(search.prior(observation, info))
 
     def priors(self) -> NDArray[np.float64]:
-        """As likely as a prior that is data has it; else its own action is likely."""
+        """Probabilities from a prior that is data; another prior's action is likely."""
         if self.own is None:
             return np.zeros(self._env.setup.actions.flags)
         legal = self._env.action_masks()

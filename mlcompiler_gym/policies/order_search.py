@@ -111,7 +111,7 @@ class _Place:
         if info is None:
             twin.close()
             return None
-        # Without one of its actions, or with one more, the rest is the same.
+        # If an action is left out or inserted, the rest stays the same.
         rest = self._rest[1:] if action == self.own else self._rest
         return _Place(self._search, twin, info, rest)
 

@@ -127,7 +127,7 @@ class PortablePolicy:
 
     @property
     def builtin(self) -> str:
-        """Its name, if it is one by name; else ``""``."""
+        """The name of a named policy; ``""`` for a model."""
         return self._message.builtin
 
     @property
@@ -197,7 +197,7 @@ class PortablePolicy:
         masks: NDArray[Any] | None = None,
         sample: Random | None = None,
     ) -> Decisions:
-        """Decide many times, one behind the other.
+        """Make many decisions, one after the other.
 
         Args:
             observations: A flat array of shape (n, elements), or a dict of arrays

@@ -128,7 +128,7 @@ class Search:
     def take_all(
         self, env: PassOrderingEnv, actions: Sequence[int]
     ) -> dict[str, Any] | None:
-        """The same of several actions, in one request."""
+        """The info of several steps, in one request; None as for one."""
         return self._survived(len(actions), env.multistep(actions))
 
     def _survived(self, tried: int, result: StepResult) -> dict[str, Any] | None:

@@ -15,11 +15,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-#: How much PUCT makes of what has been tried seldom, beside what was worth most.
+#: The weight that PUCT gives to actions that were seldom tried, over the best ones.
 _EXPLORATION = 0.5
 #: Copies that are kept for a tree. Others are made again when they are needed.
 _COPIES = 64
-#: Depths that a beam goes on for without anything better, nor the best still ahead.
+#: Depths that a beam goes on for after it has last found something better.
 _PATIENCE = 4
 
 

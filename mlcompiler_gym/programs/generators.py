@@ -191,8 +191,8 @@ class Csmith(GeneratorSet):
             )
 
 
-#: Not the machine's: on another one the bitcode would be another, and for another
-#: architecture there may be none.
+#: The headers are not the machine's. Those would give other bitcode on another machine,
+#: and may be missing for another architecture.
 _INCLUDES = ("-nostdlibinc", "-isystem", str(Path(__file__).with_name("csmith")))
 _FLAGS = ("-w", "-fPIE", "-g0", "-fno-ident")
 

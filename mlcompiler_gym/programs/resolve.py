@@ -100,7 +100,8 @@ def load_programs(
             return load_folder(path)
         if path != name or is_program_file(name):
             file = load_file(path, flags=clang_flags, target=target, level=level)
-            # Under the name that it was given by, so that it is found by it again.
+            # The program keeps the name that it was given by, so that this finds it
+            # again.
             return ProgramSet([dataclasses.replace(file, name=name)])
         return _load_named(name, Variant.of(target, level), licences)
 

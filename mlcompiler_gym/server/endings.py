@@ -36,7 +36,7 @@ class Endings:
     def __init__(self, pids: set[int]) -> None:
         """Processes that are gone leave ``pids``."""
         self._pids = pids
-        #: By descriptors of the processes, which no other process can come to have.
+        #: By descriptor of the process, which no other process can have later.
         self._endings: dict[int, _Ending] = {}
         self._lock = threading.Lock()
         self._epoll = select.epoll()

@@ -52,8 +52,8 @@ class Limits:
 
     def objection(self, request: pb.Request) -> str:
         """What the request asks too much of, in a sentence; "" if nothing."""
-        # Almost all requests are steps, and to read an absent Open takes longer than
-        # to ask for it.
+        # Almost all requests are steps. Reading an absent Open takes longer than asking
+        # whether it is there.
         opens = request.HasField("open")
         limits = request.open.limits if opens else _NO_LIMITS
         deadline = max(request.deadline_ms, limits.deadline_ms)
@@ -205,7 +205,7 @@ class Accounts:
         self._lock = threading.Lock()
 
     def open_stream(self, name: str, label: str) -> Account | None:
-        """That of a client, with a stream more; None if that is too many."""
+        """A client's account, with one more stream; None if that is too many."""
         with self._lock:
             for each in [a for a in self._accounts.values() if a.empty]:
                 del self._accounts[each.name]

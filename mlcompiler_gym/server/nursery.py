@@ -51,7 +51,8 @@ class Nursery:
             self.answers = False  # it takes nothing more
             return
         except (MLCompilerGymError, OSError) as error:
-            # For want of a descriptor of ours, nothing can be said of it.
+            # If this process has no descriptor left, that tells nothing about the
+            # service.
             cause = error if isinstance(error, OSError) else error.__cause__
             if getattr(cause, "errno", None) != errno.EMFILE:
                 self.answers = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import threading
 
-#: That it keeps at most (``--parked-sessions``).
+#: The most sessions that the service keeps parked (``--parked-sessions``).
 PARKED = 64
 
 

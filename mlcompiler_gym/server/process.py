@@ -75,7 +75,7 @@ class Process:
             except BlockingIOError:
                 return
             except OSError:
-                # It has ended; what it said last is still to be read.
+                # The process has ended, but its last words can still be read.
                 self._drop_unsent()
                 return
             if sent == len(data):

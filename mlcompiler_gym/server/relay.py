@@ -26,12 +26,12 @@ _SMALL = 1 << 14
 _FEW = 64
 _TAKEN = b"taken"
 
-#: Seconds by which a reply may be held up for those asked for together with it.
+#: Seconds that a reply may wait for others that were requested together with it.
 _TOGETHER = 0.001
-#: Seconds after which a thread looks again for room that another may have made.
+#: Seconds after which a thread looks again whether another has made room.
 _AGAIN = 0.02
-#: Bytes of a part of a large request, and of a client's requests beside which another
-#: large one is begun.
+#: Bytes of a part of a large request. If a client's requests have more than the second
+#: number, no further large one is begun.
 _LARGE = 1 << 19
 _BESIDE = 16 << 20
 
@@ -112,7 +112,7 @@ class Relay:
     def __init__(self, hub: Hub, codec: Codec) -> None:
         self._hub = hub
         self._codec = codec
-        #: Guards all below: of a session only one thread may have hold.
+        #: Guards everything below: only one thread may use a session at a time.
         self._lock = threading.Lock()
         self._collected = threading.Condition(self._lock)
         self._sessions: dict[int, RelayedSession] = {}
@@ -269,7 +269,7 @@ class Relay:
                 if message is None:
                     continue
                 if number <= self._highest:
-                    # It has ended, which the client may not know yet.
+                    # The session has ended, which the client may not know yet.
                     self._ended.append((number, None))
                     os.eventfd_write(self._wake, 1)
                     continue

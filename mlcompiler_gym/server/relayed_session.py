@@ -33,9 +33,9 @@ class _Asked(NamedTuple):
 
     kind: str
     began: float = 0.0
-    #: Milliseconds that it may take; 0: as long as the session's requests may.
+    #: Milliseconds that it may take; 0: the session's own deadline.
     deadline_ms: int = 0
-    #: What it has taken of the client's requests.
+    #: Bytes that it takes of what the client's requests may have.
     size: int = 0
     #: Reply of our own, instead of the process's.
     reply: bytes = b""
@@ -65,7 +65,7 @@ class RelayedSession:
         self._account = account
         #: Whether this is one of the account's sessions.
         self._entered = False
-        #: Whether it has been asked for anything but a copy that was not there.
+        #: Whether it has been asked for anything except a copy that was not there.
         self._begun = False
         self.process: Process | None = None
         self.replies: list[bytes] = []
@@ -73,7 +73,7 @@ class RelayedSession:
         self._pid = 0
         self._deadline_ms = account.limits.deadline_ms
         self._asked: deque[_Asked] = deque()
-        #: When the first of these became the first.
+        #: When the first request of the queue became the first.
         self._first_since = 0.0
         #: Requests behind an Open that may have to be repeated.
         self._held: deque[bytes] = deque()
@@ -90,7 +90,7 @@ class RelayedSession:
         if self.over or self._ending:
             return
         if not self._requests.take(len(message) + ENTRY):
-            # At once, and not when it would be this request's turn.
+            # The error is sent at once, and not in this request's turn.
             self._end_with(
                 pb.RESOURCE_EXHAUSTED,
                 "requests without a reply may have "
@@ -361,7 +361,7 @@ class RelayedSession:
     def _reply(self, reply: bytes) -> None:
         if not self._asked:
             self.sent(reply)
-            self._lost()  # it has gone mad
+            self._lost()  # a reply without a request
             return
         asked = self._answered()
         self._account.leave(asked.copies)
@@ -409,7 +409,7 @@ class RelayedSession:
         if program is None:
             return False
         upload = pb.Request(upload=pb.Upload(program=program))
-        # Not to be repeated should it not be found again.
+        # If the program is missing again, the request is not repeated.
         again = asked._replace(message=b"", size=0)
         self._asked.extendleft([again, _Asked("stored")])
         assert self.process is not None

@@ -126,7 +126,7 @@ class Server:
         programs = Path(self._temporary.name) if self._temporary else config.programs
         assert programs is not None
         self.hub = Hub(
-            # What a program has LLVM print would be lines of our log.
+            # What LLVM prints about a program would end up in our log.
             service=LocalService(
                 f"--sandbox={config.sandbox_mode}",
                 "--quiet-sessions",
@@ -198,8 +198,8 @@ class Server:
                 ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
                 ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
                 ("grpc.http2.max_ping_strikes", 0),
-                # What a stream sends ahead of being read is kept by gRPC, which would
-                # let each have as much as the connection carries at a time.
+                # gRPC keeps what a stream sends before it is read. By itself, it would
+                # let each stream have as much as the connection carries at a time.
                 ("grpc.http2.bdp_probe", 0),
                 ("grpc.http2.lookahead_bytes", 1 << 18),
                 ("grpc.max_connection_idle_ms", 300_000),
@@ -286,8 +286,8 @@ class Server:
         self.hub.log.info("draining", sessions=self.hub.accounts.sessions())
         self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)
         self.hub.drain()
-        # gRPC's own grace begins with refusing calls, which a client that has
-        # yet to attach to a copy would suffer from.
+        # gRPC's own grace period refuses new calls, and a client may still have to
+        # attach to a copy.
         until = time.monotonic() + grace
         while self.hub.accounts.sessions() and time.monotonic() < until:
             if self._hurry.wait(0.05):

@@ -8,5 +8,5 @@ try:
 except ImportError as error:
     raise MissingLibraryError("pytest", extra="testing") from error
 
-# Before they are imported, so that what fails says what was compared.
+# This comes before their import, so that a failure shows what was compared.
 pytest.register_assert_rewrite(f"{__name__}.compliance", f"{__name__}.samples")

@@ -132,9 +132,9 @@ class Forest:
         if self._settings.agreement:
             needed = self._settings.agreement
             _vote(message.model.trees, margin)
-        # One tree more: where the base takes action 0, action 1 has to save the
-        # margin; where it takes action 1, action 0 has to. It takes action 1 where one
-        # of its features is set, so each is asked in turn.
+        # One more tree adds the margin. Where the base takes action 0, action 1 has to
+        # save the margin, and the other way round. The base takes action 1 where one of
+        # its features is set, so the tree asks each in turn.
         places = places_of(self._env, self._settings.base, message.model.inputs)
         ends = 2 * len(places)
         message.model.trees.trees.add(

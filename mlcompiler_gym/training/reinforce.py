@@ -239,7 +239,7 @@ class _DQN(_SB3):
 
     def learn(self) -> None:
         settings = self._settings
-        # SB3 would take the share of what is left of a call of learn().
+        # SB3 would take the share that is left of one call of learn().
         done = self._model.num_timesteps / (settings.steps * settings.explores)
         rate = max(0.05, 1 - 0.95 * done)
         self._model.exploration_schedule = lambda _: rate

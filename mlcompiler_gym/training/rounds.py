@@ -159,7 +159,7 @@ class _Run:
         self._learner, self._assignment = learner, assignment
         self._judged, self._settings = judged, settings
         how = dataclasses.asdict(settings)
-        # A run may go on for longer than was thought.
+        # A run that goes on may have more rounds than before.
         del how["rounds"], how["patience"]
         identity: Any = [
             type(learner).__name__,
@@ -211,7 +211,7 @@ class _Run:
         )
         self.rows.append(summarise(f"round {done + 1}", records))
         self._files.append(path.name)
-        # What is named last is complete.
+        # The checkpoint is written first, so that whatever is named is complete.
         write_file(self._checkpoint(done + 1), self._learner.state())
         known = {
             "rows": [dataclasses.asdict(row) for row in self.rows],

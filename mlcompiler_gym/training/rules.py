@@ -31,7 +31,7 @@ from mlcompiler_gym.v1 import policy_pb2 as pb
 
 #: A feature that can have more values is a number, and bounded.
 _FEW = 4
-#: A rule that shares more of its labels than this with one that was tried is not.
+#: A rule is not tried if it shares more of its labels than this with a tried one.
 _ALIKE = 0.75
 #: What a tree adds so that it outweighs the base policy, which adds 1 or -1.
 _OUTWEIGHS = 2.0

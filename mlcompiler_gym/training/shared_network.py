@@ -19,8 +19,8 @@ from mlcompiler_gym.policies.export.inputs import Inputs
 from mlcompiler_gym.training.networks import Network, place_of
 from mlcompiler_gym.v1 import policy_pb2 as pb
 
-#: A number counts by its logarithm, in units so small: features are often shares of
-#: the largest, and frequencies are of all magnitudes.
+#: A number counts by its logarithm, in units of this size. Features are often shares of
+#: the largest, and frequencies have all magnitudes.
 _UNIT = 1e-4
 #: The logarithms of the numbers that count as the largest, before and behind.
 _LARGEST, _LARGEST_LOG = 1e30, 32.0
@@ -90,7 +90,7 @@ class SharedNetwork(Network):
         )
         rest = np.setdiff1d(layout.rest, [] if self._shown is None else [self._shown])
         varies = np.ptp(rows[:, rest], axis=0) > 0
-        #: Where the numbers are that are of no action, shape (r,).
+        #: Where the numbers are that belong to no action, shape (r,).
         self._others = rest[varies]
         self._others_mean, self._others_deviation = (
             rows[:, self._others].mean(axis=0),
@@ -141,8 +141,8 @@ class SharedNetwork(Network):
                 place = self._actions * (1 + number) + action
                 self._add_unit(first[:, place], action, unit[:-1])
                 ends[place, action] = unit[-1]
-        # The scores themselves come through the layer as they are: they are not
-        # negative with this on top, which no action has more of than another.
+        # With this bound added, no score is negative, so all pass through the layer
+        # unchanged. It is the same for all actions.
         first[-1, : self._actions] += self._bound(first[:, : self._actions])
         if self._shown is not None:
             steps, hats = _hats(self._actions)

@@ -204,7 +204,7 @@ class _Search:
 
     def _left(self, compiles: int) -> int:
         """How many to compile next, at the same time."""
-        # One at least: there is no result without.
+        # At least one is compiled, or there would be no result.
         if self._tried and monotonic() >= self._until:
             return 0
         return max(0, min(self._workers, compiles - len(self._tried)))

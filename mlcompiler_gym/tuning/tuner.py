@@ -28,8 +28,8 @@ _CHANGED = 4.0
 #: The name of the one study in a file.
 _STUDY = "mlcompiler_gym"
 
-#: Seconds after which a lock is one of a process that was killed. To write a line
-#: takes milliseconds.
+#: If a lock is older than so many seconds, its process was killed. Writing a line takes
+#: milliseconds.
 _GRACE = 5
 
 
@@ -106,9 +106,8 @@ class Tuner:
         try:
             storage = None
             if file is not None:
-                # Its lock is a link to the file, and a relative one leads nowhere from
-                # another folder: what a process that was killed had locked would stay
-                # so for ever.
+                # The lock is a link to the file. From another folder, a relative link
+                # leads nowhere, and the lock of a killed process would stay for ever.
                 path = os.path.abspath(file)
                 journal = library.storages.journal
                 lock = journal.JournalFileSymlinkLock(path, grace_period=_GRACE)
@@ -143,8 +142,8 @@ class Tuner:
     def ask(self) -> Tried:
         """Parameters to compile with next."""
         number = len(self._study.get_trials(deepcopy=False))
-        # Each trial has its own: what is proposed then does not depend on how many
-        # were before it in this process.
+        # Each trial has a seed of its own. So proposals do not depend on how many
+        # trials this process has made before.
         seed = np.random.SeedSequence([self._seed, number])
         if number == 0 or (number < _WARM_UP and self._sampler == "tpe"):
             rng = np.random.default_rng(seed)

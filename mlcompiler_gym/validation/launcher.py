@@ -92,7 +92,7 @@ def _drop_root() -> None:
         os.setgid(_NOBODY)
         os.setuid(_NOBODY)
     except OSError:
-        # A root that may not do this is root of a container only.
+        # If root may not do this, it is only root of a container.
         return
 
 

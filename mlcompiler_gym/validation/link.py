@@ -119,8 +119,8 @@ def link(object_code: bytes, executable: Path, others: Sequence[Path] = ()) -> N
 
 @functools.cache
 def _has_lld(linker: str) -> bool:
-    # A driver that finds lld prints its path, and otherwise the bare name, which
-    # it would look up as any program is.
+    # A driver that finds lld prints its path. Otherwise it prints the bare name, which
+    # it would look up like any program.
     done = subprocess.run(
         [linker, "-print-prog-name=ld.lld"], capture_output=True, check=False
     )

@@ -192,7 +192,8 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     """Have the launcher end everything. If it does not, end the launcher."""
     assert process.stdin is not None
     try:
-        # A byte too: a fork of this process may hold a copy of the pipe's end.
+        # A byte is sent as well, because a fork of this process may hold a copy of the
+        # pipe's end.
         process.stdin.write(b"\n")
         process.stdin.close()
     except BrokenPipeError:

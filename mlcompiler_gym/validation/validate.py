@@ -140,7 +140,7 @@ def _run_reference(
     executable: Path, arguments: tuple[str, ...], limits: Limits
 ) -> Reference:
     first = run(executable, arguments, limits)
-    # A run of no use needs no other to compare with.
+    # If the first run is of no use, a second one would be of none either.
     second = first if first.status is None else run(executable, arguments, limits)
     return Reference(first, second)
 

@@ -120,7 +120,7 @@ def test_a_socket_that_nobody_asked_for_is_closed(service: LocalService) -> None
             with theirs:
                 socket.send_fds(stream, [frame], [theirs.fileno()])
             session.receive()
-            # Were it kept, it would become the socket of the next fork.
+            # If it were kept, it would become the socket of the next fork.
             with closing(session.fork()) as twin:
                 twin.send(pb.Request(observe=pb.Observe()).SerializeToString())
                 twin_process = psutil.Process(session.opened.pid).children()

@@ -123,7 +123,7 @@ def test_a_parked_session_is_killed(
 ) -> None:
     expected = run(service, park=True)
     for _ in range(3):
-        # Those of earlier runs are about to end.
+        # Parked sessions of earlier runs are about to end.
         wait_until(
             lambda: len(parked_sessions(service, sibling)) == 1,
             "the parked session is alone",

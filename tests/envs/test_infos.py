@@ -25,7 +25,7 @@ def documented() -> set[str]:
 
 
 def infos(env_id: str) -> list[dict[str, Any]]:
-    """Those of an episode that begins at random."""
+    """The infos of an episode that begins at random."""
     with make_task(env_id) as env:
         compiler = env.unwrapped
         assert isinstance(compiler, CompilerEnv)

@@ -134,10 +134,11 @@ def _comment(path: Path, first: int, block: list[str]) -> Iterator[Text]:
     lines = [_MARKS.sub("", line) for line in block]
     text = "\n".join(line for line in lines if not _DIRECTIVE.match(line))
     # Doxygen's marks of a name, and of a paragraph.
-    text = re.sub(r"\\[pc] [\w.*]+(?:::\w+)*", "`code`", text)
+    text = re.sub(r"\\[pc] \*?\w+(?:(?:::|\.)\w+)*", "`code`", text)
     text = re.sub(r"\\(?:param(?:\[\w+\])? \w+|file|brief|returns?)\s", "\n\n", text)
     for words in _paragraphs(text):
-        yield Text(path, first, words)
+        if words:
+            yield Text(path, first, words)
 
 
 def cpp_messages(path: Path) -> Iterator[Text]:

@@ -73,7 +73,7 @@ def budget_curve(classes: Mapping[ClassName, Sequence[Standing]]) -> Curve | Non
     if not rows:
         return None
     decades = max(1, math.ceil(math.log10(max(_compiles(e) for _, e in rows)) - 1e-9))
-    # What is far worse than LLVM would leave no room for differences that count.
+    # Values far worse than LLVM are cut off, to leave room for differences that count.
     floor = -max(5.0, 2 * max(_gains(each)[1] for _, each in rows))
     gains = [max(floor, gain) for _, each in rows for gain in _gains(each)]
     # In percent; a smaller span would show differences that matter to no reader.

@@ -247,7 +247,7 @@ class _Site:
         )
 
     def _decisions(self, track: Track, name: str, verdict: Verdict) -> list[Decision]:
-        """Those of a submission that is still what was verified."""
+        """The decisions of a submission, if it is still what was verified."""
         program = next(each for each in track.load() if each.name == name)
         actions = self._actions(track, verdict, program)
         if actions is None:

@@ -16,7 +16,7 @@ from mlcompiler_gym.v1 import policy_pb2 as pb
 
 
 class Layers:
-    """The layers of a network, as they are found one behind the other.
+    """The layers of a network, in the order in which they are found.
 
     Args:
         size: Size of what the first layer takes.

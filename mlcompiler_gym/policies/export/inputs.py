@@ -146,7 +146,7 @@ class Inputs:
             factor = 1 / np.sqrt(statistics.var + wrapper.epsilon)
             self.scale(statistics.mean, factor)
         elif isinstance(wrapper, FlattenObservation):
-            pass  # The order is that already.
+            pass  # The elements are in this order already.
         elif not _leaves_observations(wrapper):
             raise ExportError(
                 f"the wrapper {_name(wrapper)} changes observations in a way that "

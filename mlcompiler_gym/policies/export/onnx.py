@@ -17,9 +17,9 @@ from mlcompiler_gym.policies.export.onnx_trees import add_ensemble
 from mlcompiler_gym.policies.policy import PortablePolicy
 from mlcompiler_gym.v1 import policy_pb2 as pb
 
-#: What hands on what it gets, as far as one decision is concerned.
+#: Operators that change nothing for a single decision.
 _NOTHING = ("Identity", "Flatten", "Dropout", "Cast", "ZipMap")
-#: What changes logits into (logarithms of) probabilities, which the head does.
+#: Operators that turn logits into (logarithms of) probabilities, as the head does.
 _HEADS = ("Softmax", "LogSoftmax")
 _ENSEMBLES = ("TreeEnsembleRegressor", "TreeEnsembleClassifier")
 

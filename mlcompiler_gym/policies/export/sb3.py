@@ -32,8 +32,8 @@ def from_sb3(
         model: A ``PPO``, ``A2C`` or ``MaskablePPO``, whose actor is exported, or a
             ``DQN``, whose action values are. It has to have the policy networks of
             ``MlpPolicy`` or ``MultiInputPolicy``, with ``ReLU`` or ``Tanh``.
-        env: Where it was learned, with its ``VecNormalize`` and other wrappers as
-            they are to stay. None: the model's own.
+        env: Where it was learned, with its ``VecNormalize`` and other wrappers in
+            their final state. None: the model's own.
         seen: What decisions were made from in training, for the card: shape
             (decisions, elements), ``rollout(policy, features=True).features``.
 

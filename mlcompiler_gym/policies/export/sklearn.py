@@ -185,7 +185,8 @@ def _add_tree(
     trees.trees.add(
         output=output,
         input=np.where(leaf, 0, order[nodes["feature_idx"]]).tolist(),
-        # Infinite where only what is missing goes to the right, and nothing is.
+        # A threshold is infinite if only missing values go to the right; none are
+        # missing.
         threshold=np.where(
             leaf, 0, np.clip(nodes["num_threshold"], -largest, largest)
         ).tolist(),

@@ -69,7 +69,7 @@ class _Room:
         self._count -= 1
         target.parent.mkdir(parents=True, exist_ok=True)
         with target.open("wb") as file:
-            # What a member says of its size need not be so.
+            # The size that a member claims may be wrong.
             while self._count >= 0 and (chunk := content.read(1 << 20)):
                 self._size -= len(chunk)
                 if self._size < 0:

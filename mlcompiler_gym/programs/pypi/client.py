@@ -73,7 +73,7 @@ class Client:
         is_index = source in self._config.indexes
         with _network_errors(), _warnings_of_unearth() as warnings:
             finder = PackageFinder(
-                # It is one; the protocol names fewer arguments.
+                # The session is a Fetcher, although the protocol names fewer arguments.
                 cast("Fetcher", self._session),
                 index_urls=[source] if is_index else [],
                 find_links=[] if is_index else [source],
@@ -90,7 +90,7 @@ class Client:
     @contextlib.contextmanager
     def open(self, link: Link) -> Iterator[Stream]:
         """Begin to read a file."""
-        # Compressed once more on the way, its hash would be another.
+        # If the file were compressed on the way, its hash would differ.
         headers = {"Accept-Encoding": "identity"}
         with (
             _network_errors(),

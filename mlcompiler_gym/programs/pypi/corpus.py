@@ -22,7 +22,7 @@ from mlcompiler_gym.programs.pypi.index import Distribution
 
 _PATH = Path(__file__).with_name("corpus.json")
 _APPS = Path(__file__).parents[1] / "apps"
-#: What whole programs compute is not to depend on what is fused.
+#: The results of whole programs must not depend on which operations are fused.
 _APP_FLAGS = ("-ffp-contract=off",)
 
 

@@ -175,10 +175,10 @@ class Fetcher:
                     progress=self._progress,
                 )
         except (CacheError, MissingLibraryError):
-            # It would be the same with every package.
+            # Every other package would fail in the same way.
             raise
         except DownloadError as error:
-            # What is the same for several packages is printed once.
+            # A reason that several packages share is printed once.
             self._fail(job, job.package.title, error.why)
         except ProgramError as error:
             self._fail(job, job.package.title, str(error))

@@ -22,7 +22,7 @@ typedef struct {
 
 typedef struct {
   const char *at;
-  int token; // '0' for a number, 'x' for a variable, else the character
+  int token; // '0' for a number, 'x' for a variable, or the character
   uint32_t value;
 } Lexer;
 

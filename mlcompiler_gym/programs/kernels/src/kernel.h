@@ -65,7 +65,7 @@ static inline uint64_t kernel_checksum_u64(uint64_t sum, uint64_t value) {
   return sum;
 }
 
-// The size to run at: argv[1] if it is a positive integer, else the default.
+// The size to run at: argv[1] if it is a positive integer, or the default.
 static inline int kernel_size(int argc, char **argv, int default_size) {
   int size = argc > 1 ? atoi(argv[1]) : 0;
   return size > 0 ? size : default_size;

@@ -31,7 +31,7 @@ typedef struct plan {
   const table *from;
   table held;
   int heads[SLOTS], test_count, at, match, width, key, other;
-  bool hashed; // else all rows are in one chain
+  bool hashed; // otherwise all rows are in one chain
   row outer;
 } plan;
 
