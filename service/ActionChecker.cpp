@@ -14,7 +14,7 @@
 using namespace llvm;
 using namespace mlcompiler;
 
-/// One element of an action.
+/// Reads one element of an action.
 static int64_t readInt(StringRef Action, size_t Element) {
   return static_cast<int64_t>(
       support::endian::read64le(Action.data() + Element * sizeof(int64_t)));
@@ -90,7 +90,7 @@ void ActionChecker::writeLegal(const Tensors &Decision,
 }
 
 Error ActionChecker::checkContinuous(float Action) const {
-  // Not a number is not in between either.
+  // A NaN fails this comparison, too.
   if (Action >= Low && Action <= High)
     return Error::success();
   return fail(

@@ -20,11 +20,12 @@ namespace mlcompiler {
 
 namespace proto = ::mlcompiler_gym::v1;
 
-/// How many values each choice has that an action is made of; a discrete action
-/// is one choice, a continuous one none.
+/// The choices that an action is made of: how many values each has. A discrete
+/// action is one choice; a continuous action is none.
 llvm::SmallVector<size_t, 1> countValues(const proto::ActionSpec &Spec);
 
-/// Keeps from LLVM what it would not survive.
+/// Checks a client's actions, so that none reaches LLVM that it would not
+/// survive.
 class ActionChecker {
 public:
   ActionChecker() = default;
@@ -36,7 +37,7 @@ public:
   /// Whether \p Action is an action at all.
   llvm::Error check(llvm::StringRef Action) const;
 
-  /// Whether it is legal at \p Decision, too.
+  /// Whether \p Action is also legal at \p Decision.
   llvm::Error check(llvm::StringRef Action, const Tensors &Decision) const;
 
   /// Whether an action is made of choices; otherwise it is a number.
@@ -57,7 +58,7 @@ public:
 
 private:
   struct Choice {
-    /// How a message about it begins; empty if there is no other.
+    /// How a message about this choice begins; empty if it is the only one.
     std::string Name;
     size_t Count;
   };

@@ -11,7 +11,8 @@
 using namespace llvm;
 using namespace mlcompiler;
 
-/// A datagram has no more, since a socket has no room for more.
+/// The most bytes of an arrival; a socket may have no room for a larger
+/// datagram.
 static constexpr size_t MaxArrivalBytes = 64 << 10;
 
 Handover mlcompiler::sendArrival(int Socket, const Channel &Client,
@@ -44,7 +45,7 @@ bool mlcompiler::receiveArrival(int Socket, Envelope &Next) {
 std::optional<Arrival> mlcompiler::readArrival(const Envelope &Received) {
   const ArrayRef<int> Descriptors = Received.Descriptors;
   proto::Arrival Message;
-  // Without room for all descriptors, some are missing.
+  // If this process had no room for all descriptors, some are missing.
   if (!Message.ParseFromString(Received.Bytes) ||
       Descriptors.size() !=
           1 + size_t(Message.parking()) + size_t(Message.descriptor()))

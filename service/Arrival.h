@@ -11,33 +11,34 @@
 
 namespace mlcompiler {
 
-/// A client that has been handed over to a parked session: its socket with what
-/// had been read from it, its request, and what the new session is to be parked
-/// on.
+/// A client that the nursery has handed over to a parked session: its socket,
+/// with the bytes already read from it, and its request.
 struct Arrival {
   Channel Client;
   proto::Request Request;
-  /// -1 if it is not to be parked.
+  /// The socket on which the client's new session parks; -1 if it does not
+  /// park.
   int Parking = -1;
 };
 
 enum class Handover {
   Done,
-  /// The client has said more already than fits into a datagram.
+  /// What the client has already sent does not fit into a datagram.
   TooLarge,
   /// The parked session takes no further clients.
   Failed
 };
 
-/// Sends \p Client over \p Socket to a parked session, which reads on where \p
-/// Client stands. \p Request is what it needs to know of the client's request.
-/// The caller keeps its own descriptors, whatever becomes of it.
+/// Sends \p Client over \p Socket to a parked session, which goes on reading
+/// where \p Client stands. \p Request is the part of the client's request that
+/// the session needs. The caller keeps its own descriptors in any case.
 Handover sendArrival(int Socket, const Channel &Client,
                      const proto::Request &Request, int Parking = -1);
 
 /// An arrival that has not been read. The parked process forks with it, and the
-/// fork reads it: whatever the parked process writes to memory that a fork
-/// shares is copied for it, page by page.
+/// fork reads it. The parked process does not read it itself, because the
+/// kernel copies every page that it writes to while it shares that page with a
+/// fork.
 struct Envelope {
   llvm::SmallVector<int, MaxDescriptors> Descriptors;
   std::string Bytes;
@@ -46,8 +47,8 @@ struct Envelope {
 /// Waits for a client. Returns false when no more will come.
 bool receiveArrival(int Socket, Envelope &Next);
 
-/// Reads \p Received, whose descriptors are the arrival's from then on. Nothing
-/// if it is no arrival; its descriptors stay as they are.
+/// Reads \p Received. The arrival then owns its descriptors. Returns nullopt if
+/// \p Received is no arrival; the caller then still owns them.
 std::optional<Arrival> readArrival(const Envelope &Received);
 
 } // namespace mlcompiler

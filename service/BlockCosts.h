@@ -35,8 +35,8 @@ namespace mlcompiler {
   X(moves, "moves from register to register")                                  \
   X(slow, "cycles of instructions that take 15 or more, such as divisions")
 
-/// Numbers of executions of code; sums are over blocks, each by how often it
-/// is executed.
+/// What executions of code cost, kind by kind. A sum counts each block as often
+/// as it is executed.
 struct BlockCosts {
   enum Kind {
 #define KIND(Name, Doc) Name,

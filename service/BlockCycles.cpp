@@ -24,7 +24,8 @@
 using namespace llvm;
 using namespace mlcompiler;
 
-/// The symbol that an operand is, give or take an offset; empty if it is none.
+/// The symbol of an operand, which may also have an offset; empty if it has
+/// none.
 static StringRef symbolOf(const MCOperand &Operand) {
   const MCExpr *Expr = Operand.isExpr() ? Operand.getExpr() : nullptr;
   while (Expr) {
@@ -42,12 +43,12 @@ static StringRef symbolOf(const MCOperand &Operand) {
 
 namespace {
 
-/// llvm-mca's library warns of every call and return on stderr, which is the
-/// client's.
+/// Silences stderr, which belongs to the client: llvm-mca's library prints a
+/// warning for every call and return.
 class SilentStderr {
 public:
   SilentStderr() : Saved(dup(STDERR_FILENO)) {
-    // That is where standard input comes from; a session can open no file.
+    // Standard input is the null device. A session cannot open it again.
     dup2(STDIN_FILENO, STDERR_FILENO);
   }
   ~SilentStderr() {
@@ -59,7 +60,7 @@ private:
   const int Saved;
 };
 
-/// What llvm-mca's tables say of a block.
+/// Costs blocks by llvm-mca's tables.
 class CostModel {
 public:
   CostModel(const MCSubtargetInfo &STI, const MCInstrInfo &Instructions,
@@ -74,20 +75,20 @@ public:
       ResourceOf[mca::getResourceStateIndex(Masks[I])] = I;
   }
 
-  /// Of one execution of the block.
+  /// The costs of one execution of the block.
   BlockCosts cost(ArrayRef<MCInst> Block) {
     BlockCosts Costs;
     unsigned MicroOps = 0;
     SmallVector<unsigned, 32> Usage(Masks.size());
     SmallVector<TimedInstruction, 16> Timed;
-    // It remembers instructions by their addresses.
+    // The builder remembers instructions by their addresses.
     Builder.clear();
     for (const MCInst &Each : Block) {
       const MCInstrDesc &Description = Instructions.get(Each.getOpcode());
       count(Description, Costs);
       auto Instruction = Builder.createInstruction(Each, {});
       if (!Instruction) {
-        // Without a scheduling class of its own, it still has to be issued.
+        // An instruction without a scheduling class still has to be issued.
         consumeError(Instruction.takeError());
         ++MicroOps;
         continue;
@@ -97,7 +98,7 @@ public:
       for (const auto &[Mask, Used] : Known.Resources)
         if (Used.size())
           Usage[ResourceOf[mca::getResourceStateIndex(Mask)]] += Used.size();
-      // What is called takes its own time.
+      // A callee's time is counted in the callee.
       if (Description.isCall())
         continue;
       if (Known.MaxLatency >= SlowLatency)
@@ -116,7 +117,7 @@ public:
   }
 
 private:
-  /// More than a multiplication that loads takes.
+  /// Cycles of a slow instruction. A multiplication that loads takes fewer.
   static constexpr unsigned SlowLatency = 15;
 
   void count(const MCInstrDesc &Description, BlockCosts &Costs) const {
@@ -152,7 +153,8 @@ private:
     for (const mca::ReadState &Read : Known.getUses()) {
       if (Read.isIndependentFromDef())
         continue;
-      // What is combined with a load is needed once that is done.
+      // An operand that is combined with a load is needed when the load is
+      // done.
       const mca::ReadDescriptor &Of = Read.getDescriptor();
       const int Later = STI.getReadAdvanceCycles(
           Model.getSchedClassDesc(Of.SchedClassID), Of.UseIndex, 0);
@@ -172,8 +174,8 @@ private:
     return Timed;
   }
 
-  /// The operands that are an address; where the target does not mark them,
-  /// all behind the first, which is what is loaded or stored.
+  /// Finds the operands that make up the address. If the target does not mark
+  /// them, they are all but the first, which is what is loaded or stored.
   void findAddress(const MCInst &Inst, const MCInstrDesc &Description,
                    TimedInstruction &Timed) const {
     ArrayRef<MCOperandInfo> Operands = Description.operands();
@@ -211,7 +213,7 @@ private:
 
 } // namespace
 
-/// Adds what the calls and jumps of a block name.
+/// Adds the symbols that the calls and jumps of a block name.
 static void findTargets(ArrayRef<MCInst> Block, const MCInstrInfo &Instructions,
                         SmallVectorImpl<StringRef> &Targets) {
   Targets.clear();
@@ -256,8 +258,8 @@ Error mlcompiler::costBlocks(Compilation &C, StringRef Objective,
   auto AddPrinter = [&](TargetMachine &TM, legacy::PassManagerBase &PM,
                         MCContext &MC) {
     Registers = MC.getRegisterInfo();
-    // Functions that name a cpu are compiled for it, as by `llc`; what they
-    // cost is asked of the cpu that the user names.
+    // A function that names a cpu is compiled for that cpu, as by `llc`. Its
+    // cost is still that on the cpu that the user names.
     if (!C.cpu().empty())
       Wanted.reset(TM.getTarget().createMCSubtargetInfo(
           TM.getTargetTriple(), C.cpu(), TM.getTargetFeatureString()));

@@ -13,20 +13,21 @@
 
 namespace mlcompiler {
 
-/// A machine basic block and what an execution of it costs.
+/// A machine basic block and the costs of executing it.
 struct CostedBlock {
   llvm::StringRef Function;
-  /// How often it is executed for each time that the function is.
+  /// Executions of the block for each execution of the function.
   double Frequency;
-  /// Of one execution; what it calls of other modules is not counted yet.
+  /// The costs of one execution. Calls of functions of other modules are not
+  /// counted yet.
   BlockCosts Costs;
-  /// Symbols that its calls and jumps name, blocks among them; a call that
-  /// names none has the empty one.
+  /// The symbols that its calls and jumps name, including those of blocks. A
+  /// call that names none has the empty symbol.
   llvm::ArrayRef<llvm::StringRef> Targets;
 };
 
-/// Generates code and hands over every block of it that has instructions, in
-/// order. Fails if the cpu has no scheduling model; \p Objective is named then.
+/// Generates code and hands over every block that has instructions, in order.
+/// Fails if the cpu has no scheduling model; the message names \p Objective.
 llvm::Error costBlocks(Compilation &C, llvm::StringRef Objective,
                        llvm::function_ref<void(const CostedBlock &)> Consumer);
 

@@ -14,10 +14,12 @@ using namespace mlcompiler;
 
 namespace {
 
-/// A machine that begins an instruction as soon as what it reads is there.
+/// A machine that begins an instruction as soon as everything that it reads is
+/// ready.
 class Machine {
 public:
-  /// Executes the block once more, and returns when everything is done.
+  /// Executes the block once more, and returns the cycle in which everything is
+  /// done.
   double execute(ArrayRef<TimedInstruction> Block) {
     Forwarded = 0;
     for (const TimedInstruction &Each : Block)
@@ -30,7 +32,7 @@ public:
 private:
   struct Register {
     double Ready = 0;
-    /// How often it has been written.
+    /// How often the register has been written.
     unsigned Writes = 0;
   };
 
@@ -38,7 +40,7 @@ private:
     hash_code Hash = hash_value(I.Address);
     for (unsigned Each : I.AddressRegisters)
       Hash = hash_combine(Hash, Registers[Each].Writes);
-    // Two numbers are a DenseMap's own.
+    // A DenseMap keeps the two largest numbers for itself.
     return static_cast<uint64_t>(Hash) >> 1;
   }
 
@@ -63,7 +65,7 @@ private:
   }
 
   DenseMap<unsigned, Register> Registers;
-  /// When what was stored at an address is there.
+  /// The cycle in which what was stored at an address is ready.
   DenseMap<uint64_t, double> Stored;
   double Done = 0;
   unsigned Forwarded = 0;

@@ -14,37 +14,40 @@
 
 namespace mlcompiler {
 
-/// What an instruction waits for, and what waits for it.
+/// How long an instruction takes, which registers it waits for, and when others
+/// may read its results.
 struct TimedInstruction {
-  /// Registers, as any numbers that name them, and how many cycles later than
-  /// the others each is needed.
+  /// The registers that it reads. Any number may name a register. The second
+  /// element is how many cycles later than the others this one is needed.
   llvm::SmallVector<std::pair<unsigned, int>, 8> Reads;
-  /// Registers, and cycles until each has its value.
+  /// The registers that it writes, and the cycles until each has its value.
   llvm::SmallVector<std::pair<unsigned, unsigned>, 4> Writes;
-  /// Cycles until all of it is done.
+  /// Cycles until the whole instruction is done.
   unsigned Latency = 0;
   bool Loads = false;
   bool Stores = false;
-  /// Stands for all of the address but the registers in it.
+  /// Identifies the address, apart from the registers in it.
   uint64_t Address = 0;
   llvm::SmallVector<unsigned, 4> AddressRegisters;
 };
 
-/// Cycles that a block takes where nothing but its results is waited for.
+/// Cycles that a block takes if instructions wait only for results of others,
+/// never for a unit of the processor.
 struct BlockLatency {
-  /// From its beginning until everything is done.
+  /// Cycles of one execution, until its last instruction is done.
   double Once = 0;
-  /// What each further execution adds if one comes right behind the other.
+  /// Cycles that each further execution adds if the block follows itself.
   double Repeated = 0;
-  /// How many loads of an execution wait for a store to the same address, its
-  /// own or that of the execution before.
+  /// Loads of an execution that wait for a store to the same address, in the
+  /// same execution or the one before.
   unsigned Forwarded = 0;
 };
 
-/// Unlike llvm-mca's throughput, this knows that a load waits for the store
-/// that it reads from, as unoptimised code does all the time. Addresses are
-/// the same if they are written alike and no register in them has changed;
-/// that others are the same is not seen.
+/// Times a block. Unlike llvm-mca's throughput, this knows that a load waits
+/// for the store whose value it reads, which unoptimised code does all the
+/// time. Two addresses count as the same if they are written alike and no
+/// register in them has changed in between. Other equal addresses are not
+/// recognised.
 BlockLatency timeBlock(llvm::ArrayRef<TimedInstruction> Block);
 
 } // namespace mlcompiler

@@ -21,8 +21,8 @@ using namespace mlcompiler;
 
 namespace {
 
-/// Is told by the assembly printer where a block begins: by its label, or by
-/// the comment that stands for one in verbose assembly.
+/// Learns from the assembly printer where a block begins: by its label, or by
+/// the comment that stands for a label in verbose assembly.
 class BlockStreamer : public MCStreamer {
 public:
   BlockStreamer(MCContext &Context, BlockConsumer Consumer)

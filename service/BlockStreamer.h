@@ -23,26 +23,30 @@ class PassManagerBase;
 
 namespace mlcompiler {
 
-/// The instructions of one machine basic block as they would be encoded.
+/// The instructions of one machine basic block, as an assembler would encode
+/// them.
 struct StreamedBlock {
   llvm::StringRef Function;
-  /// As MachineBasicBlock::getNumber() says it.
+  /// What MachineBasicBlock::getNumber() returns.
   unsigned Number;
-  /// How often it is executed for each time that the function is.
+  /// Executions of the block for each execution of the function.
   double Frequency;
-  /// Probability that it is left for a block that does not lie behind it.
+  /// The probability that control leaves it for a block that does not lie
+  /// behind it.
   double Taken;
-  /// Probability of what is left for if the likeliest successor is not.
+  /// The probability that control leaves it for another successor than the
+  /// likeliest.
   double Unlikely;
   llvm::ArrayRef<llvm::MCInst> Instructions;
   const llvm::MCSubtargetInfo &Subtarget;
 };
 
-/// Outlives the pass manager that the blocks come from.
+/// Receives blocks. It must outlive the pass manager that they come from.
 using BlockConsumer = llvm::function_ref<void(const StreamedBlock &)>;
 
-/// In place of an assembly printer: hands over every block that has
-/// instructions, in the order of the code. Returns whether the target cannot.
+/// Adds, in place of an assembly printer, a pass that hands over every block
+/// with instructions, in the order of the code. Returns true if the target
+/// cannot do that.
 bool addBlockPrinter(llvm::TargetMachine &Target,
                      llvm::legacy::PassManagerBase &PM,
                      llvm::MCContext &Context, BlockConsumer Consumer);

@@ -102,7 +102,7 @@ void CanonicalIR::value(const Value *V) {
     put(2u);
     metadata(MD->getMetadata());
   } else {
-    // Above all inline assembly.
+    // This is inline assembly, for the most part.
     Whole = false;
   }
 }
@@ -189,7 +189,7 @@ void CanonicalIR::metadata(const Metadata *MD) {
   }
   auto *Node = dyn_cast<MDTuple>(MD);
   if (!Node) {
-    // That of debuggers.
+    // This is metadata of debuggers.
     Whole = false;
     return;
   }
@@ -216,7 +216,7 @@ void CanonicalIR::attributes(AttributeSet Set) {
   if (Text.empty() && Set.hasAttributes())
     Text = Set.getAsString();
   put(Text);
-  // In the text they are names.
+  // The text has only the names of types.
   for (const Attribute &Each : Set)
     if (Each.isTypeAttribute() && Each.getValueAsType())
       type(Each.getValueAsType());
@@ -244,7 +244,7 @@ void CanonicalIR::writeBody(const Function &F) {
     for (const Instruction &I : B)
       Locals[&I] = Locals.size();
   type(F.getFunctionType());
-  // What a function refers to beside its instructions.
+  // What a function refers to outside of its instructions.
   put(F.getNumOperands());
   for (const Use &Operand : F.operands())
     value(Operand);
@@ -274,7 +274,7 @@ void CanonicalIR::instruction(const Instruction &I) {
       ++ConstantUses[C];
   }
   special(I);
-  // A debugger's records are of no instruction.
+  // Records of a debugger are no instructions, and are not written.
   Whole &= !I.hasDbgRecords();
   if (I.hasMetadata()) {
     SmallVector<std::pair<unsigned, MDNode *>> All;
@@ -285,10 +285,10 @@ void CanonicalIR::instruction(const Instruction &I) {
   }
 }
 
-/// What instructions of some kinds have beside operands.
+/// Writes what some kinds of instructions have in addition to operands.
 void CanonicalIR::special(const Instruction &I) {
   auto Scope = [&](SyncScope::ID ID) {
-    // Others have numbers of their context's.
+    // Other scopes have numbers that depend on the context.
     Whole &= ID == SyncScope::System || ID == SyncScope::SingleThread;
     put(ID);
   };
@@ -364,8 +364,8 @@ void CanonicalIR::call(const CallBase &Call) {
   }
 }
 
-/// The order in which a function's own value is used, which the code generator
-/// now and then goes by.
+/// Writes the order in which a function's own value is used. The code generator
+/// sometimes depends on it.
 void CanonicalIR::uses(const Value &V) {
   if (!V.hasNUsesOrMore(2))
     return;
@@ -378,7 +378,7 @@ void CanonicalIR::uses(const Value &V) {
   }
 }
 
-/// The same of globals and constants, as far as this function uses them.
+/// The same for the uses of globals and constants in this function.
 void CanonicalIR::usesWithin(const Function &F) {
   for (auto [C, Left] : ConstantUses) {
     if (Left < 2)
@@ -414,7 +414,7 @@ void CanonicalIR::writeGlobal(const GlobalValue &GV) {
   type(GV.getValueType());
   auto *Object = dyn_cast<GlobalObject>(&GV);
   if (!Object) {
-    // An alias.
+    // The global is an alias.
     constant(cast<GlobalAlias>(GV).getAliasee());
     return;
   }
@@ -445,7 +445,7 @@ void CanonicalIR::writeGlobal(const GlobalValue &GV) {
   if (!Variable->hasInitializer())
     return;
   put(Variable->getInitializer()->isNullValue());
-  // What is not constant has another value by the time it is read.
+  // The value of a variable may have changed by the time it is read.
   if (Variable->isConstant())
     constant(Variable->getInitializer());
 }

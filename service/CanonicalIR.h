@@ -18,26 +18,26 @@
 
 namespace mlcompiler {
 
-/// Writes parts of a module as bytes in which everything stands that a code
-/// generator can see of them, and nothing of what else is in the module: what
-/// is numbered is numbered as it comes up. Other globals are named; what they
-/// are is for their own bytes to say. Names of values in functions, and of
-/// types, are left out, since nothing depends on them.
+/// Writes parts of a module as bytes. The bytes hold everything that a code
+/// generator can see of a part, and nothing else of the module. Values, types
+/// and metadata are numbered in the order in which the part uses them. Other
+/// globals are named only, and have bytes of their own. Names of types, and of
+/// values in functions, are left out, since no code depends on them.
 ///
-/// Contract: two parts of the same bytes are the same to a code generator.
-/// Failure mode: what this class does not know it does not write, and says so
-/// (isWhole()).
+/// Contract: two parts with the same bytes are the same to a code generator.
+/// Failure mode: a construct that this class does not know is not written, and
+/// isWhole() is false.
 class CanonicalIR {
 public:
   explicit CanonicalIR(const llvm::Module &M);
 
-  /// Begins anew.
+  /// Forgets what has been written, and all numbers.
   void clear();
 
-  /// Everything within a function's braces, and the order in which each value
-  /// that is used there is used.
+  /// Writes everything within a function's braces, and for each value that is
+  /// used there, the order of its uses.
   void writeBody(const llvm::Function &F);
-  /// What is visible of a global without looking into a function: name,
+  /// Writes what is visible of a global without looking into a function: name,
   /// linkage, attributes, and the initializer of a constant.
   void writeGlobal(const llvm::GlobalValue &GV);
   void writeMetadata(const llvm::MDNode &Node) { metadata(&Node); }
@@ -74,12 +74,12 @@ private:
   llvm::DenseMap<llvm::Type *, unsigned> Types;
   llvm::DenseMap<const llvm::Constant *, unsigned> Constants;
   llvm::DenseMap<const llvm::Metadata *, unsigned> Nodes;
-  /// Arguments, blocks and instructions of a function.
+  /// The numbers of a function's arguments, blocks and instructions.
   llvm::DenseMap<const llvm::Value *, unsigned> Locals;
   /// How often instructions of a function use constants.
   llvm::MapVector<const llvm::Constant *, unsigned> ConstantUses;
 
-  /// Of the module, and so not forgotten by clear().
+  /// Names of the module's kinds of metadata, which clear() keeps.
   llvm::SmallVector<llvm::StringRef> MetadataKinds;
   llvm::DenseMap<llvm::AttributeSet, std::string> AttributeTexts;
 };

@@ -16,8 +16,9 @@
 using namespace llvm;
 using namespace mlcompiler;
 
-/// Entries lie in parts of this size, each filled from its beginning over and
-/// over. An entry may begin wherever a unit does.
+/// Entries lie in buckets of this size. A bucket is filled from its beginning,
+/// and then again from its beginning. An entry may begin at any multiple of
+/// Unit.
 static constexpr size_t BucketBytes = 4096;
 static constexpr size_t Unit = 16;
 
@@ -25,7 +26,8 @@ namespace {
 
 /// Stands at the beginning of a bucket.
 struct BucketHead {
-  /// Where the next entry goes; whatever it says is made to fit.
+  /// Where the next entry goes. It may hold any number, and is brought into
+  /// range when it is read.
   std::atomic<uint32_t> Next;
 };
 
@@ -42,7 +44,7 @@ struct EntryHead {
 static_assert(sizeof(BucketHead) <= Unit && sizeof(EntryHead) % Unit == 0 &&
               std::atomic<uint64_t>::is_always_lock_free);
 
-/// Stands before all buckets.
+/// Stands before the first bucket.
 struct CodeCache::Shared {
   std::atomic<uint64_t> Found, Generated, Whole;
 };
@@ -55,7 +57,7 @@ static uint64_t checksum(const CodeKey &Key, StringRef Value) {
 CodeCache::CodeCache(size_t Bytes) {
   if (Bytes < 2 * BucketBytes)
     return;
-  // Memory that nothing has been written to takes none.
+  // Pages that were never written to take no memory.
   void *Mapped = mmap(nullptr, Bytes, PROT_READ | PROT_WRITE,
                       MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (Mapped == MAP_FAILED)
@@ -84,7 +86,7 @@ std::optional<std::string> CodeCache::find(const CodeKey &Key) const {
   if (!isOn())
     return std::nullopt;
   const char *Bucket = bucket(Key);
-  // Where entries begin is not written down: it would have to be believed.
+  // No list says where entries begin, because it could not be trusted.
   for (size_t At = Unit; At + sizeof(EntryHead) <= BucketBytes; At += Unit) {
     if (memcmp(Bucket + At, Key.data(), Key.size()) != 0)
       continue;
@@ -92,7 +94,7 @@ std::optional<std::string> CodeCache::find(const CodeKey &Key) const {
     memcpy(&Head, Bucket + At, sizeof(Head));
     if (Head.Size > BucketBytes - At - sizeof(Head))
       continue;
-    // Others may write here meanwhile, so it is the copy that is checked.
+    // Other processes may write here in the meantime, so the copy is checked.
     std::string Value(Bucket + At + sizeof(Head), Head.Size);
     if (Head.Key == Key && Head.Checksum == checksum(Key, Value))
       return Value;

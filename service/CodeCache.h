@@ -18,30 +18,32 @@ namespace mlcompiler {
 /// Hashes everything that a function's machine code depends on.
 using CodeKey = std::array<uint8_t, 32>;
 
-/// What is known of functions' machine code, by what that depends on: one piece
-/// of memory that the nursery shares with all that is forked from it, so that a
-/// session knows what any other has found out.
+/// Keeps what is known about the machine code of functions, by a hash of
+/// everything that the code depends on. The memory is shared by the nursery and
+/// all processes forked from it, so a session finds what any other session has
+/// inserted.
 ///
-/// Contract: of a fixed size. Nothing waits and nothing fails: what does not
-/// fit is not kept, and in each part of the memory the oldest makes room. What
-/// is found is what has been inserted.
-/// Failure mode: an entry that two processes write at once, or that one writes
-/// over as it dies, no longer matches its checksum, and is not found. A process
-/// that has been taken over could insert what is not true; where clients do not
-/// trust each other, there is no such memory (`--code-cache-bytes=0`).
+/// Contract: the size is fixed. No call waits, and none fails: an entry that
+/// does not fit is not kept, and new entries replace the oldest in their part
+/// of the memory. An entry is found as it was inserted.
+/// Failure mode: an entry that two processes write at once, or that a process
+/// half writes before it dies, no longer matches its checksum, and is not
+/// found. A process that an attacker has taken over could insert false entries.
+/// Where clients do not trust each other, run without the cache
+/// (`--code-cache-bytes=0`).
 class CodeCache {
 public:
-  /// How often sessions have found what they wanted, and what they did then.
+  /// How often sessions have found code, and how often they have generated it.
   struct Counts {
     uint64_t Found = 0;
-    /// Functions that code was generated for.
+    /// Functions whose code was generated.
     uint64_t Generated = 0;
-    /// Modules whose whole code was generated, since one function's does not
-    /// depend on what is hashed alone.
+    /// Modules whose whole code was generated, because the code of some
+    /// function depends on more than is hashed.
     uint64_t Whole = 0;
   };
 
-  /// Room for \p Bytes, or none if there is no memory.
+  /// Reserves \p Bytes. Without memory, the cache is off.
   explicit CodeCache(size_t Bytes);
   CodeCache(const CodeCache &) = delete;
   CodeCache &operator=(const CodeCache &) = delete;
@@ -65,9 +67,9 @@ private:
   size_t Buckets = 0;
 };
 
-/// The service's; off until reserve() is called.
+/// The cache of this service, which is off until reserve() is called.
 namespace codecache {
-/// To be called once, before anything is forked.
+/// Call once, before the first fork.
 void reserve(size_t Bytes);
 CodeCache &get();
 } // namespace codecache

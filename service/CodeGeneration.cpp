@@ -29,7 +29,7 @@ using namespace llvm;
 using namespace mlcompiler;
 namespace proto = mlcompiler_gym::v1;
 
-/// Adds what machine passes look at, as `llc` does.
+/// Adds the analyses that machine passes use, as `llc` does.
 static TargetPassConfig *createConfig(const Module &M, TargetMachine &Target,
                                       legacy::PassManager &Passes) {
   const Triple &TheTriple = M.getTargetTriple();
@@ -42,14 +42,14 @@ static TargetPassConfig *createConfig(const Module &M, TargetMachine &Target,
   TargetPassConfig *Config = Target.createPassConfig(Passes);
   Config->setDisableVerify(true);
   if (any_of(M, isSeenOnly)) {
-    // On every target it is the last pass before instruction selection.
+    // This is the last pass before instruction selection on every target.
     const std::unique_ptr<Pass> Last(createStackProtectorPass());
     Config->insertPass(Last->getPassID(), createBeginSkippingPass());
   }
   return Config;
 }
 
-/// Runs \p Passes, which are all but the last.
+/// Adds the last pass to \p Passes, and runs all of them.
 static void runAll(Module &M, legacy::PassManager &Passes) {
   Passes.add(createFreeMachineFunctionPass());
   if (any_of(M, isSeenOnly))
@@ -62,12 +62,14 @@ Error mlcompiler::generateCode(Module &M, TargetMachine &Target,
                                PrinterAdder AddPrinter) {
   const Triple &TheTriple = M.getTargetTriple();
   legacy::PassManager Passes;
-  // This is TargetMachine::addPassesToEmitFile, which lets nobody in.
+  // This does what TargetMachine::addPassesToEmitFile does, which has no place
+  // for passes of ours.
   TargetPassConfig *Config = createConfig(M, Target, Passes);
   auto *MachineModule = new MachineModuleInfoWrapperPass(&Target);
   Listener.addPasses(Passes);
-  // Stands where LLVM's own RegAllocScoring does, and needs what that needs, so
-  // that nothing is computed earlier or later than without it.
+  // This pass stands in the place of LLVM's own RegAllocScoring and requires
+  // the same analyses. So LLVM computes nothing earlier or later than it would
+  // otherwise.
   Config->insertPass(
       &VirtRegRewriterID,
       createFrequencyPass([&](const MachineFunction &MF,
@@ -93,7 +95,7 @@ Error mlcompiler::generateCode(Module &M, TargetMachine &Target,
 
 namespace {
 
-/// Shows each machine function as it comes by.
+/// Shows each machine function to a visitor.
 class VisitPass : public MachineFunctionPass {
 public:
   explicit VisitPass(MachineFunctionVisitor Visit)
@@ -137,7 +139,8 @@ Error mlcompiler::selectInstructions(Module &M, TargetMachine &Target,
   return Error::success();
 }
 
-/// Calls to something look the same only as long as it counts as near.
+/// Whether a global counts as near. If that changed, the code of calls to it
+/// would, too.
 static bool isNear(const GlobalValue &GV) {
   return GV.isDSOLocal() || GV.hasLocalLinkage();
 }
@@ -176,7 +179,7 @@ void mlcompiler::keepOnly(Module &M, const StringSet<> &Names) {
   auto IsDropped = [&](const Function &F) {
     return !F.isDeclaration() && !Names.contains(F.getName());
   };
-  // There is no alias of what is only declared.
+  // A declaration cannot have an alias.
   for (GlobalAlias &A : make_early_inc_range(M.aliases())) {
     auto *Target = dyn_cast<Function>(A.getAliasee());
     if (!Target || !IsDropped(*Target))

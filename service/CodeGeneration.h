@@ -38,43 +38,46 @@ class CodegenListener {
 public:
   virtual ~CodegenListener() = default;
 
-  /// Called before LLVM adds its own passes; immutable passes added here take
-  /// the place of those that LLVM would add when they are first required.
+  /// Called before LLVM adds its own passes. An immutable pass that is added
+  /// here takes the place of the one that LLVM would add when it is first
+  /// required.
   virtual void addPasses(llvm::legacy::PassManagerBase &PM) = 0;
 
   /// Called when virtual registers have been rewritten to physical ones.
   virtual void functionAllocated(const AllocatedFunction &F) = 0;
 };
 
-/// Adds what comes behind the machine passes; returns whether the target
-/// cannot.
+/// Adds the passes that come after the machine passes. Returns true if the
+/// target has none.
 using PrinterAdder = llvm::function_ref<bool(
     llvm::TargetMachine &, llvm::legacy::PassManagerBase &, llvm::MCContext &)>;
 
-/// Generates code as `llc` does. \p M is used up. Diagnostics go to its
-/// context.
+/// Generates code as `llc` does. \p M cannot be used afterwards. Diagnostics go
+/// to its context.
 llvm::Error generateCode(llvm::Module &M, llvm::TargetMachine &Target,
                          CodegenListener &Listener, PrinterAdder AddPrinter);
 
 using MachineFunctionVisitor =
     llvm::function_ref<void(const llvm::MachineFunction &)>;
 
-/// Generates code as far as `llc -stop-after=finalize-isel` does, and calls \p
-/// Visit with each function. \p M is used up. Diagnostics go to its context.
+/// Generates code as far as `llc -stop-after=finalize-isel` does, and calls
+/// \p Visit with each function. \p M cannot be used afterwards. Diagnostics go
+/// to its context.
 llvm::Error selectInstructions(llvm::Module &M, llvm::TargetMachine &Target,
                                MachineFunctionVisitor Visit);
 
-/// Turns every function but \p Name into a declaration, so that only that one
-/// is compiled, to the code that it would have been compiled to among the
-/// others. Functions whose bodies count for its code keep them (SeenBodies.h).
+/// Turns every function except \p Name into a declaration, so that code is
+/// generated for that one alone, and is the same as among the others. Functions
+/// whose bodies its code depends on keep them (SeenBodies.h).
 llvm::Error keepOnly(llvm::Module &M, llvm::StringRef Name);
 
-/// Stands behind the names of local functions, and of aliases, that have been
-/// turned into declarations: a function of another module may be the library's.
+/// The suffix that keepOnly() adds to the names of local functions and aliases
+/// that it turns into declarations. Under their own names, LLVM could take them
+/// for functions of the library.
 constexpr llvm::StringLiteral DroppedSuffix = ".elsewhere";
 
-/// The same for several, all of which there are. What is dropped that no other
-/// module sees gets another name.
+/// The same for several functions, all of which must exist. Local functions and
+/// aliases that become declarations get DroppedSuffix.
 void keepOnly(llvm::Module &M, const llvm::StringSet<> &Names);
 
 } // namespace mlcompiler

@@ -30,7 +30,7 @@ std::string CodeShape::encode() const {
   for (const std::string &Callee : Callees)
     PutString(Callee);
   for (const Part &P : Parts) {
-    // The kind shares a number with what most of them have.
+    // The kind shares a number with Size, which most parts have.
     encodeULEB128(uint64_t(P.Size) << 3 | P.What, OS);
     if (P.What != Part::Bytes && P.What != Part::Entry)
       encodeULEB128(P.Target, OS);
@@ -169,7 +169,7 @@ private:
     CodeShape::Part::Kind What;
     uint32_t Size;
     uint32_t LongSize;
-    /// Of a branch, the piece that it goes to.
+    /// The index of the piece that a branch goes to.
     uint32_t Target;
     uint64_t Offset = 0;
 

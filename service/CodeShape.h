@@ -17,26 +17,26 @@
 
 namespace mlcompiler {
 
-/// What an assembler must know of a function's machine code to say how many
-/// bytes it takes: that of its branches which reach far is not known before
-/// everything between them and their targets is, and targets may lie in other
-/// functions.
+/// What an assembler must know about a function's machine code to tell how many
+/// bytes it takes. The size of a branch depends on how far away its target is,
+/// and so on everything in between. The target may lie in another function.
 struct CodeShape {
   struct Part {
     enum Kind : uint8_t {
-      /// Size bytes.
+      /// Size bytes of code or data, which no layout changes.
       Bytes,
-      /// Up to the next multiple of Size, a power of two, if that takes no more
-      /// than Target bytes.
+      /// Padding up to the next multiple of Size, which is a power of two; none
+      /// if it would take more than Target bytes.
       Alignment,
-      /// Where branches to the label of number Target go.
+      /// The place that branches to label number Target go to.
       Label,
-      /// Where the function begins for others.
+      /// The place that jumps from other functions go to.
       Entry,
-      /// A branch to the label of number Target, of Size bytes; LongSize if it
-      /// reaches far.
+      /// A branch to label number Target. It takes Size bytes if it is short,
+      /// and LongSize bytes if it is long.
       Branch,
-      /// The same to the function of that number in Callees.
+      /// A branch to function number Target of Callees, with the same two
+      /// sizes.
       Jump,
     };
     Kind What;
@@ -50,10 +50,10 @@ struct CodeShape {
     }
   };
 
-  /// The section that it lies in, and the group that this belongs to.
+  /// The section that the code lies in, with its group.
   std::string Section;
   std::vector<Part> Parts;
-  /// The functions that are jumped to.
+  /// The functions that Jumps go to.
   std::vector<std::string> Callees;
 
   std::string encode() const;
@@ -66,11 +66,14 @@ struct PlacedCode {
   CodeShape Shape;
 };
 
-/// Bytes in all sections once the functions have been laid out in their order,
-/// as LLVM's assembler does it: with every branch short to begin with, those
-/// that do not reach are made long all at once, over and over. \p Reached says
-/// which function a callee is, if the assembler knows how far away that is as
-/// long as both lie in the same section; empty if a jump there is always long.
+/// Lays out the functions in their order, as LLVM's assembler does, and returns
+/// how many bytes all sections take. Every branch begins short. Then all
+/// branches that do not reach their targets are made long at once, until every
+/// branch reaches.
+///
+/// \p Reached returns the function that a callee's name stands for, if the
+/// assembler can measure the distance to it when it lies in the same section.
+/// It returns an empty name if a jump to that callee is always long.
 uint64_t layOut(llvm::ArrayRef<PlacedCode> Functions,
                 llvm::function_ref<llvm::StringRef(llvm::StringRef)> Reached);
 

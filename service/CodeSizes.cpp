@@ -13,9 +13,9 @@
 using namespace llvm;
 using namespace mlcompiler;
 
-/// Whether the assembler knows where a function or alias is: by a symbol that
-/// no other module sees. The assembly printer makes one for some that others
-/// do see.
+/// Whether the assembler knows where a function or alias is, by a symbol that
+/// no other module sees. The assembly printer makes such a symbol even for some
+/// functions that others see.
 static bool isNear(const GlobalValue &GV, const TargetMachine &Target) {
   return GV.hasLocalLinkage() ||
          (Target.getRelocationModel() != Reloc::Static && GV.isDSOLocal() &&
@@ -46,7 +46,7 @@ std::optional<uint64_t> mlcompiler::sumOfFunctions(const Module &M,
     Placed.push_back({Name, {}});
     if (const std::optional<std::string> Found = Cache.find(Each.Key)) {
       auto Shape = CodeShape::decode(*Found);
-      // Nothing is kept of code that a shape does not describe.
+      // The entry is empty if a shape does not describe the code.
       if (!Shape)
         return GiveUp();
       Placed.back().Shape = std::move(*Shape);
@@ -72,15 +72,15 @@ std::optional<uint64_t> mlcompiler::sumOfFunctions(const Module &M,
       Taken.push_back({Found->second, std::move(Shape)});
       Missing.erase(Found);
     };
-    // The whole code will fail likewise, and say so.
+    // Generating the whole code will fail in the same way, and report it.
     if (Error E = Generate(Names, Take)) {
       consumeError(std::move(E));
       return GiveUp();
     }
     bool Whole = Missing.empty() && !Extra;
     for (auto &[At, Shape] : Taken) {
-      // Which of them has brought along what is no function of the module is
-      // not known.
+      // If there is something that belongs to no function of the module, it is
+      // not known which function brought it along.
       const bool Known = Shape && !Extra;
       Cache.insert((*Keys)[At].Key, Known ? Shape->encode() : "");
       Whole &= Known;

@@ -14,18 +14,19 @@
 
 namespace mlcompiler {
 
-/// Generates the code of the functions of these names alone.
+/// Generates the code of only the functions with these names.
 using ShapeGenerator = llvm::function_ref<llvm::Error(
     const llvm::StringSet<> &Functions, ShapeConsumer Consumer)>;
 
-/// Says how many bytes of code a module has, of which code is generated only
-/// for the functions that the service's CodeCache does not know. \p Settings is
-/// what code depends on beside the module.
+/// Returns how many bytes of code a module has. Code is generated only for
+/// functions that the service's CodeCache does not know. \p Settings is
+/// everything else that the code depends on.
 ///
-/// Contract: to the byte what the whole module's object file has.
-/// Failure mode: where the functions are not independent of each other, or have
-/// something in their code that is not provided for, there is no answer, and
-/// the caller must generate the whole code.
+/// Contract: the result is what the object file of the whole module has, to the
+/// byte.
+/// Failure mode: returns nullopt where functions depend on each other, or where
+/// their code has something that CodeShape does not describe. The caller must
+/// then generate the whole code.
 std::optional<uint64_t> sumOfFunctions(const llvm::Module &M,
                                        const llvm::TargetMachine &Target,
                                        llvm::StringRef Settings,

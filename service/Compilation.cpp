@@ -29,7 +29,7 @@
 using namespace llvm;
 using namespace mlcompiler;
 
-/// Keeps errors instead of printing them and leaving the process.
+/// Collects errors. By default, LLVM prints them and ends the process.
 static void collectErrors(const DiagnosticInfo *DI, void *Collected) {
   if (DI->getSeverity() != DS_Error)
     return;
@@ -48,7 +48,8 @@ static std::vector<std::string> targetNames() {
   return Names;
 }
 
-/// Why \p Program could not be read. Of what is not text, nothing is shown.
+/// Says why \p Program could not be read. It quotes the program only if that is
+/// text.
 static std::string explain(StringRef Program, const SMDiagnostic &Diagnostic) {
   if (isBitcode(Program.bytes_begin(), Program.bytes_end()))
     return json::fixUTF8(Diagnostic.getMessage());
@@ -61,8 +62,9 @@ static std::string explain(StringRef Program, const SMDiagnostic &Diagnostic) {
   return Text;
 }
 
-/// As `opt` and `llc` make it, except that a module that says it is
-/// position-independent is compiled so without being told.
+/// Makes a target machine as `opt` and `llc` do, except for one thing: a module
+/// that says that it is position-independent is compiled as such without an
+/// option.
 static Expected<std::unique_ptr<TargetMachine>>
 createTarget(const Triple &TheTriple, StringRef CPU, const Module &M,
              const proto::CodegenSettings &Settings, CodeGenOptLevel Level) {
@@ -91,7 +93,7 @@ createTarget(const Triple &TheTriple, StringRef CPU, const Module &M,
   std::unique_ptr<TargetMachine> Made(
       T->createTargetMachine(TheTriple, CPU, codegen::getFeaturesStr(), Options,
                              Relocation, M.getCodeModel(), Level));
-  // Which data are too far away for the code model, as clang and LTO have it.
+  // The size from which on data count as far away, as in clang and LTO.
   if (std::optional<uint64_t> Threshold = M.getLargeDataThreshold())
     Made->setLargeDataThreshold(*Threshold);
   return Made;
@@ -107,7 +109,8 @@ static PipelineTuningOptions tuningOptions(const proto::Tuning &Tuning) {
   return Options;
 }
 
-/// What another module could link to, and so must still be there at the end.
+/// Whether another module could link to \p GV, which must then still exist at
+/// the end.
 static bool isExported(const GlobalValue &GV) {
   return !GV.isDeclarationForLinker() && !GV.hasLocalLinkage() &&
          !GV.isDiscardableIfUnused() && !GV.hasAppendingLinkage();
@@ -126,7 +129,7 @@ Compilation::load(StringRef Program, const proto::Open &Request) {
   }
   C->Context.setDiagnosticHandlerCallBack(collectErrors, &C->Diagnostics);
   SMDiagnostic Diagnostic;
-  // LLVM takes no bytes for an empty module.
+  // LLVM would read this as an empty module.
   if (Program.trim().empty())
     return fail(proto::INVALID_PROGRAM, "the program is empty");
   crash::Activity Reading("reading the program");
@@ -140,7 +143,7 @@ Compilation::load(StringRef Program, const proto::Open &Request) {
             StringRef(Text).trim());
   }
   Module &M = *C->M;
-  // The name would end up in the object file, and a buffer has none.
+  // The identifier ends up in the object file, and a buffer has no name.
   M.setModuleIdentifier(M.getSourceFileName());
 
   Triple TheTriple = M.getTargetTriple();
@@ -162,7 +165,7 @@ Compilation::load(StringRef Program, const proto::Open &Request) {
   if (Request.has_tuning())
     C->Tuning = tuningOptions(Request.tuning());
   C->Settings = Request.codegen();
-  // `opt` leaves the level of the code generator's hooks at None.
+  // `opt` leaves the code generator's level at None while passes run.
   auto Target =
       createTarget(TheTriple, C->CPU, M, C->Settings, CodeGenOptLevel::None);
   if (!Target)
@@ -185,7 +188,7 @@ Compilation::load(StringRef Program, const proto::Open &Request) {
 }
 
 Error Compilation::parsePipeline(StringRef Text) {
-  // To parse a pipeline needs nothing that passes need when they run.
+  // Parsing a pipeline needs nothing of what passes need when they run.
   PassBuilder Builder(Target.get());
   ModulePassManager Unused;
   if (Error E = Builder.parsePassPipeline(Unused, Text))
@@ -207,7 +210,7 @@ Error Compilation::optimize(
   auto Result = run(Pipeline);
   if (!Result)
     return Result.takeError();
-  // A decision's changes are not always a pass's.
+  // Decisions can change the module without a pass that says so.
   changed();
   return Error::success();
 }
@@ -250,8 +253,8 @@ void Compilation::codeChanged() {
 }
 
 uint64_t Compilation::codeVersion() {
-  // To look takes far less than to generate code, and is not for those who
-  // never do.
+  // Comparing bitcode takes far less than generating code. It is left until the
+  // version is asked for.
   if (std::exchange(UsesInDoubt, false) &&
       (!CodeSource || *CodeSource != hash(bitcode()))) {
     ++Clock;
@@ -294,7 +297,7 @@ std::vector<std::string> Compilation::optArguments() const {
 
 Expected<std::vector<std::string>>
 Compilation::spellOut(ArrayRef<std::string> Texts) {
-  // To make one takes longer than to parse with it.
+  // One builder serves all texts, because making it takes longer than parsing.
   PassBuilder Builder(Target.get());
   std::vector<std::string> Spelled;
   for (const std::string &Text : Texts) {
@@ -342,17 +345,17 @@ SmallVector<char, 0> Compilation::bitcode() {
   const size_t DiagnosticsBefore = Diagnostics.size();
   crash::Activity Writing("writing bitcode");
   raw_svector_ostream Stream(Bitcode);
-  // As `opt` does; without the order of uses the code generator may choose
+  // As by `opt`. Without the order of uses, the code generator may choose
   // differently.
   WriteBitcodeToFile(*M, Stream, /*ShouldPreserveUseListOrder=*/true);
-  // Collecting the symbols of inline assembly may have complained; whether it
-  // is an error is for the assembler to say.
+  // Collecting the symbols of inline assembly may have reported errors. Only
+  // the assembler can tell whether they are.
   Diagnostics.resize(DiagnosticsBefore);
   return Bitcode;
 }
 
-/// Whether there is something in the module that only passes can take, so that
-/// to generate code may end the process.
+/// Whether the module has something that only further passes can remove.
+/// Generating code may then end the process.
 static bool isHalfLowered(const Module &M) {
   static constexpr StringLiteral Prefixes[] = {
       "llvm.coro.",
@@ -374,8 +377,8 @@ static bool isHalfLowered(const Module &M) {
 
 Error Compilation::withCopy(
     function_ref<Error(Module &, TargetMachine &)> Generate) {
-  // Code is generated from the bitcode, as `llc` does it, since generating code
-  // changes a module, and this one goes on being optimised or observed.
+  // Generating code changes a module, and this one may still be optimised or
+  // observed. So code is generated from its bitcode, as by `llc`.
   codeVersion();
   SmallVector<char, 0> Bitcode = bitcode();
   if (Fingerprint)
@@ -396,8 +399,8 @@ Error Compilation::withCopy(
     if (Error E = keepOnly(**Copy, OnlyFunction))
       return E;
   crash::Activity Activity("code generation");
-  // A fork each time would take too much of what a small module takes, so it is
-  // done where it may be needed. Decisions, though, are asked for once.
+  // A rehearsal takes a fork, which costs too much for small modules. So it is
+  // done only where it may be needed, and never where decisions are asked for.
   if (isHalfLowered(**Copy) && !AddCodegenPasses)
     if (Error E =
             rehearse([&] { consumeError(Generate(**Copy, **CodegenTarget)); }))
@@ -470,8 +473,8 @@ Error Compilation::generateShapes(const StringSet<> &Functions,
 }
 
 std::optional<uint64_t> Compilation::textSize() {
-  // Decisions in the code generator are not to be seen from a function.
-  // Settings say what is laid out where.
+  // A function's key does not cover decisions in the code generator. Settings
+  // may change where code is laid out.
   if (!codecache::get().isOn() || isObjectKnown() || Generating ||
       AddCodegenPasses || !OnlyFunction.empty() || isHalfLowered(*M) ||
       Settings.ByteSizeLong())

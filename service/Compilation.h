@@ -28,7 +28,7 @@ namespace proto = ::mlcompiler_gym::v1;
 
 /// A program, its target, and the pipeline that optimises it: what `opt` and
 /// `llc` do, in one process. The same module, options and decisions give the
-/// very bytes that those tools write.
+/// same bytes as those tools, exactly.
 class Compilation : CodegenListener {
 public:
   /// Reads \p Program (bitcode or textual IR) and verifies it.
@@ -38,27 +38,27 @@ public:
   /// Checks that \p Text is a pipeline. Nothing is run.
   llvm::Error parsePipeline(llvm::StringRef Text);
 
-  /// Runs the pipeline. \p Prepare may register analyses before LLVM's own, and
-  /// so take their place, and passes at extension points.
+  /// Runs the pipeline. \p Prepare may register passes at extension points, and
+  /// analyses, which take the place of LLVM's own.
   llvm::Error optimize(llvm::function_ref<void(llvm::PassBuilder &,
                                                llvm::ModuleAnalysisManager &)>
                            Prepare);
 
-  /// Says that nothing will be run after optimize(), whose analyses then need
-  /// no memory, and no time when the process is forked.
+  /// Says that nothing will be run after optimize(). This frees its analyses,
+  /// which would take memory, and time when the process is forked.
   void endPasses() { Passes.reset(); }
 
-  /// Runs a pipeline that is known to parse, after optimize(), as though it
-  /// stood behind everything that has been run before. Returns whether passes
-  /// say that they have changed anything.
+  /// Runs a further pipeline, which must parse, after optimize(). The result is
+  /// as if it were part of one pipeline with everything that has been run
+  /// before. Returns whether passes say that they have changed anything.
   llvm::Expected<bool> run(llvm::StringRef Text);
 
-  /// From now on, a pass that says that it has changed the module is believed
-  /// only if the module's bitcode is another, the order of uses aside.
+  /// From now on, a pass counts as changing the module only if the bitcode
+  /// differs, apart from the order of uses.
   void compareExactly() { Fingerprint = fingerprint(); }
 
-  /// Fails if what was changed last does not pass LLVM's verifier. \p What has
-  /// changed it.
+  /// Fails if what was changed last does not pass LLVM's verifier. \p What is
+  /// named as what changed it.
   llvm::Error verify(const llvm::Twine &What) const;
 
   /// \p Texts with the level of each pass spelled out; see spellOutLevels().
@@ -66,7 +66,8 @@ public:
   llvm::Expected<std::vector<std::string>>
   spellOut(llvm::ArrayRef<std::string> Texts);
 
-  /// What `opt` must be told, apart from the pipeline, to compile likewise.
+  /// The arguments that make `opt` compile in the same way, apart from the
+  /// pipeline.
   std::vector<std::string> optArguments() const;
 
   /// What optimize() ran.
@@ -75,10 +76,10 @@ public:
   /// A number that is never 0 and differs from what it was before if the module
   /// may have changed in between.
   uint64_t version() const { return Version; }
-  /// The same of the body of one function.
+  /// The same for the body of one function.
   uint64_t version(const llvm::Function &F) const;
-  /// The same of what code is generated from, where the order of uses counts,
-  /// too.
+  /// The same for what code is generated from, where the order of uses also
+  /// counts.
   uint64_t codeVersion();
 
   /// The module as it stands, written out. Leaves the module untouched.
@@ -95,32 +96,32 @@ public:
   llvm::Expected<llvm::StringRef> object();
   void changed();
 
-  /// Bytes in the executable sections of that object file, if they can be told
-  /// without it: see CodeSizes.h.
+  /// Bytes in the executable sections of that object file, if they can be found
+  /// without it; see CodeSizes.h.
   std::optional<uint64_t> textSize();
 
   /// Fails if the module lacks a symbol that the program exported when it was
-  /// loaded: its code is then not comparable with the program's. \p What
-  /// dropped it.
+  /// loaded. Its code could then not be compared with the program's. \p What is
+  /// named as what dropped the symbol.
   llvm::Error checkExports(const llvm::Twine &What, proto::ErrorCode Code);
 
   llvm::Module &module() { return *M; }
   llvm::TargetMachine &target() { return *Target; }
 
-  /// From now on, code is generated for the function called \p Name only; for
-  /// all if that is empty.
+  /// From now on, code is generated only for the function called \p Name, or
+  /// for all functions if \p Name is empty.
   void generateOnly(llvm::StringRef Name) { OnlyFunction = Name.str(); }
 
   /// The cpu that the client names; may be empty.
   llvm::StringRef cpu() const { return CPU; }
 
-  /// Is called whenever code is about to be generated.
+  /// Called whenever code is about to be generated.
   using PassAdder = std::function<void(llvm::legacy::PassManagerBase &)>;
   void setCodegenPasses(PassAdder Adder) {
     AddCodegenPasses = std::move(Adder);
   }
 
-  /// Is called after each function that registers are allocated in.
+  /// Sets what is called after registers have been allocated in a function.
   void setAllocatedCallback(std::function<void()> Callback) {
     OnAllocated = std::move(Callback);
   }
@@ -128,8 +129,9 @@ public:
   /// Whether code is being generated further up the stack.
   bool isGenerating() const { return Generating; }
 
-  /// Functions in the order in which the code generator, now or when it was
-  /// last run, was done with their registers.
+  /// The functions whose registers the code generator has allocated, in the
+  /// order in which it did so. They are those of the run under way, or of the
+  /// last one.
   llvm::ArrayRef<AllocatedFunction> allocated() const { return Allocated; }
 
   /// Whether registers are allocated by the optimising allocator.
@@ -175,7 +177,7 @@ private:
     return !Object.empty();
   }
 
-  /// The bitcode's, if that is to be compared.
+  /// The bitcode's hash, once compareExactly() has been called.
   std::optional<Hash> Fingerprint;
   /// What code was generated from last, if Fingerprint is kept.
   std::optional<Hash> CodeSource;
@@ -184,9 +186,9 @@ private:
   uint64_t Clock = 1;
   /// When the module became what it is.
   uint64_t Version = 1;
-  /// When its code, for all that is known, became what it is.
+  /// When the module last changed in a way that may change its code.
   uint64_t CodeVersion = 1;
-  /// When something changed last that may concern all functions.
+  /// When something last changed that may concern all functions.
   uint64_t AllSince = 1;
   llvm::DenseMap<const llvm::Function *, uint64_t> FunctionVersions;
   Changes LastChanges;

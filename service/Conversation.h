@@ -13,15 +13,15 @@ namespace mlcompiler {
 
 /// The requests of a session's client and the replies to them.
 ///
-/// Contract: one reply for each request, in order. The time of a request runs
-/// from when it is begun to its reply; should the process die in between, the
-/// client hears why.
-/// Failure mode: a session is nothing without its client. So the process ends
-/// when the client has gone, and, with an error for it, when what it sends is
-/// no request.
+/// Contract: there is one reply for each request, in order. A request's time
+/// runs from its beginning to its reply. If the process dies in between, the
+/// client is told why.
+/// Failure mode: a session is of no use without its client. So the process ends
+/// when the client has gone. It also ends, with an error for the client, when
+/// it receives something that is no request.
 class Conversation {
 public:
-  /// Reports of what ends this process go to \p Client from now on.
+  /// From now on, \p Client is told what ends this process.
   explicit Conversation(Channel Client);
 
   /// Ends the process without running destructors: there is nothing to save,
@@ -33,10 +33,10 @@ public:
 
   /// Reads a request and begins it.
   const proto::Request &receive();
-  /// Begins \p Read, which has been read elsewhere.
+  /// Begins \p Read, a request that was received elsewhere.
   void begin(proto::Request Read);
-  /// Begins the request once more: after a fork, where no time runs and no
-  /// report goes to the client.
+  /// Begins the request once more after a fork, which inherits neither the
+  /// running time nor the reports to the client.
   void beginAgain();
   /// The latest request that has been begun.
   const proto::Request &request() const { return Request; }
@@ -48,9 +48,9 @@ public:
   void reply();
   void replyError(llvm::Error E, bool SessionEnded);
 
-  /// Lets go of the client, whom another process serves.
+  /// Lets go of the client, which another process serves.
   void abandon();
-  /// In a fork, whose client is another.
+  /// Serves \p Other from now on, in a fork, which has another client.
   void adopt(Channel Other);
 
 private:
@@ -58,7 +58,7 @@ private:
 
   Channel Client;
   unsigned DefaultDeadline = 0;
-  /// Both are kept for the memory that they have.
+  /// Both are members so that their memory is used again.
   proto::Request Request;
   proto::Reply Answer;
 };

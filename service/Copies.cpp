@@ -20,10 +20,10 @@
 using namespace llvm;
 using namespace mlcompiler;
 
-/// A session has few descriptors (see Sandbox.cpp), and each takes one.
+/// Each fork takes a descriptor, of which a session has few (see Sandbox.cpp).
 static constexpr size_t MostAtOnce = 32;
-/// Milliseconds in which forks say that the deadline has passed, before it is
-/// said in their place.
+/// Milliseconds that forks have to report that the deadline has passed. After
+/// that, it is reported in their place.
 static constexpr int64_t Grace = 1000;
 
 static size_t processors() {
@@ -73,7 +73,7 @@ std::optional<int> Copies::start(size_t Tag) {
       Failed = errno;
     }
     if (Pid == 0) {
-      // Should the parent have gone already, no signal comes any more.
+      // If the parent has already gone, no signal will come.
       prctl(PR_SET_PDEATHSIG, SIGKILL);
       if (getppid() != Parent)
         _exit(0);
@@ -92,7 +92,7 @@ std::optional<int> Copies::start(size_t Tag) {
                            /*SessionEnded=*/false));
       return std::nullopt;
     }
-    // There may be room when one of the others has ended.
+    // There may be room when another fork has ended.
     wait();
   }
   Take(Tag, lateReply());
@@ -141,7 +141,7 @@ bool Copies::read(Running &From) {
 }
 
 void Copies::giveUp() {
-  // They notice that nobody reads what they would say.
+  // The forks notice that their pipes have no reader.
   for (const Running &Each : All) {
     ::close(Each.Pipe);
     Take(Each.Tag, lateReply());

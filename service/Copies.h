@@ -15,30 +15,29 @@
 
 namespace mlcompiler {
 
-/// Forks of this process that work at the same time, each of which reports once
-/// to this one, with a reply.
+/// Forks of this process that work at the same time. Each reports once to this
+/// process, with a reply.
 ///
-/// Contract: so many at once, and no more. The caller holds the deadline
-/// (crash::DeadlineHold), which is kept here. A fork ends with its report, with
-/// this process, or with the deadline of the request under way. There is a
-/// report of each, whatever becomes of it.
-/// Failure mode: what ends a fork, or keeps it from being made, is the error
-/// that is its report.
+/// Contract: no more than the given number run at once. The caller holds the
+/// deadline (crash::DeadlineHold), and this class keeps it. A fork ends with
+/// its report, with this process, or with the deadline of the request under
+/// way. There is a report for each fork in any case.
+/// Failure mode: if a fork dies, or cannot be made, its report is the error.
 class Copies {
 public:
-  /// Called with what has been reported of the fork that has a tag.
+  /// Called with the report of the fork that was started with \p Tag.
   using Taker =
       std::function<void(size_t Tag, mlcompiler_gym::v1::Reply Report)>;
 
-  /// At most \p Most at once; 0: one for each processor that this process may
-  /// use.
+  /// Runs at most \p Most forks at once; 0: one for each processor that this
+  /// process may use.
   Copies(size_t Most, Taker Take);
   Copies(const Copies &) = delete;
   Copies &operator=(const Copies &) = delete;
   ~Copies();
 
-  /// Forks, as soon as there may be another. Returns, in the fork only, the
-  /// pipe that it is to report to.
+  /// Forks, as soon as another fork may run. Returns, in the fork only, the
+  /// pipe to report to.
   std::optional<int> start(size_t Tag);
 
   /// Waits until all have reported.
@@ -54,9 +53,9 @@ private:
     std::string Report;
   };
 
-  /// Waits until one of them has something to say, and takes it.
+  /// Waits until one of them has written something, and reads it.
   void wait();
-  /// Takes what there is to read. Returns whether that was all.
+  /// Reads what there is. Returns whether that was the end.
   bool read(Running &From);
   void giveUp();
 

@@ -32,7 +32,7 @@ struct FixedText {
   void clear() { Size = 0; }
   void append(const char *Bytes, size_t Count) {
     Count = std::min(Count, sizeof(Data) - Size);
-    // Names in a program can be any bytes, a string of the protocol cannot.
+    // Names in a program can be any bytes, but a string of the protocol cannot.
     for (size_t I = 0; I != Count; ++I)
       Data[Size++] = Bytes[I] & 0x80 ? '?' : Bytes[I];
   }
@@ -86,18 +86,20 @@ static constexpr NamedSignal FatalSignals[] = {
 static constexpr int RefusedBySeccomp = 1;
 
 static int ReportSocket = -1;
-/// A fork has no client yet, and that of its parent expects nothing from it.
+/// The process that reports. A fork has no client yet, and its parent's client
+/// expects nothing from it.
 static pid_t Reporter;
 static volatile bool Replying;
-/// The signal that waits for the end of a reply; 0 is none.
+/// The signal that waits for the end of a reply; 0 if there is none.
 static volatile int Deferred;
-/// This process only tries out what another is about to do.
+/// Whether this process only tries out what another one is about to do.
 static bool Rehearsing;
 static FixedText Running;
 
-/// The request under way, in nanoseconds of the monotonic clock; 0 is never.
+/// The deadline of the request under way, in nanoseconds of the monotonic
+/// clock; 0 if it has none.
 static volatile int64_t Deadline;
-/// The same, whatever pauses.
+/// The same, regardless of pauses and holds.
 static int64_t RequestDeadline;
 static volatile bool InRequest;
 static unsigned DeadlineMilliseconds;
@@ -105,7 +107,7 @@ static unsigned DeadlineMilliseconds;
 static volatile int64_t NextTick;
 
 static constexpr int64_t Millisecond = 1000000;
-/// Often enough to notice a client that is gone.
+/// The period in which the timer looks whether the client has gone.
 static constexpr int64_t TickPeriod = 1000 * Millisecond;
 
 static int64_t now() {
@@ -237,7 +239,8 @@ static void onTick(int) {
 }
 
 void crash::install() {
-  // LLVM recurses deeply; what is left of an overflown stack is nothing.
+  // LLVM recurses deeply, and a handler cannot run on a stack that has
+  // overflowed.
   static char AlternateStack[64 << 10];
   stack_t Stack{};
   Stack.ss_sp = AlternateStack;
@@ -273,10 +276,11 @@ crash::ReplyUnderWay::~ReplyUnderWay() {
     onFatalSignal(Deferred);
 }
 
-/// Has the timer fire when it is needed next.
+/// Lets the timer fire when it is next needed.
 static void watchTime(int64_t Now) {
-  // The timer is left running between requests, since setting it takes as long
-  // as all the rest of a short one. It is set anew only if it would be late.
+  // The timer is left running between requests, because setting it takes as
+  // long as the rest of a short request. It is set again only if it would fire
+  // too late.
   int64_t Wanted = Now + TickPeriod;
   if (Deadline)
     Wanted = std::min(Wanted, int64_t(Deadline));

@@ -5,14 +5,14 @@
 //===----------------------------------------------------------------------===//
 ///
 /// \file
-/// A session process that cannot go on tells its client why before it dies: a
-/// fatal signal, LLVM's report_fatal_error, memory that ran out, a deadline
-/// that passed, or a system call that the sandbox refuses. The report is
-/// written from a signal handler, so it is encoded by hand into a static
-/// buffer: no allocation, no locks.
+/// A session process that cannot go on tells its client why before it dies. The
+/// reason is a fatal signal, LLVM's report_fatal_error, a lack of memory, a
+/// deadline that has passed, or a system call that the sandbox refuses. The
+/// report is written from a signal handler, so it is encoded by hand into a
+/// static buffer, without allocations or locks.
 ///
-/// What cannot be reported from inside is SIGKILL: the client then sees the
-/// end of the stream without a reply.
+/// Only SIGKILL cannot be reported from inside. The client then sees the end of
+/// the stream without a reply.
 ///
 //===----------------------------------------------------------------------===//
 
@@ -29,34 +29,34 @@ namespace mlcompiler::crash {
 /// reported too. Call once, in the session process; forks inherit it.
 void install();
 
-/// Reports of this process, but not of its forks, go to this socket from now
-/// on.
+/// From now on, reports of this process go to \p Socket. Its forks report
+/// nothing until they call this themselves.
 void reportTo(int Socket);
 
-/// While it lives a reply is being sent, and a report would be read as a part
-/// of it. So a signal waits for the rest of the reply, unless that waits for
-/// the client: then writing fails.
+/// Lives while a reply is being sent, when a report would be read as a part of
+/// the reply. A signal therefore waits until the rest of the reply has been
+/// sent. If the client does not take it, writing fails instead.
 class ReplyUnderWay {
 public:
   ReplyUnderWay();
   ~ReplyUnderWay();
 };
 
-/// Between these two calls the process works on a request: it ends itself with
+/// Between these two calls the process works on a request. It ends itself with
 /// DEADLINE_EXCEEDED after \p DeadlineMs milliseconds (0: never), and silently
 /// as soon as its client has closed the other end of the socket.
 void beginRequest(unsigned DeadlineMs);
 void endRequest();
 
-/// To be called in the child of a fork, which inherits no timer.
+/// Call in the child of a fork, which inherits no timer.
 void afterFork();
 
 /// In a fork that tries out what its parent is about to do: reports go to \p
 /// Pipe, and say that the session goes on. The request's deadline still holds.
 void beginRehearsal(int Pipe);
 
-/// For as long as it lives the request's time does not run; the client's
-/// leaving is still noticed.
+/// While it lives, the request's time stands still. If the client leaves, that
+/// is still noticed.
 class DeadlinePause {
 public:
   DeadlinePause();
@@ -66,13 +66,13 @@ private:
   int64_t Left;
 };
 
-/// Milliseconds up to the deadline of the request under way, negative behind
-/// it; nullopt if there is none.
+/// Milliseconds until the deadline of the request under way, negative once it
+/// has passed; nullopt if the request has none.
 std::optional<int64_t> timeLeft();
 
-/// For as long as it lives the deadline does not end this process, which then
-/// has to see to it by itself. If it has passed by then, the request is to be
-/// answered at once.
+/// While it lives, the deadline does not end this process, which must watch
+/// timeLeft() itself. If the deadline has passed when the hold ends, the
+/// process must reply at once.
 class DeadlineHold {
 public:
   DeadlineHold();
@@ -82,11 +82,11 @@ private:
   const int64_t Held;
 };
 
-/// Remembers what is running, for the report. Keeps no reference.
+/// Notes for the report what is running. Keeps no reference.
 void enterPass(llvm::StringRef Pass, llvm::StringRef Unit);
 
-/// Names something that is not a pass for as long as it lives, and then what
-/// ran before.
+/// While it lives, the report names this activity, which is not a pass.
+/// Afterwards it again names what ran before.
 class Activity {
 public:
   explicit Activity(llvm::StringRef Name);

@@ -14,12 +14,12 @@
 
 namespace mlcompiler {
 
-/// Answers the decisions of the compile that runs in this process, whether an
-/// advisor of LLVM's asks or a pass of ours.
+/// Answers the decisions of the compile that runs in this process. An advisor
+/// of LLVM's asks for them, or a pass of ours.
 ///
-/// LLVM creates model runners by itself, so the answerer is found by a
-/// process-wide pointer. Without one, nothing can be asked: a runner that is
-/// created then ends the process with a fatal error.
+/// LLVM creates model runners by itself, so they find this object by a
+/// process-wide pointer. A runner that is created while the pointer is null
+/// ends the process with a fatal error.
 class DecisionPoint {
 public:
   virtual ~DecisionPoint() = default;
@@ -27,12 +27,12 @@ public:
   /// The tensors that decisions are made from. LLVM's own are bound to them.
   virtual Tensors &tensors() = 0;
 
-  /// Has the task write the tensors that are not LLVM's, and the agent answer.
-  /// Returns the bytes of the action, laid out as the task says, valid until
-  /// the next call. If there is no agent any more, it never returns.
+  /// Lets the task write the tensors that LLVM does not, and asks the agent.
+  /// Returns the bytes of the action, laid out as the task says, which stay
+  /// valid until the next call. Does not return if the agent has gone.
   virtual llvm::StringRef decide() = 0;
 
-  /// The same for an action that is one T.
+  /// Does the same for an action that is one T.
   template <typename T> T ask() {
     return llvm::support::endian::read<T>(decide().data(),
                                           llvm::endianness::little);

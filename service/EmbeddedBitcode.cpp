@@ -28,7 +28,7 @@ public:
   Extractor(StringRef Folder, raw_ostream &Listing)
       : Folder(Folder), Listing(Listing) {}
 
-  /// \p Source is what the user is told \p Buffer is.
+  /// \p Source is what \p Buffer is called in messages.
   Error extract(MemoryBufferRef Buffer, const std::string &Source);
 
 private:
@@ -97,8 +97,8 @@ Error Extractor::extractObject(MemoryBufferRef Buffer,
   return Error::success();
 }
 
-/// Linking puts the sections of several objects behind each other, which as a
-/// whole is not bitcode: each begins anew with the magic number.
+/// Linking joins the sections of several objects. The result is not bitcode as
+/// a whole: each part begins with the magic number.
 Error Extractor::extractSection(StringRef Contents, const std::string &Source) {
   static constexpr StringLiteral Magic = "BC\xC0\xDE";
   size_t Begin = Contents.find(Magic);

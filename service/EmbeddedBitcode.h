@@ -16,12 +16,13 @@ class raw_ostream;
 
 namespace mlcompiler {
 
-/// Writes every module in \p File to \p Folder as 0.bc, 1.bc and so on, and a
-/// line of JSON about each to \p Listing: "file", and "source", which says
-/// where in \p File it was. The file is bitcode, an object or executable with a
-/// .llvmbc section (-fembed-bitcode) or a .llvm.lto section
-/// (-ffat-lto-objects), or an archive of such. What holds no module is passed
-/// over.
+/// Writes every module in \p File to \p Folder as 0.bc, 1.bc and so on. For
+/// each, it writes a line of JSON to \p Listing with the keys "file" and
+/// "source"; the latter says where in \p File the module was.
+///
+/// \p File is bitcode, an object or executable with a .llvmbc section
+/// (-fembed-bitcode) or a .llvm.lto section (-ffat-lto-objects), or an archive
+/// of such files. Members that hold no module are skipped.
 llvm::Error extractBitcode(llvm::StringRef File, llvm::StringRef Folder,
                            llvm::raw_ostream &Listing);
 

@@ -13,11 +13,11 @@
 using namespace llvm;
 using namespace mlcompiler;
 
-/// In a group of functions that call each other, what part of the entries leads
-/// to another entry of the group, at most.
+/// For a group of functions that call each other, the largest part of its
+/// entries that may lead to another entry of the group.
 static constexpr double MostRecursion = 0.9;
 
-/// Rounds of an iteration whose error shrinks by that part in each.
+/// Rounds of an iteration whose error shrinks by that factor in each round.
 static constexpr unsigned Rounds = 400;
 
 namespace {
@@ -30,7 +30,7 @@ struct Function {
 
 struct CallGraph {
   std::vector<Function> Functions;
-  /// Stands before all others, so that all are found from it.
+  /// Leads to all other functions, so that all are found from it.
   Function Root;
 };
 
@@ -55,19 +55,20 @@ static std::vector<double> callOnce(ArrayRef<double> Entered,
   return Called;
 }
 
-/// By how much the entries of a group grow from one round of calls to the next.
+/// The factor by which the entries of a group grow from one round of calls to
+/// the next.
 static double growth(unsigned Size, ArrayRef<CallEdge> Within) {
   std::vector<double> Entered(Size, 1.0 / Size);
   double LogOfAll = 0;
   for (unsigned I = 0; I < Rounds; ++I) {
-    // A part stays where it is, so that a group does not swing for ever.
+    // A part stays where it is, so that the values do not swing for ever.
     std::vector<double> Called = callOnce(Entered, Within);
     double Sum = 0;
     for (unsigned J = 0; J < Size; ++J)
       Sum += Called[J] = (Called[J] + Entered[J]) / 2;
     for (unsigned J = 0; J < Size; ++J)
       Entered[J] = Called[J] / Sum;
-    // It takes rounds until only what grows fastest is left.
+    // After half of the rounds, only what grows fastest is left.
     if (I >= Rounds / 2)
       LogOfAll += std::log(Sum);
   }

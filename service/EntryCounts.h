@@ -16,17 +16,17 @@ namespace mlcompiler {
 struct CallEdge {
   unsigned Caller;
   unsigned Callee;
-  /// How often, for each time that the caller is entered.
+  /// Calls for each time that the caller is entered.
   double Frequency;
 };
 
-/// How often each function is entered: as often as \p Roots says, and as often
-/// as the functions that call it do so.
+/// Returns how often each function is entered: as often as \p Roots says, and
+/// in addition as often as other functions call it.
 ///
-/// A function that calls itself, by others even, less than once each time is
-/// entered as often as the sum of the calls says, which is finite. Where it
-/// calls itself more often, static frequencies know no end of it, and the calls
-/// within such a group of functions are scaled down until there is one.
+/// If a function calls itself, directly or through others, less than once for
+/// each entry, the sum over all calls is finite. If it calls itself more often,
+/// static frequencies would give an infinite sum. The calls within such a group
+/// of functions are then scaled down until the sum is finite.
 std::vector<double> entryCounts(llvm::ArrayRef<double> Roots,
                                 llvm::ArrayRef<CallEdge> Calls);
 

@@ -11,7 +11,7 @@
 
 using namespace mlcompiler;
 
-/// What the episodes of one reply may have. The reply says some more.
+/// Bytes that the episodes of one reply may have. The reply has some more.
 static constexpr size_t MostBytes = MaxFrameBytes / 4 * 3;
 
 Episodes::Episodes(const proto::Play &Request)
@@ -25,14 +25,14 @@ bool Episodes::mayBegin() const {
     return true;
   if (Begun == Wanted || Playing.isLate())
     return false;
-  // Those under way may be as large as those before.
+  // The episodes under way may be as large as the ones before.
   const size_t Mean = Done ? Bytes / Done : 0;
   return Bytes + Mean * (Begun - Done + 1) <= MostBytes;
 }
 
 std::optional<int> Episodes::play() {
   crash::DeadlineHold Hold;
-  // As for a client's Fork: memory that is not in use takes time to copy.
+  // Memory that is not in use takes time to copy, as in Session::fork().
   malloc_trim(0);
   while (mayBegin()) {
     Played.emplace_back();
@@ -47,7 +47,7 @@ void Episodes::take(size_t Number, proto::Reply Report) {
   auto Result = std::make_unique<proto::Episode>();
   if (Report.has_error()) {
     *Result->mutable_error() = std::move(*Report.mutable_error());
-    // The copy's, as it may have thought, but not this one.
+    // The copy has ended, but this session has not.
     Result->mutable_error()->set_session_ended(false);
   } else {
     *Result->mutable_played() = std::move(*Report.mutable_play());

@@ -12,17 +12,18 @@
 namespace mlcompiler {
 
 /// A Play of several episodes that is under way: the copies of the session that
-/// play them, and what has come of that.
+/// play them, and their results so far.
 class Episodes {
 public:
   explicit Episodes(const mlcompiler_gym::v1::Play &Request);
 
   /// Copies this process for each episode, and waits for the copies. Returns,
-  /// in a copy only, the pipe that it is to report to; its episode is number().
+  /// in a copy only, the pipe to report to; number() is then the copy's
+  /// episode.
   std::optional<int> play();
   uint64_t number() const { return Begun - 1; }
 
-  /// Moves into \p Reply what has come of them, as far as it fits.
+  /// Moves into \p Reply as many results as fit.
   void finish(mlcompiler_gym::v1::PlayReply &Reply);
 
 private:
@@ -31,9 +32,9 @@ private:
 
   const uint64_t Wanted;
   uint64_t Begun = 0;
-  /// By number; null while an episode is being played.
+  /// The results by number; null while an episode is being played.
   std::vector<std::unique_ptr<mlcompiler_gym::v1::Episode>> Played;
-  /// How many are not null, and their bytes.
+  /// How many results are there, and their bytes.
   size_t Done = 0;
   size_t Bytes = 0;
   Copies Playing;

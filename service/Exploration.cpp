@@ -64,7 +64,8 @@ Exploration::Exploration(const proto::Explore &Request, uint64_t Decision,
 }
 
 bool Exploration::isDone() const {
-  // The client can go on from here. A message that is too large would be lost.
+  // A message that is too large would be lost, and the client can go on from
+  // here.
   return Next == Due.size() || Bytes >= MaxFrameBytes / 2 || Trying.isLate();
 }
 
@@ -103,7 +104,7 @@ std::optional<int> Exploration::explore(uint64_t Decision, StringRef Own,
   const std::vector<std::string> Candidates = candidates(Own, Features);
   for (const std::string &Each : Candidates)
     Here.add_alternatives()->set_action(Each);
-  // As for a client's Fork: memory that is not in use takes time to copy.
+  // Memory that is not in use takes time to copy, as in Session::fork().
   malloc_trim(0);
   for (size_t I = 0; I != Candidates.size(); ++I) {
     Action = Candidates[I];
@@ -121,7 +122,7 @@ void Exploration::take(size_t Tag, proto::Reply Report) {
       *Found.mutable_decisions(Decision)->mutable_alternatives(Index);
   if (Report.has_error()) {
     *Known.mutable_error() = std::move(*Report.mutable_error());
-    // The copy's, as it may have thought, but not this one.
+    // The copy has ended, but this session has not.
     Known.mutable_error()->set_session_ended(false);
   } else if (Report.explore().decisions_size() == 1) {
     Known.MergeFrom(Report.explore().decisions(0).alternatives(0));

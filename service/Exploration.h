@@ -15,8 +15,8 @@
 
 namespace mlcompiler {
 
-/// An Explore that is under way: which actions are to be tried where, the
-/// copies of the session that try them, and what has come of that.
+/// An Explore that is under way: the decisions and actions to try, the copies
+/// of the session that try them, and their results so far.
 class Exploration {
 public:
   /// \p Decision is the number of the decision that the session is stopped at.
@@ -25,14 +25,14 @@ public:
   create(const proto::Explore &Request, uint64_t Decision,
          const Tensors &Features, const ActionChecker &Checker);
 
-  /// Whether actions are to be tried at the decision of that number.
+  /// Whether the request wants actions tried at decision number \p Decision.
   bool isDue(uint64_t Decision) const {
     return Next != Due.size() && Due[Next] == Decision;
   }
 
   /// Tries the actions of a decision, at which the policy takes \p Own.
-  /// Returns, in a copy only, the pipe that it is to report to; its action is
-  /// action().
+  /// Returns, in a copy only, the pipe to report to; action() is then the
+  /// copy's action.
   std::optional<int> explore(uint64_t Decision, llvm::StringRef Own,
                              const Tensors &Features);
   llvm::StringRef action() const { return Action; }
@@ -41,12 +41,12 @@ public:
   /// Whether there is nothing left to try.
   bool isDone() const;
 
-  /// Says that the session stays where it is, and with which seed the policy
-  /// then draws on, if it draws.
+  /// Says that the session stays at this decision. \p Seed is the one with
+  /// which a policy draws on from here, if it draws.
   void stay(std::optional<uint64_t> Seed) { StaysWith = Seed; }
 
-  /// Waits for the copies, and moves into \p Reply what has been found out, \p
-  /// Record being what there is to say of the policy.
+  /// Waits for the copies, and moves their results into \p Reply. \p Record
+  /// says the rest about the policy.
   void finish(const proto::PlayReply &Record, proto::ExploreReply &Reply);
 
 private:
@@ -65,9 +65,10 @@ private:
   std::string Action;
   std::optional<uint64_t> StaysWith;
   proto::ExploreReply Found;
-  /// Bytes of Found, about.
+  /// Roughly how many bytes Found has.
   size_t Bytes = 0;
-  /// By tag: the decision's index in Found, and the alternative's in it.
+  /// By tag: the index of the decision in Found, and of the alternative in that
+  /// decision.
   std::vector<std::pair<int, int>> Places;
   Copies Trying;
 };

@@ -14,7 +14,7 @@
 
 namespace mlcompiler {
 
-/// What went wrong, as the client will read it.
+/// An error as the client will read it.
 class Failure : public llvm::ErrorInfo<Failure> {
 public:
   static char ID;
@@ -34,8 +34,8 @@ inline llvm::Error fail(mlcompiler_gym::v1::ErrorCode Code,
   return llvm::make_error<Failure>(Code, Message);
 }
 
-/// What a process has reported as it died (CrashReport.h), told by another that
-/// goes on.
+/// What a process reported as it died (CrashReport.h), passed on by another
+/// process, which goes on.
 class ReportedFailure : public llvm::ErrorInfo<ReportedFailure> {
 public:
   static char ID;

@@ -11,7 +11,7 @@
 using namespace llvm;
 using namespace mlcompiler;
 
-/// Whether there is an element, or a row of them, for each action.
+/// Whether a feature has an element, or a row of elements, for each action.
 static bool hasColumns(const proto::TensorSpec &Feature, int64_t Actions) {
   const bool IsBatch = Feature.shape_size() > 1 && Feature.shape(0) == 1;
   return Actions && Feature.shape(IsBatch) == Actions;

@@ -20,21 +20,23 @@ namespace mlcompiler {
 
 namespace proto = ::mlcompiler_gym::v1;
 
-/// Where the features are that a session sends: the tensors of the task's
-/// description, in its order, one behind the other, without those whose option
-/// is not set. For a policy, behind them what is observed of the program.
+/// Where each feature lies in what a session sends. The features are the
+/// tensors of the task's description, one after the other in its order; tensors
+/// whose option is not set are left out. For a policy, the observations of the
+/// program follow.
 class FeatureLayout {
 public:
   FeatureLayout() = default;
-  /// The features of a session that was opened so, and \p Observed.
+  /// The features of a session that was opened with \p Options, and
+  /// \p Observed.
   FeatureLayout(const proto::TaskSpec &Spec, const proto::Open &Options,
                 llvm::ArrayRef<proto::TensorSpec> Observed = {});
 
   struct Place {
     proto::DType Type;
-    /// Among the features that are sent.
+    /// Its index among the features that are sent.
     size_t Number;
-    /// Where it begins, counted in elements and in bytes.
+    /// Where it begins, in elements and in bytes.
     size_t Offset;
     size_t Byte;
     size_t Elements;
@@ -52,11 +54,12 @@ public:
   /// The feature that says which actions are legal, if the task names one.
   const std::optional<Place> &mask() const { return Mask; }
 
-  /// Whether a place is one of what is observed.
+  /// Whether the place at \p Offset is one of an observation.
   bool isObserved(size_t Offset) const { return Offset >= FeatureElements; }
 
-  /// Appends to \p Columns what \p Floats hold of the actions that are legal,
-  /// action by action, and to \p Rest what they hold besides.
+  /// Splits \p Floats, the elements of all features. Appends the elements of
+  /// legal actions to \p Columns, action by action, and the elements that
+  /// belong to no action to \p Rest.
   void split(llvm::StringRef Floats, llvm::StringRef Legal,
              std::string &Columns, std::string &Rest) const;
 
@@ -71,7 +74,7 @@ public:
 private:
   Place add(const proto::TensorSpec &Tensor);
 
-  /// So many elements from an offset on.
+  /// A number of elements from an offset on.
   struct Piece {
     size_t Offset;
     size_t Elements;
@@ -85,12 +88,12 @@ private:
   std::vector<std::string> Names;
   llvm::StringMap<Place> Places;
   std::optional<Place> Mask;
-  /// For each feature that has an element, or a row of them, for each action:
-  /// the element or the row of action 0.
+  /// The features that have an element, or a row of elements, for each action.
+  /// A piece is the element or row of action 0.
   llvm::SmallVector<Piece, 0> Columns;
   /// Everything between them.
   llvm::SmallVector<Piece, 0> Others;
-  /// By feature that is not sent, the option that it takes.
+  /// For each feature that is not sent, the option that would send it.
   llvm::StringMap<std::string> Options;
   std::string Task;
 };

@@ -12,9 +12,9 @@
 
 namespace mlcompiler {
 
-/// A finite number in the place of another, which no network takes: a live
-/// range that must not be spilled has an infinite weight, and relative to
-/// another one like it, none that is a number.
+/// Returns a finite number in the place of an infinity or NaN, which no network
+/// takes. A live range that must not be spilled has an infinite weight.
+/// Relative to another such live range, its weight is NaN.
 inline float finiteFeature(float Value) {
   if (std::isfinite(Value))
     return Value;

@@ -15,9 +15,9 @@ using namespace mlcompiler;
 
 namespace {
 
-/// Jumps out of a function that depend on a condition have no successor. A loop
-/// that is left by one would be executed for ever, so each is given one for as
-/// long as this lives.
+/// A conditional jump out of a function has no successor block. A loop whose
+/// only exit is such a jump would seem to run for ever. So each such jump gets
+/// a successor while this object lives.
 class ConditionalExits {
 public:
   explicit ConditionalExits(MachineFunction &MF) : MF(MF) {

@@ -20,8 +20,8 @@ namespace mlcompiler {
 using FunctionVisitor = std::function<void(
     const llvm::MachineFunction &, const llvm::MachineBlockFrequencyInfo &)>;
 
-/// A pass that calls \p Visit with each machine function as it is there, and
-/// changes nothing.
+/// A pass that calls \p Visit with each machine function as it is at that
+/// point, and changes nothing.
 llvm::Pass *createFrequencyPass(FunctionVisitor Visit);
 
 } // namespace mlcompiler

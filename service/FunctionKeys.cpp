@@ -5,26 +5,27 @@
 //===----------------------------------------------------------------------===//
 ///
 /// \file
-/// What LLVM's code generator for x86-64 looks at when it generates the code of
-/// a function, beside the function:
+/// When LLVM's code generator for x86-64 generates the code of a function, it
+/// also looks at:
 ///
-/// - of a global that the function names, all but what is in other functions:
-///   whether it is near, how it is aligned, which attributes calls to it have.
-///   Of a constant, its value, too: copies of it become immediate operands, and
-///   loads through it may be folded, so that what it names counts again;
-/// - of a function that returns one global variable (CodeGenPrepare uses the
-///   result of the call in its place), the body: mayReveal();
+/// - each global that the function names, without the bodies of other
+///   functions: whether it is near, how it is aligned, which attributes calls
+///   to it have. The value of a constant also counts: it is copied into
+///   immediate operands, and loads through it may be folded, so that the
+///   globals it names count in turn;
+/// - the body of a function that returns one global variable, whose address
+///   CodeGenPrepare uses in place of the call's result: mayReveal();
 /// - flags of the module, its data layout, the target and LLVM's options;
 /// - how often and in which order values are used (the loop strength reducer
 ///   takes the first use that it finds);
-/// - for branches to other functions, how far away these are, which is for
-///   CodeShape.h.
+/// - how far away other functions are that it branches to; CodeShape.h deals
+///   with that.
 ///
-/// What makes it look at other functions is refused here: outlining, register
-/// allocation across functions, merging of globals, landing pads for indirect
-/// branches where an address is taken, inline assembly, jumps to blocks whose
-/// address is taken. Debug information is refused since its records are no part
-/// of what is hashed.
+/// Modules that make it look at other functions are refused here. These are
+/// modules with outlining, register allocation across functions, merged
+/// globals, landing pads for indirect branches, inline assembly, or jumps to
+/// blocks whose address is taken. Debug information is refused because its
+/// records are not hashed.
 ///
 //===----------------------------------------------------------------------===//
 
@@ -49,7 +50,7 @@ static bool mayLookAtOthers(const TargetMachine &Target) {
          Options.EnableMachineFunctionSplitter || Options.EmitAddrsig;
 }
 
-/// A flag or a list that makes the code generator do something for the module
+/// Whether a flag or list makes the code generator do something for the module
 /// as a whole.
 static bool hasModuleWideCode(const Module &M) {
   for (const StringRef Flag : {"cf-protection-branch", "ibt-seal", "kcfi"})
@@ -61,7 +62,7 @@ static bool hasModuleWideCode(const Module &M) {
   return !M.getModuleInlineAsm().empty() || !M.ifuncs().empty();
 }
 
-/// Whether assemblers and linkers call it what it is called here.
+/// Whether a global has the same name for assemblers and linkers as in the IR.
 static bool isPlainlyNamed(const GlobalValue &GV) {
   return GV.hasName() && !GV.getName().starts_with("\1") &&
          !GV.getName().ends_with("$local") &&
@@ -97,14 +98,14 @@ static StringRef text(const CodeKey &Key) {
 
 namespace {
 
-/// Says what is visible of globals, each of which is looked at once.
+/// Knows what is visible of each global, and looks at it once.
 class Globals {
 public:
   explicit Globals(CanonicalIR &Writer) : Writer(Writer) {}
 
   struct Known {
     bool Whole = false;
-    /// Its body counts.
+    /// Whether its body counts.
     bool Reveals = false;
     CodeKey Hash;
     std::vector<const GlobalValue *> Named;
@@ -133,7 +134,7 @@ private:
 
 } // namespace
 
-/// What is the same for all functions.
+/// Hashes what is the same for all functions.
 static CodeKey hashSettings(const Module &M, StringRef Settings,
                             CanonicalIR &Writer) {
   Writer.clear();
@@ -147,8 +148,8 @@ static CodeKey hashSettings(const Module &M, StringRef Settings,
   return hash(Text);
 }
 
-/// What comes first of the functions whose bodies count, one of which is looked
-/// at when another has been changed already.
+/// The order of the functions whose bodies count. When the code generator looks
+/// at one, it has already changed those before it.
 static std::string
 orderOf(ArrayRef<const GlobalValue *> Functions,
         const DenseMap<const GlobalValue *, size_t> &Places) {

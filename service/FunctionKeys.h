@@ -18,9 +18,9 @@ class TargetMachine;
 
 namespace mlcompiler {
 
-/// Whether LLVM generates the code of each function of \p M from what
-/// hashFunctions() hashes, so that it is the same whatever else is in the
-/// module. False also where that is not known.
+/// Whether the code of each function of \p M depends only on what
+/// hashFunctions() hashes, and on nothing else in the module. Returns false if
+/// in doubt.
 bool areFunctionsIndependent(const llvm::Module &M,
                              const llvm::TargetMachine &Target);
 
@@ -29,12 +29,17 @@ struct FunctionKey {
   CodeKey Key;
 };
 
-/// Hashes, for each function of \p M that code is generated for, in their
-/// order, all that its machine code depends on: its IR with everything that a
-/// code generator can see of it; what is visible of the globals that it names,
-/// and of those that constants among them name; and what is the same for the
-/// whole module, to which \p Settings says what is not in it. Nothing if one of
-/// them cannot be hashed.
+/// Returns a hash for each function of \p M that code is generated for, in the
+/// order of the module. It covers everything that the function's machine code
+/// depends on:
+///
+/// - everything that a code generator can see of its IR;
+/// - what is visible of the globals that it names, and of the globals that
+///   constants among them name in turn;
+/// - what all functions share: flags of the module, and \p Settings, which says
+///   what is not in the module.
+///
+/// Returns nullopt if one function cannot be hashed.
 std::optional<std::vector<FunctionKey>> hashFunctions(const llvm::Module &M,
                                                       llvm::StringRef Settings);
 

@@ -12,22 +12,21 @@
 
 namespace mlcompiler {
 
-/// The actions of a Step, until the decisions come up that they are for.
+/// The actions of a Step, kept until the decisions that they are for come up.
 ///
-/// Contract: what take() returns is an action, and legal at its decision.
-/// Failure mode: actions that cannot be any are refused together, before one of
-/// them is taken. One that turns out to be illegal is dropped with those behind
-/// it.
+/// Contract: take() returns only actions that are legal at their decisions.
+/// Failure mode: if the bytes are no actions, give() refuses all of them. An
+/// action that turns out to be illegal is dropped, and all actions behind it
+/// are as well.
 class GivenActions {
 public:
-  /// Takes \p Bytes, actions one behind the other, in the place of what is
-  /// left.
+  /// Replaces what is left by \p Bytes, which are actions one after the other.
   llvm::Error give(const std::string &Bytes, const ActionChecker &Checker);
 
   /// Whether all have been taken.
   bool empty() const { return Next == Bytes.size(); }
 
-  /// The next action, valid until others are given. There must be one.
+  /// The next action, valid until others are given. There must be one left.
   llvm::Expected<llvm::StringRef> take(const ActionChecker &Checker,
                                        const Tensors &Decision);
 

@@ -28,11 +28,12 @@ private:
   std::vector<double> Elements;
 };
 
-/// How often entities enter a vector, by what LLVM's vocabulary maps to
-/// entities: to look that up for each instruction would take longer.
+/// How often entities enter a vector. They are counted by opcode, type, operand
+/// and predicate, because looking up the entity for each instruction would take
+/// longer.
 template <typename Number> class Counts {
 public:
-  /// Everything but the operands.
+  /// Counts everything except the operands.
   void add(const llvm::Instruction &I, Number Times) {
     Opcodes[I.getOpcode()] += Times;
     Types[I.getType()->getTypeID()] += Times;
@@ -66,7 +67,7 @@ private:
   Number Predicates[llvm::CmpInst::LAST_ICMP_PREDICATE + 1] = {};
 };
 
-/// What IR2Vec's symbolic embedding of one instruction is made of.
+/// Counts what IR2Vec's symbolic embedding of one instruction is made of.
 void countInstruction(const llvm::Instruction &I, Counts<unsigned> &To);
 
 } // namespace mlcompiler

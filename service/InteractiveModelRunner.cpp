@@ -5,10 +5,10 @@
 //===----------------------------------------------------------------------===//
 ///
 /// \file
-/// Defines llvm::InteractiveModelRunner in place of LLVM's own: the class lives
-/// alone in one member of libLLVMAnalysis.a, so the linker never looks for it
-/// there once it is defined here. LLVM's advisors then talk to the session in
-/// this process instead of to a pair of named pipes.
+/// Defines llvm::InteractiveModelRunner in place of LLVM's own class. That
+/// class is alone in a member of libLLVMAnalysis.a, so the linker does not take
+/// that member when the class is defined here. LLVM's advisors then talk to the
+/// session in this process, instead of to a pair of named pipes.
 ///
 //===----------------------------------------------------------------------===//
 
@@ -32,11 +32,11 @@ InteractiveModelRunner::InteractiveModelRunner(
       OutputBuffer(Advice.getTotalTensorBufferSize()) {
   if (!DecisionPoint::Current)
     reportFatalInternalError("a model runner was made outside a session");
-  // switchContext, inline in the header, writes to a logger unconditionally.
+  // switchContext() is inline in LLVM's header, and always writes to a logger.
   Log =
       std::make_unique<Logger>(std::make_unique<raw_null_ostream>(), InputSpecs,
                                Advice, /*IncludeReward=*/false, Advice);
-  // LLVM writes straight into what is sent.
+  // LLVM writes directly into the buffer that is sent.
   for (auto [I, Spec] : enumerate(InputSpecs))
     setUpBufferForTensor(I, Spec, DecisionPoint::Current->tensors().bind(Spec));
 }
@@ -44,7 +44,7 @@ InteractiveModelRunner::InteractiveModelRunner(
 InteractiveModelRunner::~InteractiveModelRunner() = default;
 
 void *InteractiveModelRunner::evaluateUntyped() {
-  // LLVM reads the answer where it is aligned.
+  // LLVM reads the answer from aligned memory.
   std::memcpy(OutputBuffer.data(), DecisionPoint::Current->decide().data(),
               OutputBuffer.size());
   return OutputBuffer.data();

@@ -13,20 +13,21 @@
 namespace mlcompiler {
 
 /// The right to set LLVM's command-line options, which belong to the process
-/// and are inherited by all that it forks. Only a session has it: were one set
-/// in the nursery, the request of one client would change the code of others.
+/// and which its forks inherit. Only a session has it. If the nursery set an
+/// option, the request of one client would change the code of others.
 class LLVMOptions {
 public:
-  /// \p Value has been checked before. Ends the process with a fatal error if
-  /// LLVM has no such option, or does not take the value.
+  /// Sets an option. \p Value must have been checked: the process ends with a
+  /// fatal error if LLVM has no such option, or does not take the value.
   void set(llvm::StringRef Name, llvm::StringRef Value);
 
-  /// What has been set in this process, a line each, as it now is.
+  /// The options that have been set in this process, with their present values,
+  /// one on each line.
   static std::string inForce();
 
 private:
   friend class Session;
-  // Not defaulted, for then anybody could make one with braces.
+  // Not defaulted, because any class could then make one with braces.
   LLVMOptions() {}
 };
 

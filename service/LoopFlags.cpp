@@ -12,7 +12,7 @@
 using namespace llvm;
 using namespace mlcompiler;
 
-/// What a property of a loop is called; empty if it is malformed.
+/// The name of a loop's property; empty if it is malformed.
 static StringRef nameOf(const MDOperand &Property) {
   const auto *Node = dyn_cast_or_null<MDNode>(Property.get());
   if (!Node || Node->getNumOperands() == 0)
@@ -21,19 +21,20 @@ static StringRef nameOf(const MDOperand &Property) {
   return Text ? Text->getString() : "";
 }
 
-/// The property of a loop if it is called \p Name; else null.
+/// The property of a loop if it is called \p Name, otherwise null.
 static const MDNode *named(const MDOperand &Property, StringRef Name) {
   return nameOf(Property) == Name ? cast<MDNode>(Property.get()) : nullptr;
 }
 
-/// Makes these, behind a place for itself, the loop's metadata.
+/// Makes \p Properties the loop's metadata. The first is a place for the
+/// metadata itself.
 static void setProperties(Loop &L, ArrayRef<Metadata *> Properties) {
   MDNode *New = MDNode::getDistinct(L.getHeader()->getContext(), Properties);
   New->replaceOperandWith(0, New);
   L.setLoopID(New);
 }
 
-/// Nothing if it is malformed.
+/// The value of a flag; nullopt if it is malformed.
 static std::optional<bool> valueOf(const MDNode &Property) {
   if (Property.getNumOperands() == 1)
     return true;

@@ -12,24 +12,24 @@
 
 namespace mlcompiler {
 
-/// Whether a loop is to be distributed.
+/// The flag that asks LLVM to distribute a loop, or forbids it.
 constexpr const char *DistributeFlag = "llvm.loop.distribute.enable";
 
-/// What a loop's metadata says of \p Name, as LLVM's
-/// getOptionalBoolLoopAttribute reads it: true if it is there without a value.
-/// Nothing if it is not there, or malformed: the verifier lets through what is
-/// no number, where LLVM's own reader stops the process.
+/// The value of the flag \p Name in a loop's metadata, as LLVM's
+/// getOptionalBoolLoopAttribute reads it: a flag without a value is true.
+/// Returns nullopt if the flag is missing, or its value is no number. The
+/// verifier accepts such a value, but LLVM's own reader would stop the process.
 std::optional<bool> loopFlag(const llvm::Loop &L, llvm::StringRef Name);
 
-/// Takes it away if it is malformed, which changes nothing that a program
-/// means, so that passes of LLVM's that come later do not stop at it. Whether
-/// it was there.
+/// Drops the flag \p Name if its value is no number, so that later passes of
+/// LLVM do not stop at it. The meaning of the program stays the same. Returns
+/// whether it dropped the flag.
 bool dropIfMalformed(llvm::Loop &L, llvm::StringRef Name);
 
-/// Whether a loop's metadata has a property whose name begins so.
+/// Whether a loop's metadata has a property whose name begins with \p Prefix.
 bool hasProperty(const llvm::Loop &L, llvm::StringRef Prefix);
 
-/// Adds a property that the loop's metadata does not have.
+/// Adds a property, which the loop's metadata must not have yet.
 void addProperty(llvm::Loop &L, llvm::StringRef Name, unsigned Value);
 
 } // namespace mlcompiler

@@ -11,8 +11,8 @@
 
 namespace mlcompiler {
 
-/// What has become of each innermost loop so far: an object each. A process
-/// serves one compile.
+/// What has become of each innermost loop so far, one object for each. There is
+/// one report for the process, because a process serves one compile.
 llvm::json::Array &loopReport();
 
 } // namespace mlcompiler

@@ -22,13 +22,13 @@
 using namespace llvm;
 using namespace mlcompiler;
 
-/// Messages of this size are not counted, so that a client can be served while
-/// others take all the memory that there is.
+/// Messages of up to this size are not counted, so that a client can be served
+/// even while others hold all the memory that is allowed.
 static constexpr size_t SmallBytes = 64 << 10;
-/// To serve a request takes no more than this many times its size.
+/// Serving a request takes at most this many times its size.
 static constexpr size_t CopiesMade = 4;
 
-/// Standard input is the null device.
+/// A descriptor in reserve; standard input is the null device.
 static int makeSpare() { return dup(STDIN_FILENO); }
 
 Nursery::Nursery(int Control, Limits Bounds)
@@ -36,7 +36,7 @@ Nursery::Nursery(int Control, Limits Bounds)
       Programs(Bounds.ProgramBytes, Bounds.Programs), Parked(Bounds.Parked) {}
 
 void Nursery::run() {
-  // Nobody waits for sessions: the kernel shall reap them.
+  // No code waits for sessions, so the kernel must reap them.
   signal(SIGCHLD, SIG_IGN);
   while (true) {
     std::vector<pollfd> Polled{{Control, POLLIN, 0}};
@@ -48,15 +48,16 @@ void Nursery::run() {
     }
     for (auto It = Clients.begin(); It != Clients.end(); ++It) {
       PolledClients.push_back(It);
-      // Who does not read is not read from either.
+      // A client that does not read its replies gets no further requests
+      // served.
       short Events = It->hasUnsent() ? POLLOUT : POLLIN;
       Polled.push_back({It->socket(), Events, 0});
     }
     if (poll(Polled.data(), Polled.size(), -1) < 0)
       continue; // EINTR
     const pollfd *Next = Polled.data() + 1;
-    // Parked sessions first: one that has just died must not be handed to a
-    // client that has just come.
+    // Parked sessions come first: a session that has just died must not be
+    // handed to a client that has just come.
     for (auto It : PolledParked)
       if ((Next++)->revents)
         Parked.serve(It);
@@ -67,8 +68,8 @@ void Nursery::run() {
       acceptClient();
     else if (Polled[0].revents)
       return;
-    // Not before, since to begin a session may end one that was polled, which
-    // releases the clients that wait for that one.
+    // This comes last. Beginning a session may end a polled one, which releases
+    // the clients that wait for it.
     while (std::optional<Opening> Client = Parked.takeReleased())
       open(std::move(*Client));
   }
@@ -77,8 +78,8 @@ void Nursery::run() {
 void Nursery::acceptClient() {
   SmallVector<int, MaxDescriptors> Sockets;
   std::string Payload;
-  // A descriptor for which there is no room is lost, and its client would hear
-  // nothing. So there is always room for one.
+  // A descriptor for which there is no room is lost, and its client would never
+  // get a reply. So there is always room for one.
   ::close(Spare);
   if (!receiveDescriptors(Control, Sockets, Payload, 16))
     _exit(0);

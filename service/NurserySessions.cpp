@@ -5,8 +5,8 @@
 //===----------------------------------------------------------------------===//
 ///
 /// \file
-/// Which process becomes a client's session: a fork of one that is parked, or
-/// of the nursery.
+/// Chooses the process that becomes a client's session: a fork of a parked
+/// session, or of the nursery.
 ///
 //===----------------------------------------------------------------------===//
 
@@ -20,9 +20,9 @@
 using namespace llvm;
 using namespace mlcompiler;
 
-/// What the sessions of a module's functions have in common up to the code
-/// generator. Empty if \p Request is not for one function, or decisions come up
-/// before that.
+/// The part of an Open that all functions of a module share before code is
+/// generated. Empty if \p Request is not for one function, or if decisions come
+/// up earlier.
 static proto::Open moduleOf(const proto::Open &Request) {
   proto::Open Module;
   if (Request.function().empty())
@@ -53,16 +53,18 @@ void Nursery::open(Opening Client) {
     spawn(std::move(Client));
     return;
   }
-  // Parsed messages without maps and unknown fields serialise in one way only.
+  // A parsed message without maps and unknown fields serialises in one way
+  // only.
   const std::string Key = Wanted.park() ? Wanted.SerializeAsString() : "";
   ParkedSessions::Session *Session = Parked.find(Key);
   if (!Session) {
     const proto::Open Module = moduleOf(Wanted);
-    // It is not to be parked, which no other key says.
+    // A module's key is never the key of an Open, because it does not ask for
+    // parking.
     const std::string ModuleKey = Module.SerializeAsString();
     Session = Parked.find(ModuleKey);
     if (!Session) {
-      // Who leaves nothing behind leaves no module either.
+      // A session that does not park leaves no module either.
       if (Key.empty() || ModuleKey.empty()) {
         spawn(std::move(Client), Key);
         return;
@@ -73,7 +75,8 @@ void Nursery::open(Opening Client) {
     }
   }
   if (!Session->Ready) {
-    // Only the session's own deadline bounds the wait.
+    // Only the session's own deadline bounds the wait, so a client that sets
+    // another one does not wait.
     if (Client.Request.deadline_ms())
       spawn(std::move(Client));
     else
@@ -107,8 +110,8 @@ Handover Nursery::handOver(const Opening &Client,
 }
 
 void Nursery::becomeSession() {
-  // Nothing of other clients may stay open here: a client must see the end of
-  // its stream when its own session ends.
+  // No descriptor of another client may stay open here, or that client would
+  // not see the end of its stream when its session ends.
   ::close(Control);
   ::close(Spare);
   Parked.clear();
@@ -118,7 +121,7 @@ void Nursery::becomeSession() {
   // Standard input is the null device.
   dup2(STDIN_FILENO, STDOUT_FILENO);
   dup2(STDIN_FILENO, STDERR_FILENO);
-  // Then there is no file left that a session might write to.
+  // A session then has no file to write to.
   const rlimit Nothing{0, 0};
   setrlimit(RLIMIT_FSIZE, &Nothing);
 }
@@ -127,7 +130,7 @@ void Nursery::spawn(Opening Client, const std::string &Key,
                     const std::string &ModuleKey) {
   const std::string *Program = Programs.find(Client.open().program_sha256());
   if (!Program) {
-    // It went while the client waited.
+    // The program was dropped while the client waited.
     if (Client.Client.write(answer(Client.Request), /*Wait=*/false))
       listen(std::move(Client.Client));
     return;
@@ -147,7 +150,8 @@ void Nursery::spawn(Opening Client, const std::string &Key,
     Client.Client.write(
         errorReply(noProcess("the session"), /*SessionEnded=*/true),
         /*Wait=*/false);
-    // What is parked is a convenience; the next client may have its process.
+    // Parked sessions only save time, so one gives up its process for the
+    // client.
     Parked.dropLast();
   }
   Parked.keep(ModuleKey, Optimized, /*Optimized=*/true, Pid > 0);

@@ -4,10 +4,11 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// GCC's runtime is linked in, and the one that this is built with calls two
-// functions of newer C libraries: libstdc++'s random_device calls arc4random
-// (glibc 2.36), and the unwinder calls _dl_find_object (glibc 2.35). With these
-// here, what is built runs with glibc 2.34, too. Nothing outside sees them.
+// GCC's runtime is linked in statically. The one that this is built with calls
+// two functions of newer C libraries: libstdc++'s random_device calls
+// arc4random (glibc 2.36), and the unwinder calls _dl_find_object (glibc 2.35).
+// With the definitions here, the program also runs with glibc 2.34. They are
+// not exported.
 //
 //===----------------------------------------------------------------------===//
 
@@ -20,7 +21,7 @@
 
 namespace {
 
-/// The loaded object that has an address in it.
+/// The loaded object that contains an address.
 struct Search {
   uintptr_t Address;
   struct dl_find_object *Found;
@@ -58,7 +59,7 @@ extern "C" {
 
 HIDDEN uint32_t arc4random() noexcept {
   uint32_t Number;
-  // So few bytes come at once or not at all.
+  // The kernel gives so few bytes at once, or none.
   if (getrandom(&Number, sizeof(Number), 0) != sizeof(Number))
     abort();
   return Number;

@@ -48,7 +48,7 @@ void ParkedSessions::keep(const std::string &Key, std::array<int, 2> Ends,
     return;
   }
   Sessions.push_front({Key, Ends[0], Optimized});
-  // What has come last stays in any case.
+  // The session that has come last always stays.
   while (Sessions.size() > std::max<size_t>(Most, 1))
     dropLast();
 }

@@ -15,31 +15,32 @@
 
 namespace mlcompiler {
 
-/// A client who has opened a session that it does not have yet.
+/// A client that has opened a session and does not have it yet.
 struct Opening {
   Channel Client;
   proto::Request Request;
 
   const proto::Open &open() const { return Request.open(); }
-  /// The memory that it takes.
+  /// Bytes of memory that it takes.
   size_t bytesHeld() const;
 };
 
-/// The session processes that are parked at their first decision, or are on
-/// their way there; or that stand behind the pipeline, for functions that are
-/// compiled one by one. And the clients that wait for them to get there.
+/// The parked session processes, and the clients that wait for them. A process
+/// parks at its first decision, or behind the pipeline if functions are
+/// compiled one by one. It is entered here while it is still on its way there.
 ///
-/// Contract: bounded, the one used least recently goes first, which its process
-/// notices by the end of its socket. Nothing here waits or forks.
-/// Failure mode: a process that dies, or goes, gives back the clients that have
-/// waited for it. Whatever kept it from its first decision, each of them shall
-/// hear it from a session of its own.
+/// Contract: their number is bounded, and the session used least recently goes
+/// first. Its process notices that its socket has been closed, and ends.
+/// Nothing here waits or forks.
+/// Failure mode: when a process dies or has to go, the clients that wait for it
+/// are released. Each then gets a session of its own, and learns from it what
+/// went wrong.
 class ParkedSessions {
 public:
   struct Session {
     std::string Key;
     int Socket;
-    /// Stands behind the pipeline.
+    /// It parks behind the pipeline.
     bool Optimized;
     bool Ready = false;
     std::list<Opening> Queue = {};
@@ -55,40 +56,42 @@ public:
   iterator end() { return Sessions.end(); }
   bool mayPark() const { return Most; }
 
-  /// The session of that key, used just now; null if there is none. No session
-  /// has an empty key.
+  /// Returns the session that is parked as \p Key and counts this as a use;
+  /// null if there is none. No session has an empty key.
   Session *find(const std::string &Key);
 
-  /// The two ends of a socket on which what is parked as \p Key awaits clients:
-  /// the nursery's and the session's; -1 if there is no key, or no descriptors
-  /// are left, and then it goes without parking. Rather than that, others than
-  /// the one used just now go.
+  /// Makes a socket on which a session that parks as \p Key awaits clients, and
+  /// returns the nursery's end and the session's. If no descriptors are left,
+  /// other sessions go first, though never the one used last. If \p Key is
+  /// empty, or that does not help, both ends are -1 and the session does not
+  /// park.
   std::array<int, 2> makeEnds(const std::string &Key);
-  /// Keeps the nursery's end, if the session has \p Begun, and no more of them
-  /// than it may. Closes the session's end.
+  /// Enters a session if its process has \p Begun, and keeps the nursery's end.
+  /// Drops other sessions if there are too many. Closes the session's end.
   void keep(const std::string &Key, std::array<int, 2> Ends, bool Optimized,
             bool Begun);
 
-  /// To be called when the session's socket has something to say.
+  /// Call when the session's socket can be read.
   void serve(iterator Which);
   void drop(Session &Which);
-  /// Drops the one used least recently. Returns false if there is none.
+  /// Drops the session used least recently. Returns false if there is none.
   bool dropLast();
 
-  /// A client whose wait is over, one way or the other; nullopt if there is
-  /// none. The others stay here, where a fork lets go of them.
+  /// Takes a client whose wait is over, because its session is ready or has
+  /// gone; nullopt if there is none. The other clients stay here, where a fork
+  /// lets go of them.
   std::optional<Opening> takeReleased();
 
-  /// The memory that keys and waiting clients take.
+  /// Bytes of memory that keys and waiting clients take.
   size_t bytesHeld() const;
-  /// In a fork of the nursery, whom none of this concerns.
+  /// Lets go of everything, in a fork of the nursery.
   void clear();
 
 private:
   void erase(iterator Which);
 
   const size_t Most;
-  /// Used most recently first.
+  /// The session used most recently comes first.
   std::list<Session> Sessions;
   std::list<Opening> Released;
 };

@@ -16,7 +16,7 @@
 using namespace llvm;
 using namespace mlcompiler;
 
-/// The function that a pass works on or in, if it is one.
+/// The function that a pass works on or in; null if it works on more.
 static const Function *unit(const Any &IR) {
   if (const auto *F = any_cast<const Function *>(&IR))
     return *F;
@@ -64,8 +64,9 @@ PassPipeline::PassPipeline(
 }
 
 /// Whether a pass may change attributes, alignments or metadata and yet say
-/// that it has kept all analyses, for none of them looks at those. Found by
-/// comparing what each pass says with the module's text before and after it.
+/// that it has kept all analyses, because no analysis looks at those. The list
+/// was found by comparing what each pass says with the module's text before and
+/// after it.
 static bool isSilent(StringRef Pass) {
   return is_contained<StringRef>(
       {"ArgumentPromotionPass", "CalledValuePropagationPass",
@@ -76,7 +77,7 @@ static bool isSilent(StringRef Pass) {
 
 void PassPipeline::noteChange(StringRef Pass, const Any &IR,
                               const PreservedAnalyses &Preserved) {
-  // Managers and adaptors repeat what the passes within have said.
+  // Managers and adaptors repeat what the passes within them have said.
   if ((Preserved.areAllPreserved() && !isSilent(Pass)) ||
       isSpecialPass(Pass,
                     {"PassManager", "PassAdaptor", "DevirtSCCRepeatedPass",
@@ -123,7 +124,7 @@ Error PassPipeline::parse(StringRef Text, ModulePassManager &Passes) {
   if (!IsTuned)
     return Builder.parsePassPipeline(Passes, Text);
   for (StringRef Part : splitPipeline(Text))
-    // The parser has vectorisers of its own choice.
+    // The parser would take the vectorisers that it chooses itself.
     if (auto Level = defaultLevel(Part))
       Passes.addPass(Builder.buildPerModuleDefaultPipeline(*Level));
     else if (Error E = Builder.parsePassPipeline(Passes, Part))
@@ -138,8 +139,8 @@ Changes PassPipeline::run(ModulePassManager &Passes) {
 }
 
 std::string mlcompiler::spellOutLevels(PassBuilder &Builder, StringRef Text) {
-  // A level is taken to be that of the innermost manager that knows the pass;
-  // managers of a call graph take functions' passes too.
+  // The level of a pass is that of the innermost manager that knows it.
+  // Managers of a call graph also take passes of functions.
   static constexpr StringLiteral Levels[] = {"function(", "function(loop-mssa(",
                                              "function(loop(", "cgscc("};
   std::string Result;
@@ -148,8 +149,8 @@ std::string mlcompiler::spellOutLevels(PassBuilder &Builder, StringRef Text) {
   for (StringRef Part : splitPipeline(Text)) {
     StringRef Level;
     for (StringRef Candidate : Levels) {
-      // These are a fatal error without MemorySSA, which a function's manager
-      // does not see.
+      // Without MemorySSA these passes are a fatal error, and a function's
+      // manager does not notice that it is missing.
       const bool NeedsMemorySSA =
           Part.starts_with("licm") || Part.starts_with("lnicm");
       if (Candidate.contains("mssa") != NeedsMemorySSA)

@@ -24,20 +24,21 @@ namespace mlcompiler {
 
 /// What passes say that they have changed.
 struct Changes {
-  /// More than the bodies of Functions.
+  /// Something outside the bodies of Functions may have changed.
   bool Everything = false;
   llvm::SmallPtrSet<const llvm::Function *, 8> Functions;
 
   bool any() const { return Everything || !Functions.empty(); }
 };
 
-/// Everything that `opt -passes=` sets up around a pipeline. What is run one
-/// after the other here is to LLVM one pipeline: analyses live on in between.
+/// Everything that `opt -passes=` sets up around a pipeline. Pipelines that are
+/// run one after the other are one pipeline to LLVM: analyses live on in
+/// between.
 class PassPipeline {
 public:
-  /// \p Tuning says how `default<...>` is put together; without it, that is as
-  /// in `opt`. \p Prepare may register analyses before LLVM's own, and so take
-  /// their place, and passes at extension points.
+  /// \p Tuning says how `default<...>` is put together; without it, as in
+  /// `opt`. \p Prepare may register passes at extension points, and analyses,
+  /// which take the place of LLVM's own.
   PassPipeline(llvm::Module &M, llvm::TargetMachine &Target,
                const std::optional<llvm::PipelineTuningOptions> &Tuning,
                llvm::function_ref<void(llvm::PassBuilder &,
@@ -65,9 +66,9 @@ private:
   Changes Noted;
 };
 
-/// \p Text, which may name passes of any level as `opt -passes=` takes them
-/// alone, with the level of each spelled out, so that such texts can be put one
-/// behind the other. Neighbours of one level share their manager.
+/// Returns \p Text with the level of each pass spelled out, so that several
+/// such texts can be joined. `opt -passes=` takes passes of any level if they
+/// all have the same one. Neighbouring passes of one level share a manager.
 std::string spellOutLevels(llvm::PassBuilder &Builder, llvm::StringRef Text);
 
 } // namespace mlcompiler

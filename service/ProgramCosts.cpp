@@ -13,7 +13,8 @@ using namespace mlcompiler;
 
 namespace {
 
-/// Which functions there are, and who may call them from where no call is seen.
+/// The functions of a module, and how often each may be entered by calls that
+/// the module does not show.
 class Functions {
 public:
   explicit Functions(Module &M) {
@@ -31,7 +32,7 @@ public:
       HasProfile |= Count.has_value();
       Profiled.push_back(Count ? Count->getCount() : 0);
     }
-    // Stands for what is called by pointer, whichever function that is.
+    // Stands for every function that is called by a pointer.
     Pointer = Roots.size();
     Roots.push_back(0);
     Profiled.push_back(0);
@@ -61,7 +62,7 @@ public:
 
   BlockCosts sum(bool ByProfile) const {
     BlockCosts Sum;
-    // What a pass has made of nothing that was counted is in no profile.
+    // The profile knows no function that a pass has made.
     const std::vector<double> Counts =
         ByProfile ? Profiled : entryCounts(Roots, Calls);
     for (auto [Count, Each] : zip(Counts, Costs))

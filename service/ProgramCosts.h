@@ -14,8 +14,8 @@ namespace mlcompiler {
 
 /// How often functions are entered.
 enum class Entered {
-  /// Once for each call from outside of the functions that others can see, and
-  /// then as often as call sites are executed.
+  /// Functions that other modules can see are entered once from outside. Every
+  /// function is also entered as often as its call sites are executed.
   ByCalls,
   /// As often as the program's profile says; fails if it has none.
   ByProfile,
@@ -23,8 +23,8 @@ enum class Entered {
   ByEither
 };
 
-/// Generates code and sums up all blocks, each by how often it is executed.
-/// \p What needs it, for messages.
+/// Generates code and sums up the costs of all blocks, each counted as often as
+/// it is executed. \p What names in messages what needs the costs.
 llvm::Expected<BlockCosts> programCosts(Compilation &C, llvm::StringRef What,
                                         Entered How);
 

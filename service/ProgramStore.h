@@ -14,15 +14,16 @@
 
 namespace mlcompiler {
 
-/// Programs by the SHA-256 of their bytes, in memory, so that a session gets
-/// its program by being forked. Bounded in bytes and in number: the program
-/// used least recently goes first, and its next Open is answered NOT_FOUND.
+/// Programs by the SHA-256 of their bytes. They are kept in memory, so that a
+/// session has its program when it is forked. The store is bounded in bytes and
+/// in number. The program used least recently goes first, and its next Open is
+/// answered NOT_FOUND.
 class ProgramStore {
 public:
   ProgramStore(size_t MostBytes, size_t MostPrograms)
       : MostBytes(MostBytes), MostPrograms(MostPrograms) {}
 
-  /// Returns the 32 bytes of the hash.
+  /// Stores a program and returns the 32 bytes of its hash.
   std::string insert(llvm::StringRef Program);
 
   /// Null if there is no such program. Valid until the next insert.
@@ -37,7 +38,7 @@ private:
   const size_t MostBytes;
   const size_t MostPrograms;
   size_t Bytes = 0;
-  /// Used most recently first.
+  /// The program used most recently comes first.
   std::list<Entry> Entries;
   std::map<std::string, std::list<Entry>::iterator> ByHash;
 };

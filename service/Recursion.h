@@ -12,10 +12,11 @@
 
 namespace mlcompiler {
 
-/// Whether a call of \p F may lead to another one, as far as its module tells:
-/// what is not in it may call all that can be called from elsewhere, but for
-/// functions of the C library that take no function to call, and but for main.
-/// Also before anything has inferred the attribute norecurse.
+/// Whether a call of \p F may lead to another call of \p F. Code outside the
+/// module is taken to call every function that it can reach, except main.
+/// Functions of the C library are known to call nothing back, unless they take
+/// a function to call. The answer does not need the attribute norecurse, which
+/// is inferred late.
 bool mayRecurse(const llvm::Function &F, const llvm::TargetLibraryInfo &TLI);
 
 } // namespace mlcompiler

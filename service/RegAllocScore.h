@@ -5,9 +5,9 @@
 //===----------------------------------------------------------------------===//
 ///
 /// \file
-/// Declares what LLVM's archives define and none of its installed headers
-/// declares (llvm/lib/CodeGen/RegAllocScore.h). It holds for LLVM 22 only; the
-/// tests compare its values with scores worked out by hand.
+/// Declares a class that LLVM's archives define, but no installed header
+/// declares (llvm/lib/CodeGen/RegAllocScore.h). The declaration is good for
+/// LLVM 22 only. The tests compare its values with scores worked out by hand.
 ///
 //===----------------------------------------------------------------------===//
 
@@ -19,8 +19,8 @@ namespace llvm {
 class MachineBlockFrequencyInfo;
 class MachineFunction;
 
-/// Sums over a function's instructions of block frequencies relative to the
-/// entry block's, by kind of instruction.
+/// Counts a function's instructions by kind. Each counts as much as its block's
+/// frequency, relative to the entry block.
 class RegAllocScore final {
   double CopyCounts = 0.0;
   double LoadCounts = 0.0;
@@ -31,7 +31,7 @@ class RegAllocScore final {
 
 public:
   RegAllocScore() = default;
-  // As LLVM declares it: it decides how the value is returned.
+  // LLVM declares it like this, which decides how the value is returned.
   RegAllocScore(const RegAllocScore &) = default;
 
   /// The weighted sum; lower is better.

@@ -14,8 +14,8 @@
 
 namespace mlcompiler {
 
-/// The entries of a registry in the order of their names: that in which the
-/// linker happens to put them is no order to show anybody.
+/// The entries of a registry in the order of their names. The order in which
+/// the linker puts them would mean nothing to a reader.
 template <typename RegistryT>
 llvm::SmallVector<const typename RegistryT::entry *> sortedEntries() {
   llvm::SmallVector<const typename RegistryT::entry *> Entries;
@@ -27,8 +27,8 @@ llvm::SmallVector<const typename RegistryT::entry *> sortedEntries() {
   return Entries;
 }
 
-/// The entry called \p Name. Fails, naming those that there are, if there is
-/// none. \p Kind is what an entry is called in that message.
+/// Returns the entry called \p Name. If there is none, fails with a message
+/// that lists the names of all entries, and calls them \p Kind.
 template <typename RegistryT>
 llvm::Expected<const typename RegistryT::entry *> lookUp(llvm::StringRef Kind,
                                                          llvm::StringRef Name) {

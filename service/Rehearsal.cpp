@@ -16,11 +16,11 @@
 using namespace llvm;
 using namespace mlcompiler;
 
-/// The length of a reply that is empty, behind which is no reply but what was
-/// found.
+/// The length of an empty reply. What the fork has found comes behind it, in
+/// place of a reply.
 static constexpr char Survived[4] = {};
 
-/// Where a fork that looks ahead says what it has found.
+/// The pipe into which a fork that looks ahead writes what it has found.
 static int Conclusion = -1;
 
 static std::string readToEnd(int Pipe) {

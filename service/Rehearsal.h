@@ -16,25 +16,27 @@
 
 namespace mlcompiler {
 
-/// Forks this process to look ahead. The fork gets nothing back, goes on with
-/// what would come next, and ends with conclude(). This process waits for it,
-/// and gets what it concluded; or, if it does not come that far, fails with
-/// what it has reported, were it a crash, too little memory, or the deadline of
-/// the request. Meanwhile the deadline is the fork's alone.
+/// Forks this process to look ahead. The fork gets nullopt, does what would
+/// come next, and ends with conclude(). This process waits for the fork, and
+/// gets the text that the fork concluded with.
+///
+/// If the fork does not come that far, this fails with the fork's report: a
+/// crash, too little memory, or the deadline of the request. While this process
+/// waits, only the fork watches the deadline.
 llvm::Expected<std::optional<std::string>> lookAhead();
 
 /// Ends a fork that looks ahead.
 [[noreturn]] void conclude(llvm::StringRef What);
 
-/// Does \p Body in a fork of this process, and fails if that does not survive
-/// it, as lookAhead() does.
+/// Does \p Body in a fork of this process. If the fork does not survive that,
+/// fails like lookAhead().
 ///
-/// To be called before doing the same here, where that may be the end of the
-/// session. It takes as long again, and a fork.
+/// Call it before doing the same here, where that may end the session. It costs
+/// a fork, and the time of \p Body once more.
 llvm::Error rehearse(llvm::function_ref<void()> Body);
 
-/// What a fork has written into a pipe before it ended: a reply, or the report
-/// of what has ended it. If it is neither, it was killed.
+/// Reads what a fork wrote into a pipe before it ended: a reply, or the report
+/// of what ended it. Otherwise, the fork was killed.
 mlcompiler_gym::v1::Reply readReport(llvm::StringRef Bytes);
 
 } // namespace mlcompiler

@@ -19,8 +19,8 @@ static Error refuse(const Twine &Why) {
   return fail(proto::INVALID_ARGUMENT, Why);
 }
 
-/// The kind of decision that a task describes, of one choice that has so many
-/// values; of a number, 0.
+/// The kind of decision that a task describes, for a choice with \p Values
+/// values, or for a number if that is 0.
 static policy::Kind kindOf(const proto::TaskSpec &Spec, size_t Values) {
   policy::Kind K;
   K.Task = Spec.name();
@@ -42,7 +42,7 @@ static policy::Kind kindOf(const proto::TaskSpec &Spec, size_t Values) {
   return K;
 }
 
-/// What a session that was opened so has for an option.
+/// The value of an option in a session that was opened with \p Options.
 static StringRef valueOf(StringRef Name, const proto::TaskSpec &Spec,
                          const proto::Open &Options) {
   for (const proto::Option &Given : reverse(Options.options()))
@@ -54,7 +54,8 @@ static StringRef valueOf(StringRef Name, const proto::TaskSpec &Spec,
   return "";
 }
 
-/// Fails unless the session was opened with what a policy by name needs.
+/// Fails unless the session was opened with the options that a named policy
+/// needs.
 static Error checkOptions(StringRef Name, const proto::TaskSpec &Spec,
                           const proto::Open &Options) {
   using Needs = google::protobuf::RepeatedPtrField<proto::Option>;
@@ -116,8 +117,8 @@ ResidentPolicy::create(const proto::Play &Request, const proto::TaskSpec &Spec,
       Request, std::move(Each), Layout, Checker, ReadsObserved));
 }
 
-/// What the lists of a record are given room for in advance, so that they do
-/// not move while they grow. Memory that is not filled is not touched.
+/// How much room the lists of a record get in advance, so that they do not move
+/// while they grow. Memory that is not filled is not touched.
 static constexpr size_t DecisionsAhead = 1 << 12;
 static constexpr size_t FeatureBytesAhead = 1 << 20;
 
@@ -163,7 +164,8 @@ StringRef ResidentPolicy::decide(const Tensors &Features,
                                  const Observations &Observed) {
   if (Left && (*Left)-- == 0)
     return "";
-  // The client can go on from here. A message that is too large would be lost.
+  // A message that is too large would be lost, and the client can go on from
+  // here.
   if (Record.features().size() + Record.columns().size() >= MaxFrameBytes / 2)
     return "";
   Features.toFloats(Floats);

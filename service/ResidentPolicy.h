@@ -16,16 +16,18 @@
 
 namespace mlcompiler {
 
-/// A policy that answers the decisions of a session, and what it has answered.
+/// A policy that answers the decisions of a session, and the record of its
+/// answers.
 ///
-/// Contract: what decide() returns is legal where the session stands.
-/// Failure mode: a policy that does not fit the session is not created. One
-/// that cannot decide, for a number that is not finite, stops; the record says
-/// why, and what it has decided before stands.
+/// Contract: decide() returns only actions that are legal at the decision.
+/// Failure mode: a policy that does not fit the session is not created. If its
+/// numbers overflow at a decision, the policy stops there; the record says why,
+/// and its earlier decisions stand.
 class ResidentPolicy {
 public:
-  /// Reads the policy of \p Request, which may be anybody's, for a session that
-  /// was opened so. Keeps references to \p Layout and \p Checker.
+  /// Reads the policy of \p Request, which need not be trusted, for a session
+  /// that was opened with \p Options. Keeps references to \p Layout and
+  /// \p Checker.
   static llvm::Expected<std::unique_ptr<ResidentPolicy>>
   create(const proto::Play &Request, const proto::TaskSpec &Spec,
          const proto::Open &Options, const FeatureLayout &Layout,
@@ -34,22 +36,24 @@ public:
   using Observations = google::protobuf::RepeatedPtrField<proto::Observation>;
   using Measurements = google::protobuf::RepeatedPtrField<proto::Measurement>;
 
-  /// Whether it decides by, or records, what is observed of the program.
+  /// Whether it decides by observations of the program, or records them.
   bool needsObserved() const { return NeedsObserved; }
 
-  /// The action, laid out as the task has it, valid until the next call; empty
-  /// if the policy has answered all that it was to, or stops. \p Observed are
-  /// those that the layout has, or none if they are not needed.
+  /// Returns the action, laid out as the task says; it stays valid until the
+  /// next call. It is empty if the policy has answered as many decisions as it
+  /// was asked to, or if it stops. \p Observed are the observations that the
+  /// layout has; they may be left out if needsObserved() is false.
   llvm::StringRef decide(const Tensors &Features, const Observations &Observed);
 
-  /// Stops where it is, with the record saying \p Why.
+  /// Stops at this decision; the record says \p Why.
   void stop(std::string Why) { Record.set_stopped(std::move(Why)); }
 
-  /// Whether it has answered, to which keepMeasured() adds what came of it.
+  /// Whether it has answered any decision.
   bool hasActed() const { return !Record.actions().empty(); }
   void keepMeasured(const Measurements &Values);
 
-  /// The seed with which another policy draws on; nullopt if it does not draw.
+  /// The seed with which another policy goes on drawing; nullopt if it does not
+  /// draw.
   std::optional<uint64_t> seed() const {
     return Sample ? std::optional<uint64_t>(Sample->state()) : std::nullopt;
   }
@@ -72,8 +76,8 @@ private:
 
   void appendObserved(const Observations &Observed);
   void recordFeatures();
-  /// Writes the action, \p Mask being what is legal, if that is said. Null, or
-  /// why it cannot.
+  /// Writes the action. \p Mask says what is legal, or is null if everything
+  /// is. Returns null, or why it cannot decide.
   const char *choose(const uint8_t *Mask, double &LogProbability);
 
   /// One for each choice that an action is made of.
@@ -84,7 +88,7 @@ private:
   const bool RecordFeatures;
   const bool LegalColumns;
   const bool NeedsObserved;
-  /// Decisions to answer yet, if there is a limit.
+  /// How many more decisions it will answer, if there is a limit.
   std::optional<uint64_t> Left;
   /// The features and mask of the decision at hand. They are members so that
   /// their memory is used again.

@@ -23,8 +23,8 @@ namespace proto = mlcompiler_gym::v1;
 
 static sandbox::Status InForce;
 static bool Entered;
-/// Forbids everything; each session enters it anew, since then it cannot signal
-/// another one.
+/// Forbids everything. Each session enters it once more, so that it cannot
+/// signal another session.
 static int Ruleset = -1;
 
 const sandbox::Status &sandbox::status() { return InForce; }
@@ -45,16 +45,16 @@ static Error systemError(const Twine &What) {
   return createStringError(What + ": " + strerror(errno));
 }
 
-/// Returns the version of the interface.
+/// Makes the ruleset, and returns the version of the interface.
 static Expected<int> restrictAccess() {
   const long Version =
       syscall(SYS_landlock_create_ruleset, nullptr, size_t(0),
               static_cast<uint32_t>(LANDLOCK_CREATE_RULESET_VERSION));
   if (Version < 1)
     return systemError("Landlock");
-  // How many kinds of access to files the versions know: renaming between
-  // folders came with the second, truncating with the third, ioctl on devices
-  // with the fifth.
+  // The number of kinds of access to files that each version knows. Renaming
+  // between folders came with the second version, truncating with the third,
+  // ioctl on devices with the fifth.
   const unsigned Kinds = Version >= 5 ? 16 : Version >= 3 ? 15 : Version + 12;
   RulesetAttributes Attributes{};
   Attributes.Files = (uint64_t(1) << Kinds) - 1;
@@ -67,7 +67,7 @@ static Expected<int> restrictAccess() {
     Attributes.Scoped = 3; // Abstract Unix sockets and signals.
     Size += sizeof(Attributes.Scoped);
   }
-  // Without a rule that allows anything.
+  // The ruleset has no rule that allows anything.
   Ruleset = static_cast<int>(
       syscall(SYS_landlock_create_ruleset, &Attributes, Size, uint32_t(0)));
   if (Ruleset < 0 ||
@@ -76,7 +76,7 @@ static Expected<int> restrictAccess() {
   return static_cast<int>(Version);
 }
 
-/// Lowers a limit that may be lower already.
+/// Lowers a limit, unless it is lower already.
 static void lowerLimit(__rlimit_resource Resource, rlim_t Most) {
   rlimit Limit;
   getrlimit(Resource, &Limit);
@@ -91,7 +91,7 @@ Error sandbox::enter(Mode Wanted) {
     return Error::success();
   }
   Entered = true;
-  // A core would hold what others have uploaded.
+  // A core dump would hold what other clients have uploaded.
   lowerLimit(RLIMIT_CORE, 0);
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
     InForce.Missing.push_back(toString(systemError("no_new_privs")));
@@ -115,11 +115,11 @@ Error sandbox::enter(Mode Wanted) {
 Error sandbox::enterSession() {
   if (!Entered)
     return Error::success();
-  // Deep recursion takes some; what is on the stack counts for no limit of
+  // Deep recursion takes a large stack, which counts for no other limit of
   // memory.
   lowerLimit(RLIMIT_STACK, rlim_t(64) << 20);
-  // Standard streams, the client's socket, the nursery's, and those that
-  // requests bring.
+  // A session has the standard streams, the client's socket, the nursery's, and
+  // the sockets that requests bring.
   lowerLimit(RLIMIT_NOFILE, 64);
   if (Ruleset >= 0) {
     if (syscall(SYS_landlock_restrict_self, Ruleset, uint32_t(0)) < 0)

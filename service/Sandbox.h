@@ -6,13 +6,13 @@
 ///
 /// \file
 /// Programs come from strangers, and LLVM does not promise to survive them. So
-/// a process that compiles can compute, have memory up to its limit, talk over
-/// the sockets that it was given, and fork; it can open no file, make no
-/// connection, run no program and signal nobody.
+/// a process that compiles can compute, use memory up to its limit, talk over
+/// the sockets that it was given, and fork. It cannot open a file, make a
+/// connection, run a program or signal another process.
 ///
-/// The nursery enters the sandbox once it needs no more files, and what it
-/// forks inherits that, at no cost. Each session then gives up the little that
-/// only the nursery needs.
+/// The nursery enters the sandbox as soon as it needs no more files. Its forks
+/// inherit the sandbox, at no cost. Each session then gives up the few rights
+/// that only the nursery needs.
 ///
 //===----------------------------------------------------------------------===//
 
@@ -26,9 +26,10 @@
 namespace mlcompiler::sandbox {
 
 enum class Mode {
-  /// What the kernel has.
+  /// Use what the kernel has.
   Auto,
-  /// Fail if system calls cannot be filtered, which is what forbids everything.
+  /// Fail if system calls cannot be filtered, because the filter alone forbids
+  /// everything.
   Require,
   Off,
 };
@@ -40,25 +41,26 @@ struct Status {
   bool SystemCalls = false;
   /// Version of Landlock's interface that is used; 0 if none.
   int Landlock = 0;
-  /// What is not, and why.
+  /// What is not in force, and why.
   std::vector<std::string> Missing;
 };
 
-/// Confines this process and all that are forked from it. Call once, from its
-/// only thread, when it needs no more files.
+/// Confines this process and its forks. Call once, from the only thread, when
+/// the process needs no more files.
 llvm::Error enter(Mode Wanted);
 
-/// Confines this process to what a session does, after enter(), and with it its
-/// forks. Its limit of memory must have been set.
+/// Confines this process and its forks further, to what a session does. Call
+/// after enter(), and after the memory limit has been set.
 llvm::Error enterSession();
 
 const Status &status();
 
-/// What filters system calls. Both add up: a call must pass all of them.
+/// The filters of system calls. A call must pass both.
 namespace filter {
-/// For the nursery and sessions. Fails if the kernel has no seccomp.
+/// Loads the filter for the nursery and sessions. Fails if the kernel has no
+/// seccomp.
 llvm::Error load();
-/// What sessions must not do beyond that. load() has prepared it.
+/// Loads the stricter filter for sessions, which load() has prepared.
 llvm::Error loadSession();
 } // namespace filter
 

@@ -63,7 +63,7 @@ SetVector<const Function *> mlcompiler::revealedTo(const Function &F) {
   return Found;
 }
 
-/// Its value is the function's linkage.
+/// The attribute of a marked function. Its value is the function's linkage.
 static constexpr StringLiteral Mark = "mlcompiler-seen-only";
 
 void mlcompiler::markSeenOnly(Function &F) {
@@ -76,8 +76,9 @@ bool mlcompiler::isSeenOnly(const Function &F) {
 
 namespace {
 
-/// Changes the linkage of functions that are marked. Machine passes leave out
-/// what is only available externally; CodeGenPrepare believes no such body.
+/// Changes the linkage of functions that are marked. Machine passes leave out a
+/// function that is available externally, but CodeGenPrepare does not trust the
+/// body of one.
 class LinkagePass : public FunctionPass {
 public:
   explicit LinkagePass(bool Skip) : FunctionPass(ID), Skip(Skip) {}

@@ -5,10 +5,12 @@
 //===----------------------------------------------------------------------===//
 ///
 /// \file
-/// CodeGenPrepare looks into functions that are called. Where one returns a
-/// global variable, it uses the result of the call in that variable's place.
-/// So a function's code can be that of its module only if such a callee has its
-/// body, and if CodeGenPrepare has changed that body before if it comes first.
+/// CodeGenPrepare looks into the functions that a function calls. Where a
+/// callee always returns the address of one global variable, it uses that
+/// address in place of the call's result. So the code of a function is the same
+/// as in the whole module only if such a callee keeps its body. If the callee
+/// comes first in the module, CodeGenPrepare must also have changed that body
+/// before.
 ///
 //===----------------------------------------------------------------------===//
 
@@ -24,23 +26,22 @@ class FunctionPass;
 
 namespace mlcompiler {
 
-/// Whether the code generator may see by the body of \p F which pointer calls
-/// to it return, of which it then makes use in its callers: it does where all
-/// returns come down to one global variable. Such a body counts for its
-/// callers, and must be there when their code is generated.
+/// Whether the code generator may see from the body of \p F which pointer \p F
+/// returns, and use that in the callers' code. It does so if all returns come
+/// down to one global variable. Such a body must be there when code is
+/// generated for the callers.
 bool mayReveal(const llvm::Function &F);
 
-/// The functions whose bodies count when the code of \p F is generated, itself
-/// aside.
+/// The other functions whose bodies the code of \p F may depend on.
 llvm::SetVector<const llvm::Function *> revealedTo(const llvm::Function &F);
 
-/// Marks \p F as a function whose body is looked at, and whose code is not
-/// generated.
+/// Marks \p F as a function whose body may be looked at. No code is generated
+/// for a marked function.
 void markSeenOnly(llvm::Function &F);
 bool isSeenOnly(const llvm::Function &F);
 
-/// Two passes between which machine passes leave out the functions that are
-/// marked: one to stand before the first machine pass, and one behind the last.
+/// Two passes that go before the first machine pass and behind the last one.
+/// The machine passes between them leave out the marked functions.
 llvm::FunctionPass *createBeginSkippingPass();
 llvm::FunctionPass *createEndSkippingPass();
 

@@ -29,7 +29,7 @@ void Session::run(const proto::Request &Request, StringRef Program) {
   Client.answer().mutable_open();
   if (Optimized < 0)
     start(open(Program));
-  // The task comes later, for it changes this process.
+  // The task comes later, because it changes this process.
   if (Error E = optimize(Program))
     start(std::move(E));
   parkOptimized();
@@ -164,7 +164,8 @@ void Session::refuse(Error Why) {
 }
 
 StringRef Session::decide() {
-  // When it comes up again, too, since LLVM keeps what it is asked on the way.
+  // Features are also written when a decision comes up again. LLVM caches what
+  // it is asked for here, so it must be asked the same.
   Decider->write(Features);
   if (isFinished())
     return Taken[Repeated++].Action;
@@ -184,8 +185,9 @@ StringRef Session::decide() {
 
 StringRef Session::nextAction() {
   if (Given.empty() && !Resident)
-    // The reply of the Open or Step that brought the compiler here, unless
-    // this is a first decision, and then what the client wants of it.
+    // Replies to the Open or Step that brought the compiler here. At a first
+    // decision, this process may park; a fork of it then replies to another
+    // client.
     replyState();
   while (true) {
     if (Resident) {
@@ -221,7 +223,7 @@ void Session::dispatch(const proto::Request &Request) {
   switch (Request.request_case()) {
   case proto::Request::kStep:
     E = takeActions(Request.step().actions());
-    // Actions are replied to when LLVM stops again; without any, it has not
+    // Actions are replied to when LLVM stops again. Without actions, it has not
     // moved.
     if (!E && Given.empty())
       replyState();
@@ -343,7 +345,7 @@ void Session::noteFinished() {
 Error Session::explore(const proto::Explore &Request) {
   if (isOpenEnded())
     return tryActions(Request);
-  // What it decides by the way is not asked for.
+  // The client does not ask for what the policy decides on the way.
   proto::Play Policy = Request.policy();
   Policy.clear_features();
   auto Created = createResident(Policy);
@@ -420,7 +422,8 @@ void Session::replyState() {
   if (Exploring)
     replyExplored();
   if (Parking >= 0) {
-    // Computed once, and then known to every session that is forked from here.
+    // This is computed once, and every session that is forked from here then
+    // knows it.
     proto::State Known;
     consumeError(fillComputed(Known));
     park();

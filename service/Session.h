@@ -21,8 +21,8 @@
 
 namespace mlcompiler {
 
-/// One compile and the client that steers it: the whole life of a session
-/// process.
+/// One compile, and the client that steers it. This is the whole life of a
+/// session process.
 ///
 /// Contract: there is one thread. Requests are served either in serve(), before
 /// the pipeline starts and after it has ended, or in decide(), which LLVM calls
@@ -33,15 +33,15 @@ namespace mlcompiler {
 /// client is told what happened (CrashReport.h).
 class Session : public DecisionPoint {
 public:
-  /// \p Parking is a socket on which the nursery sends further clients for the
-  /// same Open, or -1 if this session is not to be parked. \p Optimized is one
-  /// for clients that differ only in what they generate code for, or -1; what
-  /// they have optimised is then parked, too.
+  /// \p Parking is a socket on which the nursery sends further clients with the
+  /// same Open; -1 if this session does not park. \p Optimized is a socket for
+  /// clients whose Opens differ only in the function that they generate code
+  /// for; -1 if the optimised module does not park.
   Session(Channel Client, int Parking, int Optimized)
       : Client(std::move(Client)), Parking(Parking), Optimized(Optimized) {}
 
-  /// Serves \p Request, which is an Open, on \p Program, and then the client's
-  /// further requests. Ends the process.
+  /// Carries out \p Request, which is an Open of \p Program. Then serves the
+  /// client's further requests, and ends the process.
   [[noreturn]] void run(const proto::Request &Request, llvm::StringRef Program);
 
   Tensors &tensors() override { return Features; }
@@ -57,24 +57,24 @@ private:
     /// The outcome is known. Decisions come up again if code is generated once
     /// more, and are decided as before.
     Finished,
-    /// The same, and the request that has been begun waits for code whose
-    /// generation has been stopped in the middle.
+    /// The same, but code generation was stopped in the middle, and the request
+    /// under way needs the code.
     NeedsCode,
   };
 
   llvm::Error open(llvm::StringRef Program);
-  /// Takes what Options say of task, objectives and observations.
+  /// Sets up the task, objectives and observations that Options names.
   llvm::Error configure();
   /// Confines this process, and runs the pipeline.
   llvm::Error optimize(llvm::StringRef Program);
   /// Generates code, if decisions come up there.
   llvm::Error generate();
-  /// Serves the client, once what its Open asks for has been done or \p Failed.
+  /// Serves the client, after its Open has been carried out or has \p Failed.
   [[noreturn]] void start(llvm::Error Failed);
   llvm::Error finish();
   /// Ends the episode as soon as the one function that is compiled has its
-  /// registers, if that is all that is measured. The code is generated to its
-  /// end only for a client that asks for it.
+  /// registers, if nothing more is measured. The rest of the code is generated
+  /// only for a client that asks for it.
   void finishWithAllocation();
 
   /// Serves one request.
@@ -84,30 +84,30 @@ private:
   llvm::StringRef nextAction();
   llvm::Error takeActions(const std::string &Bytes);
   llvm::Error play(const proto::Play &Request);
-  /// Has copies play the episodes, and replies with what comes of that. In the
-  /// copies, the policy decides from here on.
+  /// Lets copies play the episodes, and replies with their results. In a copy,
+  /// the policy decides from here on.
   void playCopies(const proto::Play &Request,
                   std::unique_ptr<ResidentPolicy> Policy);
   /// What the resident policy answers; empty where it stops.
   llvm::Expected<llvm::StringRef> askPolicy();
-  /// Remembers when functions were done.
+  /// Notes after how many decisions functions were done.
   void noteFinished();
   llvm::Expected<std::unique_ptr<ResidentPolicy>>
   createResident(const proto::Play &Request);
   llvm::Error explore(const proto::Explore &Request);
-  /// The same in a task without an end, in which an action is worth what the
+  /// The same for a task without an end, in which an action is worth what the
   /// objectives come to after it.
   llvm::Error tryActions(const proto::Explore &Request);
-  /// Whether actions are to be tried at the decision at hand.
+  /// Whether the Explore under way wants actions tried at this decision.
   bool isExplored() const {
     return Exploring && !IsCopy && Exploring->isDue(Taken.size());
   }
-  /// What the policy answers at a decision at which actions are to be tried,
-  /// and in each of the copies that do so, the action that it tries. Empty if
-  /// the session stays at this decision.
+  /// Tries actions at this decision. Returns the policy's answer in the
+  /// session, and in each copy the action that the copy tries. Empty if the
+  /// session stays at this decision.
   llvm::Expected<llvm::StringRef> exploreHere();
   void replyExplored();
-  /// Says, in a copy that tries an action, what that has come to.
+  /// In a copy, reports what the action that it tried came to.
   [[noreturn]] void reportTried();
   /// Makes this fork one of several copies, which reports to \p Pipe and ends.
   void becomeCopy(int Pipe);
@@ -115,9 +115,9 @@ private:
   llvm::Error fillState(proto::State &State);
   /// Fills in what the client decides from.
   void fillDecision(proto::State &State);
-  /// Fills in what became of the decisions, if the task says so.
+  /// Fills in what became of the decisions, if the task knows.
   void fillTaken(proto::State &State);
-  /// Fills in what is computed of the module as it stands.
+  /// Fills in the measurements and observations of the module as it stands.
   llvm::Error fillComputed(proto::State &State);
   bool isOpenEnded() const {
     return llvm::isa_and_present<OpenEndedTask>(Decider.get());
@@ -127,23 +127,24 @@ private:
   bool isFinished() const {
     return Stage == Phase::Finished || Stage == Phase::NeedsCode;
   }
-  /// What observations are told of.
+  /// What observations may look at.
   ObservationContext seen() const {
     return {*Compile, Stage == Phase::AtDecision ? Decider.get() : nullptr,
             Taken};
   }
 
-  /// Forks. True in the process that is to be parked on \p Socket, false in
-  /// the session, which closes it, and which there is without a fork, too.
+  /// Forks. Returns true in the process that parks on \p Socket, and false in
+  /// the session, which closes \p Socket. If the fork fails, this process is
+  /// the session.
   bool staysBehind(int Socket);
   /// Turns this process into a parked one and its fork into the session.
   void park();
-  /// Parks the optimised module, and returns in the forks that are to generate
-  /// code from it, Options being their client's.
+  /// Parks the optimised module. Returns in the session, and in forks of the
+  /// parked process, whose Options are those of their clients.
   void parkOptimized();
   /// Tells the nursery that this process is ready, and forks for each client
-  /// that it sends. Returns in the forks only, which serve that client: Client
-  /// and Parking are its own.
+  /// that the nursery sends. Returns in the forks only, where Client and
+  /// Parking are those of the new client.
   void awaitClients();
 
   Conversation Client;
@@ -156,30 +157,32 @@ private:
   std::unique_ptr<Task> Decider;
   ActionChecker Checker;
   Tensors Features;
-  /// What a policy decides from: the features, and behind them what is observed
-  /// as one tensor of a fixed shape.
+  /// What a policy decides from: the features, followed by the observations
+  /// that are one tensor of a fixed shape.
   FeatureLayout PolicyLayout;
   ObservationSet::Names Watched;
   ObservationSet Observations;
   Measurements Measured;
-  /// What the module was when the client heard of it last.
+  /// The version of the module that the client heard of last.
   uint64_t KnownVersion = 0;
   Phase Stage = Phase::Compiling;
   /// What the decision that the compiler is stopped at is about.
   std::string Label;
   std::vector<TakenDecision> Taken;
-  /// While code is generated once more after the end, how many of Taken have
-  /// been decided again.
+  /// How many of Taken have been decided again, while code is generated once
+  /// more after the end.
   size_t Repeated = 0;
-  /// How many of the functions that code was generated for the client knows.
+  /// How many functions the client knows to be done.
   size_t Finishes = 0;
-  /// For each of them, how many decisions had been answered when it was done.
+  /// For each function that is done, how many decisions had been answered by
+  /// then.
   std::vector<uint64_t> FinishedAt;
   /// Decides in the client's place while a Play is under way.
   std::unique_ptr<ResidentPolicy> Resident;
   /// Tries actions while an Explore is under way.
   std::unique_ptr<Exploration> Exploring;
-  /// This is a copy that tries one of them, or plays an episode, and then ends.
+  /// This process is a copy, which tries one action or plays one episode, and
+  /// then ends.
   bool IsCopy = false;
   GivenActions Given;
 };

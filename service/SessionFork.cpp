@@ -5,7 +5,7 @@
 //===----------------------------------------------------------------------===//
 ///
 /// \file
-/// A session copied with fork(2), on a client's request or to be parked.
+/// Copies a session with fork(2), on a client's request or to park it.
 ///
 //===----------------------------------------------------------------------===//
 
@@ -26,15 +26,16 @@ Error Session::fork() {
   if (*Socket == Channel::Lost)
     return noDescriptor("the socket of the fork");
   Channel Other(*Socket);
-  // Passes leave a good deal of memory behind that is not in use, and to copy
-  // the tables of its pages is most of what a fork then costs.
+  // Passes leave much memory behind that is not in use. Copying the tables of
+  // its pages would be most of what a fork costs.
   malloc_trim(0);
   pid_t Pid = ::fork();
   if (Pid < 0)
     return noProcess("the fork");
   if (Pid == 0) {
     crash::endRequest();
-    // No reply: the original answers, and this one waits for its own client.
+    // There is no reply here: the original replies, and this process waits for
+    // its own client.
     Client.adopt(std::move(Other));
     return Error::success();
   }
@@ -54,7 +55,7 @@ Expected<StringRef> Session::exploreHere() {
   }
   if (!Exploring->isDone())
     return Own;
-  // As though the policy had not been asked.
+  // The seed is as if the policy had not been asked.
   Exploring->stay(Seed);
   return "";
 }
@@ -136,13 +137,14 @@ void Session::reportTried() {
 }
 
 bool Session::staysBehind(int Socket) {
-  // The client is the session's, and hears nothing of what stays behind.
+  // The client belongs to the session, and hears nothing of the process that
+  // stays behind.
   crash::reportTo(-1);
   const pid_t Pid = ::fork();
   if (Pid > 0)
     return true;
-  // Without a process to park, the session itself is not worse off. But the
-  // nursery must see at once that the clients which wait for it wait in vain.
+  // If no process can be made to park, the session itself goes on. But the
+  // nursery must see at once that clients wait for it in vain.
   ::close(Socket);
   if (Pid == 0)
     crash::afterFork();

@@ -30,8 +30,8 @@ namespace {
 
 using Part = CodeShape::Part;
 
-/// Does what an object streamer does as far as sizes go: encodes every
-/// instruction, and keeps how long it is.
+/// Does as much of an object streamer's work as sizes need: it encodes every
+/// instruction, and keeps its length.
 class ShapeStreamer : public MCStreamer {
 public:
   ShapeStreamer(MCContext &Context, const TargetMachine &Target,
@@ -84,7 +84,7 @@ public:
       Added.Target = number(Symbol);
     } else {
       Added.What = Part::Jump;
-      // With a specifier, it is for the linker to say how far away it is.
+      // With a specifier, only the linker knows how far away the callee is.
       Added.Target = callee(Target->getSpecifier() ? "" : Symbol.getName());
     }
     add(Added);
@@ -98,7 +98,7 @@ public:
                           : static_cast<uint32_t>(Alignment.value())});
   }
 
-  // What is no instruction may take as much room as it likes.
+  // What is no instruction has a size that is not known here.
   void emitBytes(StringRef Data) override { addUnknown(); }
   void emitValueImpl(const MCExpr *Value, unsigned Size, SMLoc Loc) override {
     addUnknown();
@@ -131,8 +131,8 @@ public:
   void finishImpl() override { finishFunction(); }
 
 private:
-  /// What the assembly printer calls a function that it knows to be near, ".L"
-  /// before the name and this behind it.
+  /// The suffix of the symbol that the assembly printer makes for a function
+  /// that it knows to be near. The prefix is ".L".
   static constexpr StringLiteral LocalSuffix = "$local";
 
   bool isInText() const {
@@ -146,7 +146,7 @@ private:
     if (Shape.Parts.empty()) {
       Section = Current;
       Shape.Section = Current->getName().str();
-      // Of one name there is a section for each group.
+      // Each group has a section of its own with the same name.
       if (const MCSymbolELF *Group = Current->getGroup())
         Shape.Section += '\0' + Group->getName().str();
     } else if (Section != Current) {
@@ -233,7 +233,7 @@ private:
 
   std::string Function;
   CodeShape Shape;
-  /// Where that is.
+  /// The section that the function is in.
   const MCSection *Section = nullptr;
   DenseMap<const MCSymbol *, uint32_t> Labels;
   bool IsKnown = true;

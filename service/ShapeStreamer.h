@@ -20,15 +20,16 @@ class PassManagerBase;
 
 namespace mlcompiler {
 
-/// Is told the shape of each function; nothing, if there is something in its
-/// code that a shape does not describe. What executable sections hold beside
-/// functions is told likewise, as that of a function without a name. Outlives
-/// the pass manager that the shapes come from.
+/// Receives the shape of each function, or nullopt if its code has something
+/// that a shape does not describe. What else is in executable sections comes as
+/// the shape of a function without a name. The consumer must outlive the pass
+/// manager that the shapes come from.
 using ShapeConsumer = llvm::function_ref<void(llvm::StringRef Function,
                                               std::optional<CodeShape> Shape)>;
 
-/// In place of an assembly printer, for ELF: hands over the shape of each
-/// function's code. Returns whether the target cannot.
+/// Adds, in place of an assembly printer, a pass that hands over the shape of
+/// each function's code. It works for ELF only. Returns true if the target
+/// cannot do that.
 bool addShapePrinter(llvm::TargetMachine &Target,
                      llvm::legacy::PassManagerBase &PM,
                      llvm::MCContext &Context, ShapeConsumer Consumer);

@@ -1,6 +1,7 @@
-# How much memory LLVM's greedy allocator, in the archive that is linked, reserves
-# for the two classes of its splitter, whose header LLVM does not install. What
-# tasks/SplitKit.h declares is compared with that when it is compiled.
+# Finds how much memory LLVM's greedy allocator reserves for the two classes of its
+# splitter, whose header LLVM does not install. The allocator is read from the archive
+# that is linked. tasks/SplitKit.h declares the classes, and compares their sizes with
+# this when it is compiled.
 
 set(split_dir ${CMAKE_CURRENT_BINARY_DIR}/splitkit)
 file(MAKE_DIRECTORY ${split_dir})
@@ -32,7 +33,7 @@ endfunction()
 
 split_bytes(SplitAnalysis split_analysis_bytes)
 split_bytes(SplitEditor split_editor_bytes)
-# Not on the command line, where it would be part of every file's.
+# The sizes go into a header. On the command line they would be part of every file's.
 file(CONFIGURE OUTPUT SplitKitSizes.h CONTENT
 "// Written by service/SplitKitSizes.cmake.
 constexpr unsigned long SplitAnalysisBytes = @split_analysis_bytes@;

@@ -16,20 +16,21 @@ class MachineFunction;
 
 namespace mlcompiler {
 
-/// What the compiler is stopped at, for observations, which do not decide.
-/// Valid only while it is stopped.
+/// The decision that the compiler is stopped at, as observations may see it. It
+/// is valid only while the compiler is stopped.
 class StoppedDecision {
 public:
   virtual ~StoppedDecision() = default;
 
-  /// For a person.
+  /// A description for people.
   virtual llvm::json::Object describeDecision() const = 0;
 
   /// The same in a few words, for the list of decisions taken.
   virtual std::string decisionLabel() const = 0;
 
-  /// What has been run so far, or before the pipeline is going to be, in the
-  /// syntax of `opt -passes=`; empty if that is not all there is to it.
+  /// The passes that have been run so far, or will be run if the pipeline has
+  /// not begun, in the syntax of `opt -passes=`. Empty if passes alone do not
+  /// describe that.
   virtual std::string pipeline() const { return ""; }
 
   /// The function whose code is being generated; null if none is.

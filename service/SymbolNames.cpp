@@ -12,7 +12,8 @@
 using namespace llvm;
 using namespace mlcompiler;
 
-/// Bytes of the character that \p Text begins with; 0 if it is none.
+/// The number of bytes of the character that \p Text begins with; 0 if it is
+/// none.
 static size_t characterBytes(StringRef Text) {
   const size_t Size = getNumBytesForUTF8(static_cast<UTF8>(Text.front()));
   return Size <= Text.size() && json::isUTF8(Text.take_front(Size)) ? Size : 0;

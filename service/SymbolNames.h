@@ -12,14 +12,14 @@
 
 namespace mlcompiler {
 
-/// A name of a program, which can be any bytes, as UTF-8 text that no other
-/// name has: a backslash, and what is not UTF-8, becomes a backslash and two
-/// hexadecimal digits, as LLVM IR writes it. ASCII around a name stays around
-/// its text.
+/// Returns a name of a program, which can be any bytes, as UTF-8 text.
+/// Different names have different texts. A backslash, and every byte that is
+/// not UTF-8, becomes a backslash and two hexadecimal digits, as in LLVM IR.
+/// ASCII around a name stays around its text.
 std::string toText(llvm::StringRef Name);
 
-/// The name whose text \p Text is. Text that no name has gives a name that no
-/// program has: the empty one.
+/// Returns the name whose text is \p Text. If \p Text is not the text of any
+/// name, returns the empty name, which no program has.
 std::string fromText(llvm::StringRef Text);
 
 } // namespace mlcompiler

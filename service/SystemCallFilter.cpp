@@ -5,15 +5,17 @@
 //===----------------------------------------------------------------------===//
 ///
 /// \file
-/// Two seccomp filters: one that lets through what the nursery and sessions do
-/// and nothing else, and a small one that takes from sessions what only the
+/// Two seccomp filters. The first lets through only what the nursery and
+/// sessions do. The second is small, and takes from sessions what only the
 /// nursery does.
 ///
-/// What LLVM or libc may try is refused with an error, for they can live with
-/// it. What no compiler does ends the process: see CrashReport.cpp.
+/// Calls that LLVM or libc may try are refused with an error, which they can
+/// deal with. Calls that no compiler makes end the process; see
+/// CrashReport.cpp.
 ///
-/// The calls that a step makes are let through whatever their arguments, which
-/// the kernel remembers, so that they cost what they did.
+/// The calls that a step makes are let through without a look at their
+/// arguments. The kernel remembers such calls, so that they cost no more than
+/// without a filter.
 ///
 //===----------------------------------------------------------------------===//
 
@@ -38,7 +40,7 @@
 using namespace llvm;
 using namespace mlcompiler;
 
-/// Whatever the arguments.
+/// Calls that are allowed with any arguments.
 static constexpr int Allowed[] = {
     // Memory.
     SCMP_SYS(brk), SCMP_SYS(madvise), SCMP_SYS(mremap), SCMP_SYS(munmap),
@@ -68,8 +70,8 @@ static constexpr int Allowed[] = {
     // To confine itself further.
     SCMP_SYS(landlock_restrict_self), SCMP_SYS(seccomp)};
 
-/// Passes that write files and assembly that includes them get the error that
-/// they would get in a folder that is not theirs.
+/// Passes that write files, and assembly that includes files, get the error
+/// that they would get in a folder of another user.
 static constexpr int NoAccess[] = {
     SCMP_SYS(access),     SCMP_SYS(creat),    SCMP_SYS(faccessat),
     SCMP_SYS(faccessat2), SCMP_SYS(lstat),    SCMP_SYS(mkdir),
@@ -79,7 +81,7 @@ static constexpr int NoAccess[] = {
     SCMP_SYS(stat),       SCMP_SYS(statx),    SCMP_SYS(unlink),
     SCMP_SYS(unlinkat)};
 
-/// A process that does one of these is no compiler any more.
+/// A process that makes one of these calls is no compiler any more.
 static constexpr int Fatal[] = {
     // Other programs.
     SCMP_SYS(execve), SCMP_SYS(execveat),
@@ -105,8 +107,9 @@ public:
   explicit Filter(uint32_t Otherwise) : Context(seccomp_init(Otherwise)) {
     if (!Context)
       Failed = -ENOMEM;
-    // Without this, older kernels slow down all that the process computes, to
-    // protect from itself a process that can run nobody's code.
+    // Without this, older kernels slow down everything that the process
+    // computes. They would protect it from untrusted code within it, which it
+    // does not run.
     seccomp_attr_set(Context, SCMP_FLTATR_CTL_SSB, 1);
   }
   Filter(const Filter &) = delete;
@@ -120,7 +123,7 @@ public:
   void add(uint32_t Action, int Call, ArrayRef<scmp_arg_cmp> Arguments) {
     if (Failed)
       return;
-    // What an architecture does not have is not an error.
+    // A call that an architecture does not have is not an error.
     int Result = seccomp_rule_add_array(Context, Action, Call,
                                         static_cast<unsigned>(Arguments.size()),
                                         Arguments.data());
@@ -136,9 +139,10 @@ public:
 
   /// The filter as the kernel takes it.
   Error compile(std::vector<sock_filter> &Program) {
-    // A pipe, since a user's limit on the size of files holds for all others.
-    // The largest filter that the kernel takes fills half of one; not to wait
-    // is for users who have so many that they get smaller ones.
+    // The filter goes through a pipe, because a user's limit on the size of
+    // files holds for everything else. The largest filter that the kernel takes
+    // fills half of a pipe. The pipe does not wait, because users with many
+    // pipes get smaller ones.
     int Ends[2];
     if (pipe2(Ends, O_CLOEXEC | O_NONBLOCK))
       return createStringError(Twine("seccomp: ") + strerror(errno));
@@ -180,15 +184,17 @@ static scmp_arg_cmp is(unsigned Argument, uint64_t Value) {
   return {Argument, SCMP_CMP_EQ, Value, 0};
 }
 
-/// A process can be copied, and nothing else: no threads, no namespaces.
+/// Lets a process be copied, but not make threads or namespaces.
 static void allowFork(Filter &To) {
   constexpr uint64_t Harmless = CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID;
   To.add(SCMP_ACT_ALLOW, SCMP_SYS(clone), has(0, ~Harmless, SIGCHLD));
-  // The arguments of this one lie in memory, and libc goes on to the other.
+  // The arguments of clone3 lie in memory, where a filter cannot see them. libc
+  // then tries clone.
   To.add(SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), {});
 }
 
-/// Memory of its own that no code is in, and that its limit counts.
+/// Lets a process have private memory without code in it, which its limit
+/// counts.
 static void allowMemory(Filter &To) {
   To.add(SCMP_ACT_ALLOW, SCMP_SYS(mmap),
          {has(2, PROT_EXEC, 0), has(3, MAP_SHARED | MAP_GROWSDOWN, 0)});
@@ -200,7 +206,7 @@ static std::vector<sock_filter> SessionProgram;
 
 Error sandbox::filter::load() {
   Filter Session(SCMP_ACT_ALLOW);
-  // What hands clients over, and what could raise a limit of memory.
+  // These calls hand clients over, or could raise a limit of memory.
   Session.add(SCMP_ACT_ERRNO(EPERM),
               {SCMP_SYS(sendmsg), SCMP_SYS(setrlimit), SCMP_SYS(socketpair)});
   Session.add(SCMP_ACT_ERRNO(EPERM), SCMP_SYS(prlimit64),
@@ -218,13 +224,14 @@ Error sandbox::filter::load() {
   // fstat() is this call in newer libcs.
   All.add(SCMP_ACT_ALLOW, SCMP_SYS(newfstatat),
           has(3, AT_EMPTY_PATH, AT_EMPTY_PATH));
-  // To end with the process that it is a copy of.
+  // A copy ends with the process that it was copied from.
   All.add(SCMP_ACT_ALLOW, SCMP_SYS(prctl), is(0, PR_SET_PDEATHSIG));
   // Is it a terminal?
   All.add(SCMP_ACT_ALLOW, SCMP_SYS(ioctl), is(1, TCGETS));
   for (int Command : {F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_DUPFD_CLOEXEC})
     All.add(SCMP_ACT_ALLOW, SCMP_SYS(fcntl), is(1, Command));
-  // abort() signals its own process. Landlock sees to it that it is that one.
+  // abort() signals its own process. Landlock makes sure that it can signal no
+  // other.
   All.add(SCMP_ACT_ALLOW, SCMP_SYS(tgkill), is(2, SIGABRT));
   return All.load();
 }

@@ -14,7 +14,7 @@ namespace mlcompiler {
 
 namespace proto = ::mlcompiler_gym::v1;
 
-/// A TensorSpec of LLVM in the protocol's terms.
+/// Describes a TensorSpec of LLVM in the protocol's terms.
 void describeTensor(const llvm::TensorSpec &Spec, proto::TensorSpec &Out);
 
 /// Bytes of one element.
@@ -25,7 +25,7 @@ size_t tensorBytes(const proto::TensorSpec &Spec);
 
 void setBounds(proto::TensorSpec &Tensor, double Low, double High);
 
-/// Whether a feature is among those of a session opened so.
+/// Whether a session that was opened with \p Options sends a feature.
 bool isSent(const proto::TensorSpec &Feature, const proto::Open &Options);
 
 } // namespace mlcompiler

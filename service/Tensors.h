@@ -21,28 +21,29 @@ class TensorSpec;
 namespace mlcompiler {
 
 /// The tensors of a decision, in one buffer that is laid out as they are sent.
-/// The same one serves all decisions of a session.
+/// One buffer serves all decisions of a session.
 ///
-/// Contract: LLVM's own tensors are bound once and written by LLVM from then
-/// on; a task writes the others by their names, all of them at each decision.
-/// Failure mode: a tensor that is not sent, or is not what the task says of it,
-/// is a mistake in the task, and ends the process with a fatal error.
+/// Contract: LLVM's own tensors are bound once, and LLVM writes them from then
+/// on. The task writes all other tensors, by name, at each decision.
+/// Failure mode: writing a tensor that is not sent, or that has another type or
+/// size than the task says, is a mistake in the task. It ends the process with
+/// a fatal error.
 class Tensors {
 public:
-  /// As the protocol has them, which knows no alignment.
+  /// Elements as in the protocol, which has no alignment.
   template <typename T>
   using Elements = llvm::MutableArrayRef<llvm::support::little_t<T>>;
 
   Tensors() = default;
   explicit Tensors(FeatureLayout Sent);
-  /// The buffer stays where it is. There is no copy, which LLVM would not
-  /// write to.
+  /// A move leaves the buffer where it is. Copying is not allowed, because LLVM
+  /// would not write to the copy.
   Tensors(Tensors &&) = default;
   Tensors &operator=(Tensors &&) = default;
 
   const FeatureLayout &layout() const { return Layout; }
 
-  /// Where LLVM is to write the tensor that it has as \p Spec.
+  /// Returns where LLVM must write the tensor that it calls \p Spec.
   void *bind(const llvm::TensorSpec &Spec);
 
   /// The elements of a tensor, row-major; T is int64_t or float.
@@ -64,9 +65,7 @@ public:
   /// Ends the process if nothing has ever written one of the tensors.
   void checkWritten() const;
 
-  /// Puts finite numbers in the place of others, which no network takes: a live
-  /// range that must not be spilled has an infinite weight, and relative to
-  /// another one like it, none that is a number.
+  /// Replaces infinities and NaN, which no network takes; see finiteFeature().
   void makeFinite();
 
   /// All tensors, as they are sent.
@@ -77,7 +76,7 @@ public:
 
   /// Whether the task says at each decision which actions are legal.
   bool hasMask() const { return Layout.mask().has_value(); }
-  /// Whether an action is legal, by the tensor that is the mask.
+  /// Whether the mask, which is one of the tensors, allows an action.
   bool isLegal(int64_t Action) const {
     return llvm::support::endian::read64le(Buffer.data() + Layout.mask()->Byte +
                                            Action * sizeof(int64_t));
@@ -97,8 +96,8 @@ private:
         P.Elements};
   }
 
-  /// The place of a tensor that is about to be written, and is of that dtype
-  /// and, unless it is 0, number of elements.
+  /// Returns the place of a tensor that is about to be written. The tensor must
+  /// have this type, and this number of elements unless \p Elements is 0.
   const Place &place(llvm::StringRef Name, proto::DType Type,
                      size_t Elements = 0);
 

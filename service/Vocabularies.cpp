@@ -19,8 +19,8 @@ namespace {
 
 struct VocabularyFolder {
   std::string Path;
-  /// By name; mapped, so that it costs nothing until it is asked for, and
-  /// nothing to fork.
+  /// The files by name. They are mapped, so that a file costs nothing until it
+  /// is asked for, and nothing to fork.
   StringMap<ErrorOr<std::unique_ptr<MemoryBuffer>>> Files;
 };
 
@@ -50,7 +50,7 @@ static Error unusable(const Twine &What, const Twine &Why) {
                   "has it");
 }
 
-/// Fails if it is not one vector of \p Dimension for each entity.
+/// Fails unless each entity has one vector of \p Dimension.
 static Error readSection(const json::Value &From, size_t Dimension,
                          StringMap<std::vector<double>> &To) {
   const json::Object *Entities = From.getAsObject();

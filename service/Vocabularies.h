@@ -15,9 +15,9 @@
 
 namespace mlcompiler {
 
-/// Takes hold of the vocabularies in \p Folder, for this process and those
-/// forked from it, which can open no file. What is in them is looked at when
-/// one is first asked for.
+/// Opens the vocabularies in \p Folder, for this process and its forks, which
+/// cannot open files themselves. A vocabulary is parsed only when it is first
+/// asked for.
 void readVocabularies(llvm::StringRef Folder);
 
 /// Seed embeddings of entities, in the format of LLVM's IR2Vec and MIR2Vec.
@@ -25,14 +25,15 @@ class Vocabulary {
 public:
   using Vector = llvm::ArrayRef<double>;
 
-  /// "<folder>/<name>.json". It is parsed when it is first asked for, and then
-  /// known to this process and those forked from it. Fails unless it has all of
-  /// \p Sections, with vectors of \p Dimension.
+  /// Returns the vocabulary of "<folder>/<name>.json". It is parsed when it is
+  /// first asked for, and then kept for this process and its forks. Fails
+  /// unless it has all of \p Sections, with vectors of \p Dimension.
   static llvm::Expected<const Vocabulary *>
   load(llvm::StringRef Name, llvm::ArrayRef<llvm::StringRef> Sections,
        size_t Dimension);
 
-  /// Empty if there is no such entity; LLVM takes that for zeros.
+  /// Returns the embedding of an entity; empty if there is none, which LLVM
+  /// takes for zeros.
   Vector find(llvm::StringRef Section, llvm::StringRef Entity) const;
 
 private:

@@ -23,12 +23,13 @@ using namespace mlcompiler;
 static constexpr size_t PrefixBytes = 4;
 static constexpr size_t ReceiveBytes = 4 << 10;
 static constexpr size_t MostAtOnce = 4 << 20;
-/// The memory of messages longer than this is not kept for the next one.
+/// If a message is longer than this, its memory is not kept for the next one.
 static constexpr size_t KeptBytes = 1 << 20;
 
-/// One recvmsg. Appends to \p Buffer and \p Descriptors; returns what recvmsg
-/// returned. The kernel ends it behind bytes that bring descriptors. \p
-/// LostSome says that it has dropped descriptors, for which there was no room.
+/// Calls recvmsg once, appends to \p Buffer and \p Descriptors, and returns
+/// what recvmsg returned. The kernel lets recvmsg end behind bytes that bring
+/// descriptors. \p LostSome says that it has dropped descriptors for want of
+/// room.
 static ssize_t receiveSome(int Socket, int Flags, std::string &Buffer,
                            SmallVectorImpl<int> &Descriptors, bool &LostSome,
                            size_t Capacity) {
@@ -121,8 +122,9 @@ Channel::Status Channel::next(StringRef &Frame) {
 }
 
 Channel::Status Channel::receive(int Flags) {
-  // A large frame is read in pieces that grow with what has come of it, since a
-  // client that sends byte by byte must not have us clear megabytes for each.
+  // A large frame is read in pieces that grow with the part that has arrived.
+  // Otherwise, for a client that sends byte by byte, each byte would clear
+  // megabytes.
   size_t Capacity = ReceiveBytes;
   if (const size_t Bytes = frameBytes())
     Capacity = std::max<size_t>(
@@ -218,7 +220,8 @@ std::optional<int> Channel::takeDescriptor() {
 
 Channel::Unread Channel::unread() const {
   Unread Rest{StringRef(Buffer).substr(FrameEnd)};
-  // Nothing is received while a frame is there, so it came with the last byte.
+  // Nothing is received while a frame is there, so this descriptor came with
+  // the last byte.
   if (!Descriptors.empty() && Descriptors.back().End > FrameEnd)
     Rest.Descriptor = Descriptors.back().Descriptor;
   return Rest;
@@ -231,7 +234,7 @@ void Channel::resume(std::string Bytes, int Descriptor) {
 }
 
 size_t Channel::bytesHeld() const {
-  // What a long frame has not filled yet is no memory yet.
+  // Memory that a long frame has not filled yet does not count.
   auto Held = [](const std::string &Bytes) {
     return Bytes.capacity() > KeptBytes ? Bytes.size() : Bytes.capacity();
   };
@@ -270,7 +273,8 @@ bool mlcompiler::receiveDescriptors(int Socket,
       receiveSome(Socket, 0, Payload, Descriptors, LostSome, Capacity);
   if (Got)
     return Got > 0;
-  // An empty datagram, or the end? Only the end stays.
+  // This is an empty datagram or the end. Only the end can be seen a second
+  // time.
   pollfd Peer{Socket, 0, 0};
   return ::poll(&Peer, 1, 0) == 0 || !(Peer.revents & (POLLHUP | POLLERR));
 }
@@ -280,7 +284,7 @@ proto::Reply mlcompiler::errorReply(proto::ErrorCode Code,
                                     bool SessionEnded) {
   proto::Reply R;
   R.mutable_error()->set_code(Code);
-  // Names in a program can be any bytes, a string of the protocol cannot.
+  // Names in a program can be any bytes, but a string of the protocol cannot.
   R.mutable_error()->set_message(json::fixUTF8(Message));
   R.mutable_error()->set_session_ended(SessionEnded);
   return R;

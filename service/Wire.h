@@ -20,20 +20,21 @@ namespace mlcompiler {
 
 namespace proto = ::mlcompiler_gym::v1;
 
-/// The largest frame. A longer one is not read, since its length is far more
-/// likely garbage than a program's, and not sent, since a program of a few
-/// bytes can have an object of any size.
+/// The largest frame. A longer frame is not read, because such a length is more
+/// likely garbage than a program. It is not sent either: the object of even a
+/// small program can have any size.
 constexpr uint32_t MaxFrameBytes = 256u << 20;
 
 /// One end of a Unix stream socket that carries length-prefixed messages and,
 /// beside them, file descriptors.
 ///
-/// Contract: one reader, one writer, one thread. What one sendmsg brings may
-/// arrive together with what was sent before it, but nothing sent after it is
-/// received along with its descriptors; so these belong to the frame that the
-/// last byte received with them is of. A frame has one at most; further ones
-/// are closed. A failed write is not an error of the service (the client is
-/// gone); the next read reports the end of the stream.
+/// Contract: one reader, one writer, one thread. The bytes of one sendmsg may
+/// arrive together with bytes sent before it. But if it carries descriptors,
+/// nothing that was sent after it arrives with them. So descriptors belong to
+/// the frame that contains the last byte received with them. A frame has one
+/// descriptor at most; further ones are closed. A failed write is not an error
+/// of the service, because it means that the client has gone. The next read
+/// then reports the end of the stream.
 class Channel {
 public:
   enum class Status { Frame, Pending, EndOfStream, TooLarge };
@@ -51,42 +52,45 @@ public:
   /// read.
   Status read(llvm::StringRef &Frame);
 
-  /// Takes what has arrived without waiting for more: Pending if that is less
-  /// than a frame.
+  /// Reads what has arrived without waiting for more. Returns Pending if that
+  /// is less than a frame.
   Status poll(llvm::StringRef &Frame);
 
-  /// Sends \p Message as one frame, after what is unsent. Returns false if the
-  /// other end is closed. Unless \p Wait, what finds no room in the socket
-  /// stays unsent. A pipe can be written to as well, if it is to wait.
+  /// Sends \p Message as one frame, after everything that is unsent. Returns
+  /// false if the other end is closed. Without \p Wait, bytes that find no room
+  /// in the socket stay unsent. A pipe can also be written to, but only with
+  /// \p Wait.
   bool write(const proto::Reply &Message, bool Wait = true);
 
-  /// Sends what is unsent, as far as there is room. Returns as write does.
+  /// Sends what is unsent, as far as there is room. Returns false if the other
+  /// end is closed.
   bool flush(bool Wait = false);
   bool hasUnsent() const { return SentBytes != Out.size(); }
 
-  /// The descriptor that came with the latest frame, now the caller's: Lost if
-  /// this process had no room for it. One that is not taken is closed with the
-  /// next read.
+  /// Returns the descriptor that came with the latest frame, which the caller
+  /// then owns. Returns Lost if this process had no room for the descriptor. A
+  /// descriptor that is not taken is closed by the next read.
   std::optional<int> takeDescriptor();
   static constexpr int Lost = -1;
 
-  /// What was received after the latest frame: what another process needs to
-  /// carry on reading here.
+  /// What was received after the latest frame. Another process needs it to go
+  /// on reading from this socket.
   struct Unread {
     llvm::StringRef Bytes;
-    /// Came with the last byte; -1 if none did. Remains the channel's.
+    /// The descriptor that came with the last byte; -1 if none did. The channel
+    /// keeps it.
     int Descriptor = -1;
   };
   Unread unread() const;
-  /// Has \p Bytes, and a descriptor that came with the last of them, read
-  /// before what the socket brings. Nothing must have been received here.
+  /// Puts \p Bytes, and a descriptor that came with the last of them, before
+  /// what the socket brings. Nothing may have been received here yet.
   void resume(std::string Bytes, int Descriptor = -1);
 
-  /// The memory that messages take here.
+  /// Bytes of memory that messages take here.
   size_t bytesHeld() const;
 
 private:
-  /// A descriptor, and where in Buffer the bytes end that it came with.
+  /// A descriptor, and where in Buffer the bytes that it came with end.
   struct Received {
     size_t End;
     int Descriptor;
@@ -94,20 +98,19 @@ private:
 
   Status next(llvm::StringRef &Frame);
   Status receive(int Flags);
-  /// The length of the frame that Buffer begins with, its prefix included; 0 if
-  /// not known yet.
+  /// The length of the frame that Buffer begins with, including its prefix; 0
+  /// if not known yet.
   size_t frameBytes() const;
-  /// Takes what came with the bytes that Buffer ends with.
+  /// Keeps the descriptor that came with the last bytes in Buffer.
   void keepDescriptor(llvm::ArrayRef<int> Arrived, bool LostSome);
-  /// Closes the descriptors that came no later than with the byte before \p
-  /// End.
+  /// Closes the descriptors that came with the first \p End bytes.
   void dropDescriptors(size_t End);
 
   int Socket = -1;
   std::string Buffer;
-  /// Where the latest frame ends; 0 if it has gone.
+  /// Where the latest frame ends in Buffer; 0 if it has been dropped.
   size_t FrameEnd = 0;
-  /// At most one of each frame.
+  /// At most one descriptor for each frame.
   std::deque<Received> Descriptors;
   std::string Out;
   size_t SentBytes = 0;
@@ -121,21 +124,21 @@ constexpr size_t MaxDescriptors = 4;
 bool sendDescriptors(int Socket, llvm::ArrayRef<int> Descriptors,
                      llvm::StringRef Payload);
 
-/// Receives at most \p Capacity bytes and what descriptors come with them.
+/// Receives at most \p Capacity bytes and the descriptors that come with them.
 /// Returns false at the end of the stream.
 bool receiveDescriptors(int Socket, llvm::SmallVectorImpl<int> &Descriptors,
                         std::string &Payload, size_t Capacity);
 
-/// An Error as a reply.
+/// Returns an Error as a reply.
 proto::Reply errorReply(proto::ErrorCode Code, const std::string &Message,
                         bool SessionEnded);
-/// The same of whatever went wrong: what is not a Failure comes from LLVM and
+/// The same for any error. An error that is not a Failure comes from LLVM and
 /// is about the program.
 proto::Reply errorReply(llvm::Error E, bool SessionEnded);
 
-/// There is no process for \p Whose; errno says why.
+/// Says that there is no process for \p Whose; errno says why.
 llvm::Error noProcess(const llvm::Twine &Whose);
-/// There is no descriptor for \p Whose, in this process.
+/// Says that this process has no descriptor left for \p Whose.
 llvm::Error noDescriptor(const llvm::Twine &Whose);
 
 } // namespace mlcompiler

@@ -76,7 +76,8 @@ static cl::opt<std::string> ExtractFrom(
 static cl::opt<std::string> OutputFolder("output", cl::cat(ServiceOptions),
                                          cl::value_desc("folder"));
 
-/// LLVM does now and then print to stdout; that belongs to no client.
+/// Redirects standard streams: LLVM sometimes prints to stdout, and no client
+/// should see that.
 static void redirectStandardStreams() {
   int Null = open("/dev/null", O_RDWR | O_CLOEXEC);
   dup2(Null, STDIN_FILENO);
@@ -91,7 +92,7 @@ static void initializeLLVM() {
   LLVMInitialize##TARGET##TargetMC();                                          \
   LLVMInitialize##TARGET##AsmPrinter();                                        \
   LLVMInitialize##TARGET##AsmParser();
-  // Debian's headers know every target of LLVM; these are the ones linked in.
+  // Debian's headers know every target of LLVM, but only these are linked in.
   INITIALIZE(X86)
   INITIALIZE(AArch64)
 #undef INITIALIZE
@@ -125,15 +126,16 @@ int main(int argc, char **argv) {
               "the Python package mlcompiler_gym\n";
     return 2;
   }
-  // LLVM warns on stderr, which may be a pipe that nobody reads any more, or a
-  // file that may not grow.
+  // LLVM warns on stderr, which may be a pipe without a reader, or a file that
+  // may not grow.
   signal(SIGPIPE, SIG_IGN);
   signal(SIGXFSZ, SIG_IGN);
   fcntl(ControlSocket, F_SETFD, FD_CLOEXEC);
   redirectStandardStreams();
-  // A session that outlives the one it was forked from falls to us, whose
-  // children the kernel reaps, and not to process 1: in a container that may be
-  // Python, which would let zombies gather until it may have no more processes.
+  // A session that outlives the one it was forked from becomes a child of this
+  // process, whose children the kernel reaps. Otherwise it would become a child
+  // of process 1. In a container that may be Python, where zombies would gather
+  // until no process can be made.
   prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
   initializeLLVM();
   readVocabularies(Vocabularies);

@@ -13,7 +13,7 @@
 using namespace llvm;
 using namespace mlcompiler;
 
-/// The model that comes with the service.
+/// Reads the model that comes with the service.
 static policy::Model readModel() {
   policy::Policy Read;
   std::string Why;
@@ -52,10 +52,7 @@ class LearnedCycles : public Objective {
 static ObjectiveRegistry::Add<LearnedCycles> X(
     "learned_cycles",
     "What code_costs counts, times what each kind costs. The costs were "
-    "learned "
-    "from measured times of builds of the programs that are for training, on "
-    "one "
-    "machine for x86-64. How often code is executed is as a profile has it "
-    "where "
-    "the program has one, else as LLVM guesses. Caches are not in it, nor what "
-    "library functions take.");
+    "learned from measured times of builds of the programs that are for "
+    "training, on one machine for x86-64. The program's profile says how often "
+    "code is executed; without a profile, LLVM guesses. Caches are not in it, "
+    "nor what library functions take.");

@@ -20,13 +20,13 @@ using namespace mlcompiler;
 
 namespace {
 
-/// Cycles that a line takes from the next level of the cache.
+/// Cycles that a cache line takes from the next level of the cache.
 constexpr double MissCycles = 8;
-/// Where the target does not say.
+/// The size of a cache line, if the target does not say.
 constexpr unsigned DefaultLineBytes = 64;
 
-/// No block is taken to be executed more often, however deep its loops are
-/// nested, so that nothing becomes infinite.
+/// The most executions that a block is taken to have, so that deeply nested
+/// loops do not become infinite.
 constexpr double MostExecutions = 1e100;
 
 /// The cost of one function.
@@ -55,15 +55,16 @@ private:
   BranchProbabilityInfo &BPI;
   NominalSizes Sizes;
   DenseMap<const Loop *, double> TripCounts;
-  /// How often a loop is entered, and a block executed, each time the function
-  /// is.
+  /// How often a loop is entered, and a block executed, for each entry of the
+  /// function.
   DenseMap<const Loop *, double> Entries;
   DenseMap<const BasicBlock *, double> Executions;
 };
 
 } // namespace
 
-/// Blocks before those that they lead to, so that what comes in is known.
+/// Goes through blocks in an order in which each comes before its successors,
+/// so that it is known how often a block is reached.
 double FunctionCost::cycles() {
   double Sum = 0;
   for (BasicBlock *B : ReversePostOrderTraversal<Function *>(&F)) {
@@ -104,15 +105,17 @@ double FunctionCost::tripCount(const Loop &L) {
   return It->second;
 }
 
-/// Whether it leads straight into what a vectorised loop leaves over.
+/// Whether the block leads straight into the scalar loop that does what a
+/// vectorised loop leaves over.
 bool FunctionCost::isLeftOver(const BasicBlock &B) {
   const BasicBlock *Header = LI.isLoopHeader(&B) ? &B : B.getUniqueSuccessor();
   return Header && LI.isLoopHeader(Header) &&
          tripCount(*LI.getLoopFor(Header)) == 0;
 }
 
-/// As the nominal sizes have it; else not to the loop that is there for when
-/// the vectorised one cannot be used; else as LLVM guesses.
+/// The nominal sizes decide, if they can. Otherwise, control does not go to the
+/// loop that is there in case the vectorised one cannot be used. For all other
+/// branches, LLVM guesses.
 double FunctionCost::probability(BasicBlock &From, BasicBlock &To) {
   auto *Branch = dyn_cast<BranchInst>(From.getTerminator());
   if (Branch && Branch->isConditional() &&
@@ -127,8 +130,8 @@ double FunctionCost::probability(BasicBlock &From, BasicBlock &To) {
   return double(P.getNumerator()) / BranchProbability::getDenominator();
 }
 
-/// How often control goes from one block to another each time the function is
-/// entered.
+/// How often control goes from one block to another for each entry of the
+/// function.
 double FunctionCost::along(BasicBlock &From, BasicBlock &To) {
   const Loop *Left = nullptr;
   for (const Loop *Around = LI.getLoopFor(&From);
@@ -136,14 +139,16 @@ double FunctionCost::along(BasicBlock &From, BasicBlock &To) {
     Left = Around;
   if (!Left)
     return Executions[&From] * probability(From, To);
-  // A loop is left once each time it is entered, however often it runs.
+  // A loop is left once for each time that it is entered, however many
+  // iterations it makes.
   SmallVector<Loop::Edge> Edges;
   Left->getExitEdges(Edges);
   const SetVector<Loop::Edge> Exits(Edges.begin(), Edges.end());
   double Way = 0, All = 0;
   for (auto [Inside, Outside] : Exits) {
     const BranchProbability P = BPI.getEdgeProbability(Inside, Outside);
-    // Blocks that are not executed count, too, since a loop may run 0 times.
+    // Blocks that are not executed also count a little, because a loop may run
+    // 0 times.
     const double Weight =
         (Executions[Inside] + 1e-9) * (double(P.getNumerator()) + 1);
     All += Weight;
@@ -153,10 +158,10 @@ double FunctionCost::along(BasicBlock &From, BasicBlock &To) {
   return Entries[Left] * Way / All;
 }
 
-/// Lines that the loop touches by itself, as LLVM's LoopCacheAnalysis reckons:
-/// accesses that are a constant distance of less than a line apart count once;
-/// one at a constant stride touches a line each time, or as rarely as it comes
-/// to a new one.
+/// The cache lines that the loop itself touches, as LLVM's LoopCacheAnalysis
+/// counts them. Accesses that are always less than a line apart count once. An
+/// access at a constant stride touches a line in each iteration, or only when
+/// it comes to a new one.
 double FunctionCost::lines(const Loop &L) {
   const unsigned LineBytes =
       TTI.getCacheLineSize() ? TTI.getCacheLineSize() : DefaultLineBytes;

@@ -13,7 +13,7 @@
 
 namespace mlcompiler {
 
-/// A number of the compiled code; lower is better.
+/// A number that is measured of the compiled code; lower is better.
 class Objective {
 public:
   virtual ~Objective() = default;
@@ -21,7 +21,7 @@ public:
   /// Measures the module as it stands and leaves it as it is.
   virtual llvm::Expected<double> measure(Compilation &C) const = 0;
 
-  /// For a measure that is a sum over functions: one function's part of it.
+  /// If the objective is a sum over functions, one function's part of it.
   virtual std::optional<double> ofFunction(const AllocatedFunction &F) const {
     return std::nullopt;
   }
@@ -29,17 +29,17 @@ public:
   /// Whether the same module always gives the same value.
   virtual bool isDeterministic() const { return true; }
 
-  /// Whether code is generated to measure it.
+  /// Whether measuring it generates code.
   virtual bool isOfCode() const { return false; }
 };
 
 using ObjectiveRegistry = llvm::Registry<Objective>;
 
-/// What has been measured of one compile.
+/// The values that have been measured in one compile.
 class Measurements {
 public:
-  /// Measures each of \p Names in turn into \p Out, anew only if the module
-  /// has changed or the objective is not deterministic.
+  /// Measures each of \p Names in turn into \p Out. A deterministic objective
+  /// is measured again only if the module has changed.
   llvm::Error
   measure(Compilation &C,
           const google::protobuf::RepeatedPtrField<std::string> &Names,
@@ -60,13 +60,14 @@ private:
 bool areSumsOverFunctions(
     const google::protobuf::RepeatedPtrField<std::string> &Names);
 
-/// Fills in those of the objectives that are sums over functions.
+/// Fills in one function's part of each objective that is a sum over functions.
 void measureFunction(
     const AllocatedFunction &F,
     const google::protobuf::RepeatedPtrField<std::string> &Names,
     proto::FunctionOutcome &Out);
 
-/// Fails if one of \p Names is no objective, naming those that are.
+/// Fails if one of \p Names is no objective, with a message that lists the
+/// objectives.
 llvm::Error
 checkObjectives(const google::protobuf::RepeatedPtrField<std::string> &Names);
 

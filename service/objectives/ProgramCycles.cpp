@@ -33,7 +33,6 @@ static ObjectiveRegistry::Add<ProgramCycles> X(
     "sites are executed, so that inlining a call is worth only what it changes "
     "in the code. A call by pointer counts for all functions whose address is "
     "taken, in equal parts; recursion ends. Frequencies come from the "
-    "program's "
-    "profile if it has one, and otherwise from LLVM's guesses. "
+    "program's profile if it has one, and otherwise from LLVM's guesses. "
     "Mispredicted branches, caches, and dependences between instructions are "
     "not in it, nor what library functions take.");

@@ -19,7 +19,7 @@ class RegAllocScoreObjective : public Objective {
       return fail(proto::FAILED_PRECONDITION,
                   "regalloc_score is of the greedy register allocator, which "
                   "does not run at codegen_opt_level 0");
-    // Where the allocation is made, it is scored.
+    // The score is worked out when registers are allocated.
     if (auto Code = C.object(); !Code)
       return Code.takeError();
     double Score = 0;
@@ -37,7 +37,7 @@ class RegAllocScoreObjective : public Objective {
 
 static ObjectiveRegistry::Add<RegAllocScoreObjective> X(
     "regalloc_score",
-    "MLGO's score of the register allocation (LLVM's RegAllocScore): over all "
-    "instructions, the block's frequency relative to the function's entry, "
-    "times 0.2 for a copy or a cheap rematerialisation, 1 for a store or an "
-    "expensive rematerialisation, 4 for a load, 5 for both.");
+    "MLGO's score of the register allocation (LLVM's RegAllocScore). It sums "
+    "the frequency of each instruction's block, relative to the function's "
+    "entry. The weight is 0.2 for a copy or a cheap rematerialisation, 1 for a "
+    "store or an expensive rematerialisation, 4 for a load, 5 for both.");

@@ -17,13 +17,14 @@ using namespace mlcompiler;
 
 namespace {
 
-/// Works out an expression in which unknown numbers are NominalSize and unknown
-/// addresses 0.
+/// Evaluates an expression in which unknown numbers are NominalSize and unknown
+/// addresses are 0.
 class NominalValue {
 public:
   explicit NominalValue(ScalarEvolution &SE) : SE(SE) {}
 
-  /// Infinite if it is more than a double holds; nothing of what comes of that.
+  /// The value of an expression; infinite if it is more than a double holds,
+  /// and nullopt if it depends on an infinite one.
   std::optional<double> of(const SCEV *S) {
     if (Budget == 0)
       return std::nullopt;
@@ -93,8 +94,7 @@ private:
     return isa<SCEVUnknown>(S) && S->getType()->isIntegerTy();
   }
 
-  /// The difference of two sizes that are not known is not known either, and
-  /// not 0.
+  /// The difference of two unknown sizes is unknown as well, and not 0.
   std::optional<double> sum(const SCEV *S) {
     int Added = 0, Subtracted = 0;
     for (const SCEV *Operand : S->operands()) {
@@ -152,7 +152,7 @@ double mlcompiler::nominalTripCount(const Loop &L, ScalarEvolution &SE) {
     Count = NominalValue(SE).of(Backedges);
   if (Count && *Count >= 0 && *Count < NominalSize * NominalSize)
     return std::min(*Count + 1, Most);
-  // What is left over is nothing, since the nominal size divides.
+  // Nothing is left over, because vectors divide the nominal size.
   if (Vectorised && ((Count && *Count < 0) || !hasVectors(L)))
     return 0;
   return std::min(Most, double(NominalSize));
@@ -178,7 +178,7 @@ bool NominalSizes::isOfSizes(const SCEV *S) const {
   });
 }
 
-/// Whether there is a size in \p S that is not in \p Other.
+/// Whether \p S contains a size that \p Other does not.
 static bool hasSizeOfItsOwn(const SCEV *S, const SCEV *Other) {
   return SCEVExprContains(S, [&](const SCEV *Part) {
     return isa<SCEVUnknown>(Part) &&
@@ -199,7 +199,7 @@ std::optional<bool> NominalSizes::decide(Value &Condition) {
   if (!X || !Y || (Compare->isUnsigned() && (*X < 0 || *Y < 0)) ||
       (std::isinf(*X) && *X == *Y))
     return std::nullopt;
-  // That two sizes are taken to be the same says nothing of which is larger.
+  // Two sizes are assumed to be equal, but that does not tell which is larger.
   if (*X == *Y && hasSizeOfItsOwn(Left, Right) && hasSizeOfItsOwn(Right, Left))
     return std::nullopt;
   switch (Compare->getPredicate()) {

@@ -13,29 +13,30 @@
 
 namespace mlcompiler {
 
-/// What stands for every number that is not known before the program runs.
+/// The value that is assumed for every number that is not known before the
+/// program runs.
 constexpr int64_t NominalSize = 1024;
 
-/// Iterations of \p L if each number that is not known were NominalSize, and
-/// each loop around it stood in the middle. A vectorised loop has as many fewer
-/// as it does at once, and the scalar loop that does what is left over has
-/// none.
+/// Iterations of \p L if every unknown number is NominalSize, and every loop
+/// around it is half-way through. A vectorised loop has as many times fewer as
+/// it does iterations at once. The scalar loop for the iterations that are left
+/// over has none.
 double nominalTripCount(const llvm::Loop &L, llvm::ScalarEvolution &SE);
 
-/// What the nominal sizes say of a function's branches.
+/// Which way a function's branches go, given the nominal sizes.
 class NominalSizes {
 public:
   NominalSizes(const llvm::LoopInfo &LI, llvm::ScalarEvolution &SE);
 
-  /// Which way a comparison goes that is between nothing but constants and
-  /// numbers that decide how often loops run.
+  /// The result of a comparison, if it compares only constants and numbers that
+  /// decide how often loops run.
   std::optional<bool> decide(llvm::Value &Condition);
 
 private:
   bool isOfSizes(const llvm::SCEV *S) const;
 
   llvm::ScalarEvolution &SE;
-  /// Unknown numbers in trip counts.
+  /// The unknown numbers in trip counts.
   llvm::SmallPtrSet<const llvm::SCEV *, 8> Sizes;
 };
 

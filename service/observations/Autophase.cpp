@@ -5,9 +5,9 @@
 //===----------------------------------------------------------------------===//
 //
 // The features of Haj-Ali et al., "AutoPhase: Juggling HLS Phase Orderings in
-// Random Forests with Deep Reinforcement Learning", 2020, in the order in which
-// policies that have been published expect them. docs/observations.md says what
-// is counted where the names leave it open.
+// Random Forests with Deep Reinforcement Learning", 2020. They have the order
+// that published policies expect. docs/observations.md says what is counted
+// where the names leave it open.
 //
 //===----------------------------------------------------------------------===//
 
@@ -21,8 +21,8 @@
 using namespace llvm;
 using namespace mlcompiler;
 
-// What is counted by more than an opcode is X; what is the number of
-// instructions of an opcode is OPCODE.
+// An OPCODE is the number of instructions with one opcode. Every other count is
+// an X.
 #define FEATURES(X, OPCODE)                                                    \
   X(BBNumArgsHi)                                                               \
   X(BBNumArgsLo)                                                               \
@@ -102,7 +102,7 @@ constexpr char Columns[] =
 #undef OPCODE
     ;
 
-/// The counts of some blocks.
+/// Counts the features of some blocks.
 class Counter {
 public:
   void addBlock(const BasicBlock &BB);
@@ -143,7 +143,8 @@ void Counter::addInstruction(const Instruction &I) {
   } else if (const auto *Branch = dyn_cast<BranchInst>(&I)) {
     Counts[UncondBranches] += Branch->isUnconditional();
   } else if (const auto *Switch = dyn_cast<SwitchInst>(&I)) {
-    // When the features were defined, these were operands as others are.
+    // When the features were defined, the values of cases were operands like
+    // others.
     for (const auto &Case : Switch->cases())
       addConstant(*Case.getCaseValue());
   }

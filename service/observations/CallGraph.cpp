@@ -45,7 +45,7 @@ static Kind kindOf(const Function &F) {
   return F.isDeclaration() ? Kind::Declaration : Kind::Definition;
 }
 
-/// What has no name is called as the printer does it.
+/// The name of a function. If it has none, what the printer calls it.
 static std::string nameOf(const Function &F, ModuleSlotTracker &Slots) {
   if (F.hasName())
     return F.getName().str();

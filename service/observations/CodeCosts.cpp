@@ -52,6 +52,6 @@ class CodeCosts : public ObservationSource {
 
 static ObservationRegistry::Add<CodeCosts>
     X("code_costs",
-      "What the code that would be generated costs in a run, block by block by "
-      "how often each is executed: as a profile counts it where the program "
-      "has one, else as LLVM guesses for each call from outside.");
+      "What a run of the code that would be generated costs. Each block counts "
+      "as often as it is executed: as the program's profile says if it has "
+      "one, otherwise as LLVM guesses for each call from outside.");

@@ -101,13 +101,13 @@ class FunctionProperties : public VectorSource {
   bool isLocal() const override { return false; }
 
   void addFunction(Function &F, Row To) override {
-    // Most properties are behind this option. LLVM's advisors read it, too, so
-    // that it is on here only.
+    // Most properties need this option. LLVM's advisors also read it, so it is
+    // on only here.
     const bool Was = EnableDetailedFunctionProperties;
     EnableDetailedFunctionProperties = true;
     scope_exit Restore([&] { EnableDetailedFunctionProperties = Was; });
-    // Not the pipeline's analyses: those that it finds computed decide what
-    // later passes do.
+    // These are not the pipeline's analyses. Computing one of those could
+    // change what later passes do.
     const DominatorTree DT(F);
     const LoopInfo LI(DT);
     const auto Info =

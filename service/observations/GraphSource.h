@@ -11,14 +11,14 @@
 
 namespace mlcompiler {
 
-/// A graph as Gymnasium's GraphInstance has it: rows of numbers, all int64.
+/// A graph as in Gymnasium's GraphInstance: rows of numbers, all int64.
 struct Graph {
-  /// Returns the index of the node.
+  /// Adds a node and returns its index.
   int64_t addNode(llvm::ArrayRef<int64_t> Columns);
   void addEdge(llvm::ArrayRef<int64_t> Columns, int64_t Source, int64_t Target);
 
   std::vector<int64_t> Nodes, Edges, Links;
-  /// Names of the nodes; all or none have one.
+  /// Names of the nodes; either all nodes have one, or none.
   std::vector<std::string> Names;
   int64_t NodeCount = 0;
 };
@@ -31,11 +31,13 @@ public:
                       proto::Observation &Out) final;
 
 protected:
-  /// Number of columns (the second dimension), bounds and doc of both.
+  /// Fills in the number of columns (the second dimension), the bounds and the
+  /// doc of both.
   virtual void describeColumns(proto::TensorSpec &Nodes,
                                proto::TensorSpec &Edges) const = 0;
 
-  /// The same module gives the same graph, in the same order.
+  /// Builds the graph. The same module must give the same graph, in the same
+  /// order.
   virtual void build(llvm::Module &M, Graph &To) const = 0;
 
 private:

@@ -5,9 +5,10 @@
 //===----------------------------------------------------------------------===//
 ///
 /// \file
-/// What LLVM's ir2vec::Embedder computes, to the rounding. LLVM makes a vector
-/// for each instruction; but all of it is linear in the seed embeddings, so
-/// here it is counted how often each entity enters, and multiplied once.
+/// Computes what LLVM's ir2vec::Embedder computes, except for rounding. LLVM
+/// makes a vector for each instruction. But the result is linear in the seed
+/// embeddings. So this counts how often each entity enters, and multiplies
+/// once.
 ///
 //===----------------------------------------------------------------------===//
 
@@ -26,7 +27,7 @@ using namespace mlcompiler;
 
 namespace {
 
-/// Blocks that a walk has come to, by their numbers.
+/// The blocks that a walk has reached, by their numbers.
 class BlockSet {
 public:
   explicit BlockSet(const Function &F) : Seen(F.getMaxBlockNumber()) {}
@@ -111,7 +112,7 @@ void IR2Vec::describeVector(proto::TensorSpec &Spec) const {
   Spec.set_doc("the embedding, of no unit and not normalised");
 }
 
-/// Whether LLVM leaves it out.
+/// Whether LLVM leaves out an instruction.
 static bool isSkipped(const Instruction &I) {
   return isa<DbgInfoIntrinsic, PseudoProbeInst>(I);
 }
@@ -153,9 +154,9 @@ void Symbolic::addCallSite(CallBase &Call, Row To) {
 
 namespace {
 
-/// Counts how often entities enter the vectors of instructions when these are
-/// computed block by block. Goes through them backwards: how often an
-/// instruction counts is known once all that use it have been seen.
+/// Counts how often entities enter the vectors of instructions, which LLVM
+/// computes block by block. It goes backwards through the instructions: how
+/// often one counts is known once all instructions that use it have been seen.
 class Flow {
 public:
   explicit Flow(const Function &F) : Positions(F.getMaxBlockNumber()) {}
@@ -165,9 +166,9 @@ public:
     Positions[BB.getNumber()] = Blocks.size();
   }
 
-  /// The instruction's vector is to be counted.
+  /// Asks for the vector of an instruction to be counted.
   void want(const Instruction &I) { Times[&I] += 1; }
-  /// Those of all instructions in a block.
+  /// The same for all instructions of a block.
   void want(const BasicBlock &BB) {
     for (const Instruction &I : BB)
       if (!isSkipped(I))
@@ -175,20 +176,21 @@ public:
   }
 
   void countWanted(Counts<double> &To);
-  /// Counts all there are. The blocks are those that can be reached, in the
+  /// Counts all instructions. The blocks must be the reachable ones, in the
   /// order of a depth-first walk.
   void countAll(Counts<double> &To);
 
 private:
-  /// Whether it has a vector when \p I's is computed. If not, LLVM takes it as
-  /// any other operand.
+  /// Whether \p Operand has a vector when that of \p I is computed. If not,
+  /// LLVM treats it like any other operand.
   bool isBefore(const Instruction &Operand, const Instruction &I) const;
   template <typename Before>
   void count(const Instruction &I, double Often, Before IsBefore,
              Counts<double> &To);
 
   SmallVector<const BasicBlock *, 32> Blocks;
-  /// 1 for the first, 0 for those that are none of them.
+  /// The place of each block by its number: 1 for the first of Blocks, 0 for a
+  /// block that is not among them.
   SmallVector<unsigned, 32> Positions;
   DenseMap<const Instruction *, double> Times;
 };
@@ -236,7 +238,7 @@ void Flow::countAll(Counts<double> &To) {
       count(
           I, 1 + (I.use_empty() ? 0 : Times.lookup(&I)),
           [this](const Instruction &Operand, const Instruction &I) {
-            // What dominates another is come to before it.
+            // An instruction comes before the instructions that it dominates.
             return !isa<PHINode>(I) || isBefore(Operand, I);
           },
           To);
@@ -253,8 +255,7 @@ void FlowAware::addFunction(Function &F, Row To) {
   Found.multiply(Seed, To);
 }
 
-/// In the order in which they stand in the function, as llvm-ir2vec goes
-/// through blocks and instructions.
+/// Goes through the blocks in the order of the function, as llvm-ir2vec does.
 void FlowAware::addLoop(Loop &L, Row To) {
   const Function &F = *L.getHeader()->getParent();
   Flow All(F);

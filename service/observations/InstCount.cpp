@@ -11,8 +11,8 @@
 using namespace llvm;
 using namespace mlcompiler;
 
-// Left out are the two opcodes that passes may use for themselves: no
-// instruction of a module that is valid has one of them.
+// The two opcodes that passes may use for themselves are left out: no
+// instruction of a valid module has one of them.
 static constexpr unsigned Opcodes[] = {
 #define HANDLE_INST(Number, Opcode, Class) Instruction::Opcode,
 #define HANDLE_USER_INST(Number, Opcode, Class)

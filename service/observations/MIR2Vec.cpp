@@ -5,9 +5,9 @@
 //===----------------------------------------------------------------------===//
 ///
 /// \file
-/// What LLVM's mir2vec::MIREmbedder computes, to the rounding; but LLVM
-/// searches its vocabulary for the name of each opcode, and takes registers of
-/// no class, such as $mxcsr, for a reason to crash.
+/// Computes what LLVM's mir2vec::MIREmbedder computes, except for rounding. But
+/// LLVM searches its vocabulary for the name of each opcode, and crashes at
+/// registers without a class, such as $mxcsr.
 ///
 //===----------------------------------------------------------------------===//
 
@@ -30,8 +30,8 @@ static constexpr size_t Dimension = 100;
 
 namespace {
 
-/// The seed embeddings of a target's entities by the numbers that LLVM has for
-/// them, weighted.
+/// The weighted seed embeddings of a target's entities, by LLVM's numbers for
+/// them.
 class MachineSeeds {
 public:
   Error load(const Triple &TheTriple);
@@ -41,9 +41,9 @@ public:
   void add(const MachineFunction &MF, MutableArrayRef<double> To);
 
 private:
-  /// Empty for what has none.
+  /// An embedding; empty if the entity has none.
   using Vector = std::vector<double>;
-  /// Indexed by number; those that have not come up are missing.
+  /// Embeddings by number. Entities that have not come up yet are missing.
   using Vectors = DenseMap<unsigned, Vector>;
 
   const Vector &find(Vectors &Known, unsigned Number, StringRef Section,
@@ -56,7 +56,7 @@ private:
   Vectors Opcodes;
   Vectors CommonOperands;
   Vectors PhysicalRegisters;
-  /// By their classes.
+  /// The embeddings of virtual registers, by class.
   Vectors VirtualRegisters;
   const Vector None;
 };
@@ -102,9 +102,9 @@ static constexpr StringLiteral CommonSection = "CommonOperands";
 static constexpr StringLiteral PhysicalSection = "PhysicalRegisters";
 static constexpr StringLiteral VirtualSection = "VirtualRegisters";
 
-/// Names of MachineOperand::MachineOperandType from MO_Immediate on, as LLVM's
-/// vocabulary, where they are private, has them. What comes behind these is
-/// found in debug instructions and on other targets.
+/// The names of MachineOperand::MachineOperandType from MO_Immediate on, as in
+/// LLVM's vocabulary, where they are private. The types behind these occur only
+/// in debug instructions and on other targets.
 static constexpr StringLiteral CommonOperandNames[] = {
     "Immediate",       "CImmediate",        "FPImmediate",  "MBB",
     "FrameIndex",      "ConstantPoolIndex", "TargetIndex",  "JumpTableIndex",

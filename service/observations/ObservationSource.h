@@ -20,7 +20,7 @@ struct TakenDecision {
   std::string Action;
 };
 
-/// What an observation is asked of.
+/// What an observation is about.
 enum class Scope { Module, Function, Loop, CallSite };
 
 /// What an observation may look at.
@@ -33,16 +33,16 @@ struct ObservationContext {
 };
 
 /// A way to see the program, computed when asked for. One object serves one
-/// compile, and may keep what it has computed for as long as
-/// Compilation::version() says that it holds.
+/// compile. It may keep what it has computed as long as Compilation::version()
+/// stays the same.
 class ObservationSource {
 public:
   virtual ~ObservationSource() = default;
 
-  /// Fills in everything but the name and the doc, which are the registry's.
+  /// Fills in everything except the name and the doc, which the registry has.
   virtual void describe(proto::ObservationSpec &Spec) const = 0;
 
-  /// Fills in everything but the name.
+  /// Fills in everything except the name.
   virtual llvm::Error observe(const ObservationContext &Context,
                               proto::Observation &Out) = 0;
 };
@@ -55,16 +55,16 @@ public:
                       proto::Observation &Out) override;
 
 protected:
-  /// It need not be UTF-8.
+  /// The text, which need not be UTF-8.
   virtual std::string text(const ObservationContext &Context) const = 0;
-  /// Whether it exists only while the compiler is stopped at a decision.
+  /// Whether the text exists only while the compiler is stopped at a decision.
   virtual bool needsDecision() const { return false; }
   virtual bool isJSON() const { return false; }
 };
 
 using ObservationRegistry = llvm::Registry<ObservationSource>;
 
-/// The description of a registered observation, complete.
+/// The complete description of a registered observation.
 proto::ObservationSpec
 describeObservation(const ObservationRegistry::entry &Entry);
 
@@ -74,15 +74,16 @@ class ObservationSet {
 public:
   using Names = google::protobuf::RepeatedPtrField<std::string>;
 
-  /// Fails if one of \p Names does not exist, naming those that do.
+  /// Fails if one of \p Names does not exist, with a message that lists all
+  /// observations.
   llvm::Error check(const Names &Names);
 
   /// The tensors of the observations in \p Names that are one tensor of a fixed
   /// shape, each under the name of its observation.
   llvm::SmallVector<proto::TensorSpec, 0> tensors(const Names &Names);
 
-  /// Computes each of \p Names. Those that do not exist in this state are an
-  /// error if \p Strict and left out otherwise.
+  /// Computes each of \p Names. An observation that does not exist in this
+  /// state is an error if \p Strict, and is left out otherwise.
   llvm::Error
   observe(ObservationContext Context, const Names &Names, bool Strict,
           google::protobuf::RepeatedPtrField<proto::Observation> &Out);
@@ -99,7 +100,7 @@ private:
 
   llvm::Expected<Wanted> find(llvm::StringRef Name);
 
-  /// Those that have been asked for.
+  /// The observations that have been asked for.
   llvm::StringMap<Named> Known;
 };
 

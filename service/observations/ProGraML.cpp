@@ -34,7 +34,7 @@ public:
   void build(const Module &M);
 
 private:
-  /// The statements where control enters and leaves a function.
+  /// The statements at which control enters and leaves a function.
   struct Ends {
     int64_t Entry;
     SmallVector<int64_t, 1> Exits;
@@ -60,7 +60,7 @@ private:
   int64_t BlockCount = 0;
   DenseMap<const Function *, Ends> Functions;
   DenseMap<const Instruction *, int64_t> Statements;
-  /// Variables and constants.
+  /// The nodes of variables and constants.
   DenseMap<const Value *, int64_t> Values;
   std::vector<Edge> Edges[Call + 1];
 };
@@ -167,7 +167,8 @@ void Builder::addData(const Instruction &I) {
   const int64_t Here = Statements.lookup(&I);
   for (const Use &U : I.operands())
     addUse(*U, U.getOperandNo(), Here);
-  // No operands since LLVM 22: a case is where its successor is.
+  // Since LLVM 22 the values of cases are no operands. A case has the place of
+  // its successor.
   if (const auto *Switch = dyn_cast<SwitchInst>(&I))
     for (const auto &Case : Switch->cases())
       addUse(*Case.getCaseValue(), Case.getSuccessorIndex(), Here);
@@ -176,8 +177,8 @@ void Builder::addData(const Instruction &I) {
 }
 
 void Builder::addUse(const Value &V, uint64_t Position, int64_t User) {
-  // Functions are what calls are edges to; blocks, inline assembly and metadata
-  // are no data.
+  // Calls are edges to functions. Blocks, inline assembly and metadata are no
+  // data.
   const bool IsConstant = isa<llvm::Constant>(V) && !isa<Function>(V);
   if (!IsConstant && !isa<Argument, Instruction>(V))
     return;

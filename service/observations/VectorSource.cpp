@@ -16,7 +16,7 @@
 using namespace llvm;
 using namespace mlcompiler;
 
-/// Unique within the module even if the function has no name.
+/// A name that is unique within the module, even if the function has none.
 static std::string nameOf(const Function &F) {
   if (F.hasName())
     return F.getName().str();

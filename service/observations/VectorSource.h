@@ -19,11 +19,11 @@ class Loop;
 
 namespace mlcompiler {
 
-/// A vector of numbers of a function, and so of the module: the sum over its
+/// A vector of numbers of a function. The module's vector is the sum over its
 /// functions. Functions that have not changed are not looked at again.
 ///
-/// A subclass adds to rows of zeros, which may be several functions' one after
-/// the other.
+/// A subclass adds to rows that begin as zeros. The vectors of several
+/// functions may be added to one row.
 class VectorSource : public ObservationSource {
 public:
   using Row = llvm::MutableArrayRef<double>;
@@ -33,23 +33,23 @@ public:
                       proto::Observation &Out) final;
 
 protected:
-  /// Dtype, the one dimension, bounds and doc of the vector. Elements are
-  /// converted to the dtype after they have been summed up.
+  /// Fills in dtype, the one dimension, bounds and doc of the vector. Elements
+  /// are converted to the dtype after they have been summed up.
   virtual void describeVector(proto::TensorSpec &Spec) const = 0;
 
-  /// Called before a row is computed; fails if none can be.
+  /// Called before a row is computed. Fails if no row can be computed.
   virtual llvm::Error prepare(Compilation &C) { return llvm::Error::success(); }
 
   virtual void addFunction(llvm::Function &F, Row To) = 0;
 
-  /// Adds what is of the module and of none of its functions.
+  /// Adds what belongs to the module and to none of its functions.
   virtual void addModule(llvm::Module &M, Row To) {}
 
   /// Whether a function's row depends on that function alone.
   virtual bool isLocal() const { return true; }
 
   virtual bool hasLoops() const { return false; }
-  /// Blocks of inner loops are the outer one's, too.
+  /// Adds a loop. Blocks of inner loops also belong to the outer loop.
   virtual void addLoop(llvm::Loop &L, Row To) {}
 
   virtual bool hasCallSites() const { return false; }
@@ -65,7 +65,7 @@ private:
   llvm::ArrayRef<double> moduleRow(Compilation &C);
   void addLoopRows(Compilation &C, proto::Observation &Out);
   void addCallSiteRows(Compilation &C, proto::Observation &Out);
-  /// Appends a row, of what is called \p Name if it is not the module's.
+  /// Appends a row. \p Name is what it is about, unless that is the module.
   void append(llvm::ArrayRef<double> Row, proto::Observation &Out,
               std::string Name = "");
 

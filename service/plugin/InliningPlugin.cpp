@@ -17,17 +17,17 @@
 using namespace llvm;
 using namespace mlcompiler;
 
-/// Belongs to the pipeline that this thread runs: the factory of advisors is a
-/// plain function pointer, and is not told. Links with ThinLTO have many
-/// threads.
+/// The analyses of the pipeline that this thread runs. The factory of advisors
+/// is a plain function pointer, which gets no argument for them. A link with
+/// ThinLTO has many threads.
 static thread_local ModuleAnalysisManager *Modules = nullptr;
 
-/// What is read off a call site, of all options.
+/// The features of a call site that any option adds.
 static auto callFeatures() {
   return concat<const CallFeature>(linkageFeatures(), bodyFeatures());
 }
 
-/// What a policy may decide from.
+/// The features that a policy may decide from.
 static std::vector<TensorSpec> knownFeatures() {
   std::vector<TensorSpec> Known = MLInlineAdvisor::getInitialFeatureMap();
   Known.push_back(DefaultDecisionSpec);
@@ -38,7 +38,7 @@ static std::vector<TensorSpec> knownFeatures() {
 
 namespace {
 
-/// LLVM's advisor with a policy for its model.
+/// LLVM's advisor with a policy as its model.
 class PolicyInlineAdvisor : public PolicyRunner::Source,
                             public CallSiteAdvisor {
 public:
@@ -69,9 +69,9 @@ private:
 
 } // namespace
 
-/// Bounds the growth of a module as in the sessions that the policy is judged
-/// by, unless the command line says otherwise. Returns false, and complains, if
-/// the policy's option for it is none.
+/// Bounds the growth of a module as in the policy's sessions, unless the
+/// command line says otherwise. Returns false, and complains, if the policy's
+/// option is no valid number.
 static bool setSizeIncreaseThreshold(const NamedFile &File) {
   double Threshold = DefaultSizeIncreaseThreshold;
   for (const auto &[Name, Value] : File.Policy.Options)

@@ -13,7 +13,8 @@ class PassBuilder;
 
 namespace mlcompiler {
 
-/// Lets a policy decide what pipelines of \p PB inline, if there is one for it.
+/// Lets a policy decide what the pipelines of \p PB inline, if there is a
+/// policy for inlining.
 void installInlining(llvm::PassBuilder &PB);
 
 } // namespace mlcompiler

@@ -6,10 +6,10 @@
 ///
 /// \file
 /// The plugin that is named on a command line. It uses nothing of LLVM, and so
-/// can be loaded into any: into the LLVM that the other half was built for, it
-/// loads that; any other it leaves alone, with a warning. A plugin that is
-/// linked to another LLVM than its host would bring a second one into the
-/// process, or end the compile with an error.
+/// can be loaded into any LLVM. If the host is the LLVM that the other half was
+/// built for, it loads the other half. Otherwise, it does nothing but warn. A
+/// plugin that is linked to another LLVM than its host would bring a second
+/// LLVM into the process, or end the compile with an error.
 ///
 //===----------------------------------------------------------------------===//
 
@@ -22,8 +22,8 @@
 
 namespace {
 
-/// What LLVM asks a plugin for (llvm/Plugins/PassPlugin.h). The last member is
-/// there from version 2 on; for an earlier LLVM there is no room for it.
+/// What LLVM asks a plugin for (llvm/Plugins/PassPlugin.h). The last member
+/// exists from version 2 on. An earlier LLVM has no room for it.
 struct PluginInfo {
   uint32_t Version;
   const char *Name;
@@ -36,7 +36,8 @@ using Registering = void (*)(llvm::PassBuilder *);
 
 } // namespace
 
-/// The linker lets all copies of the plugin in a process see that of the first.
+/// If a process has several copies of the plugin, the linker lets all of them
+/// see the first copy's variable.
 extern "C" __attribute__((visibility("default"))) const char mlcg_plugin_first =
     0;
 
@@ -55,14 +56,15 @@ static std::string fileOf(const void *Address) {
   return Info.dli_fname;
 }
 
-/// The other half, if this process has the LLVM that it is for.
+/// Loads the other half, if this process has the LLVM that it is for.
 static Registering loadOther() {
   if (!dlopen(MLCG_LLVM_LIBRARY, RTLD_LAZY | RTLD_NOLOAD))
     return nullptr;
-  // Beside the first copy, for what it registers with LLVM may be there once.
+  // The other half is beside the first copy, so that it registers with LLVM
+  // only once.
   std::string Path = fileOf(&mlcg_plugin_first);
   Path = Path.substr(0, Path.rfind('/') + 1) + MLCG_PLUGIN_LIBRARY;
-  // What it has registered with LLVM refers to it up to the end.
+  // It is never unloaded, because LLVM keeps references to it.
   void *Other = dlopen(Path.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
   if (!Other) {
     warn(std::string("the plugin cannot be loaded: ") + dlerror());
@@ -71,13 +73,14 @@ static Registering loadOther() {
   return reinterpret_cast<Registering>(dlsym(Other, "mlcg_plugin_register"));
 }
 
-/// At once, so that its options are known when the command line is read.
+/// The other half is loaded at once, so that its options are known when the
+/// command line is read.
 static const Registering Other = loadOther();
 
 static void registerNothing(llvm::PassBuilder &) {}
 static void registerOther(llvm::PassBuilder &PB) { Other(&PB); }
 
-/// The version of plugins that the LLVM in a file has.
+/// The version of plugins that the LLVM in a file takes.
 static uint32_t versionOf(const std::string &Library) {
   const char *Names[] = {"libLLVM.so.", "libLLVM-"};
   for (const char *Name : Names) {
@@ -88,7 +91,8 @@ static uint32_t versionOf(const std::string &Library) {
     std::sscanf(Library.c_str() + At + std::strlen(Name), "%d", &Major);
     return Major < 22 ? 1 : 2;
   }
-  // LLVM is part of the program. From version 16 on it can say which it is.
+  // LLVM is part of the program. From version 16 on, it can say which version
+  // it is.
   auto GetVersion =
       reinterpret_cast<void (*)(unsigned *, unsigned *, unsigned *)>(
           dlsym(RTLD_DEFAULT, "LLVMGetVersion"));

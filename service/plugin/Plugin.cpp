@@ -12,7 +12,7 @@
 using namespace llvm;
 using namespace mlcompiler;
 
-/// Called by whatever generates code, clang and llc alike.
+/// Called by every program that generates code, such as clang and llc.
 static RegisterTargetPassConfigCallback
     Codegen([](TargetMachine &, PassManagerBase &PM, TargetPassConfig *) {
       installRegAlloc(PM);

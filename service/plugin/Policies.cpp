@@ -36,7 +36,8 @@ static cl::opt<uint64_t>
               cl::desc("Seed of a policy of mlcompiler_gym that draws its "
                        "decisions"));
 
-/// What a plugin can decide. The first is what a name alone is for.
+/// The kinds of decision that a plugin can take. A name without a task is for
+/// the first.
 static const std::array<const policy::Kind *, 3> &kinds() {
   static const std::array<const policy::Kind *, 3> All = {
       &inliningKind(), &evictionKind(), &priorityKind()};
@@ -49,8 +50,8 @@ static bool isFile(StringRef Entry) {
   return Entry.ends_with(".policy") || Entry.contains('/');
 }
 
-/// Reads no more than a policy may have, and nothing that has no end. Returns
-/// null, and says in \p Why, what is wrong.
+/// Reads a file, but no more bytes than a policy may have, and nothing without
+/// an end. If it cannot, returns null and says why in \p Why.
 static std::unique_ptr<MemoryBuffer> readFile(StringRef Path,
                                               std::string &Why) {
   sys::fs::file_status Status;
@@ -122,7 +123,7 @@ void Policies::read(StringRef Entry) {
   }
   complain(Entry, "'" + Other->Name + "' decides " + Task +
                       ", too; give one policy for each task");
-  // Neither is meant more than the other.
+  // Neither policy takes precedence.
   Other->Policy.Builtin = "llvm";
 }
 
@@ -146,7 +147,7 @@ const NamedFile *Policies::find(const policy::Kind &K) const {
 std::unique_ptr<FittedPolicy> Policies::fit(const policy::Kind &K,
                                             ArrayRef<TensorSpec> Known) {
   const NamedFile *File = find(K);
-  // LLVM's own decisions need nobody to repeat them.
+  // The policy "llvm" would only repeat what LLVM decides by itself.
   if (!File || File->Policy.Builtin == "llvm")
     return nullptr;
   auto Fitted = std::make_unique<FittedPolicy>();

@@ -23,61 +23,62 @@ class LLVMContext;
 
 namespace mlcompiler {
 
-/// A policy that a compile is told of.
+/// A policy that a compile was given.
 struct NamedFile {
-  /// As it was given.
+  /// The name that was given.
   std::string Name;
   policy::Policy Policy;
 };
 
-/// What a policy that fits a task decides from, and how.
+/// A policy that fits a task, and the features that it decides from.
 struct FittedPolicy {
   std::string Name;
-  /// The features that it takes, one behind the other.
+  /// The features that it takes, one after the other.
   std::vector<llvm::TensorSpec> Features;
   std::unique_ptr<policy::Decider> Decides;
-  /// Whether it draws its actions.
+  /// Whether it draws its actions at random.
   bool IsDrawn = false;
 };
 
-/// The policies that the option or the environment variable names, for the life
-/// of the process.
+/// The policies that the option or the environment variable names. They stay
+/// for the life of the process.
 ///
-/// Contract: whatever they name, a compile goes on. A policy that is not there,
-/// is broken or does not fit is left out, and LLVM decides by itself.
-/// Failure mode: what is wrong is kept until there is a context whose
-/// diagnostics can say it, as a warning; it is said once.
+/// Contract: a compile goes on, whatever is named. A policy that is missing,
+/// broken or does not fit is left out, and LLVM decides by itself.
+/// Failure mode: each complaint is kept until a context can report it, and is
+/// then reported once, as a warning.
 class Policies {
 public:
   static Policies &get();
 
-  /// The policy that decides a task; null if LLVM is to.
+  /// The policy that decides a task; null if LLVM decides it.
   const NamedFile *find(const policy::Kind &K) const;
 
-  /// What find() gives, fitted to the features of the task; null if LLVM is to
-  /// decide, be it because the policy does not fit.
+  /// The same policy, fitted to the features of the task. Null if there is
+  /// none, or if it does not fit; LLVM then decides.
   std::unique_ptr<FittedPolicy> fit(const policy::Kind &K,
                                     llvm::ArrayRef<llvm::TensorSpec> Known);
 
-  /// Keeps what is wrong with a policy.
+  /// Keeps a complaint about a policy.
   void complain(llvm::StringRef Name, const llvm::Twine &Why);
-  /// Warns of what has been kept.
+  /// Reports the kept complaints as warnings.
   void report(llvm::LLVMContext &Context);
   bool hasComplaints();
 
-  /// Of policies that draw their actions.
+  /// The seed of policies that draw their actions.
   uint64_t seed() const { return Seed; }
 
 private:
   Policies();
   void read(llvm::StringRef Entry);
-  /// Reads the file that \p Read is named by; complains if it cannot.
+  /// Reads the file that the name in \p Read stands for; complains if it
+  /// cannot.
   bool readPolicy(NamedFile &Read);
 
   std::vector<NamedFile> Files;
   uint64_t Seed = 0;
   std::mutex Lock;
-  /// Those to report, and all that there have been.
+  /// The complaints to report, and all complaints so far.
   std::vector<std::string> Complaints;
   llvm::StringSet<> Known;
 };

@@ -13,33 +13,33 @@
 
 namespace mlcompiler {
 
-/// Answers the questions of one of LLVM's advisors by a policy.
+/// Lets a policy answer one of LLVM's advisors.
 ///
-/// Contract: what evaluate() returns is an action of the task, legal where the
+/// Contract: evaluate() returns an action of the task, which is legal if the
 /// tensors say what is legal.
-/// Failure mode: a policy that cannot decide, for a number that is not finite,
-/// is complained of, and from there on what the heuristic does is the answer.
+/// Failure mode: if the policy's numbers overflow, there is a complaint, and
+/// from then on LLVM's heuristic answers.
 class PolicyRunner : public llvm::MLModelRunner {
 public:
-  /// What comes from outside the tensors of LLVM's advisor.
+  /// Provides what is not in the tensors of LLVM's advisor.
   class Source {
   public:
     virtual ~Source() = default;
-    /// Writes the tensor of a feature that is not LLVM's.
+    /// Writes the tensor of a feature that LLVM does not have.
     virtual void write(llvm::StringRef Feature, PolicyRunner &Asked,
                        void *To) = 0;
     /// The action of LLVM's heuristic.
     virtual float heuristic(PolicyRunner &Asked) = 0;
   };
 
-  /// \p Theirs are the tensors of LLVM's advisor, all of which it writes.
-  /// \p Mask names the one that says what is legal; it may be empty.
+  /// \p Theirs are the tensors of LLVM's advisor, which writes all of them.
+  /// \p Mask names the tensor that says what is legal; it may be empty.
   PolicyRunner(llvm::LLVMContext &Context, const policy::Kind &K,
                llvm::ArrayRef<llvm::TensorSpec> Theirs,
                std::unique_ptr<FittedPolicy> Policy, Source &From,
                llvm::StringRef Mask = "");
 
-  /// Whether an advisor has been made that asks this runner.
+  /// Whether an advisor exists that asks this runner.
   bool hasAdvisor() const { return HasAdvisor; }
 
   const int64_t *mask() const { return Mask; }
@@ -55,7 +55,7 @@ private:
     void *Tensor;
     size_t Elements;
     bool IsFloat;
-    /// Whether it is not LLVM's.
+    /// Whether LLVM does not have it.
     bool IsOurs;
   };
 
@@ -63,7 +63,7 @@ private:
   std::unique_ptr<FittedPolicy> Policy;
   Source &From;
   std::vector<Input> Inputs;
-  /// Values of the tensors that are not LLVM's.
+  /// The values of the tensors that LLVM does not have.
   std::vector<std::vector<int64_t>> Ours;
   std::vector<float> Floats;
   const int64_t *Mask = nullptr;

@@ -6,9 +6,9 @@
 ///
 /// \file
 /// The features and every legality check are those of LLVM's own ML advisors,
-/// as in the service. There they ask an InteractiveModelRunner, which is
-/// defined anew; a plugin cannot, and puts its own runner where LLVM would
-/// create one.
+/// as in the service. In the service they ask an InteractiveModelRunner, which
+/// the service defines itself. A plugin cannot do that, so it puts its own
+/// runner where LLVM would create one.
 ///
 //===----------------------------------------------------------------------===//
 
@@ -48,7 +48,7 @@ struct StockPriorityProvider : RegAllocPriorityAdvisorProvider {
 
 } // namespace
 
-/// Whether an object can have the members of a T at all.
+/// Returns \p Object as a T; null if its memory is too small for one.
 template <typename T, typename Base> static T *lookInto(Base *Object) {
   if (!Object || malloc_usable_size(Object) < sizeof(T))
     return nullptr;
@@ -164,13 +164,13 @@ private:
 
   const std::string Name;
   const std::unique_ptr<RegAllocEvictionAdvisorProvider> Stock;
-  /// Belongs to Stock.
+  /// Stock owns the runner.
   PolicyRunner &Runner;
   const EvictionAdvisor *Advisor = nullptr;
   bool HasComplained = false;
 };
 
-/// Has the ID of LLVM's analysis, and is there before that would be made.
+/// Takes the place of LLVM's analysis: it has the same ID and is added first.
 class PolicyEvictionAnalysis : public RegAllocEvictionAdvisorAnalysisLegacy {
 public:
   PolicyEvictionAnalysis()
@@ -265,12 +265,12 @@ private:
   LLVMContext &Context;
   const std::string Name;
   const std::unique_ptr<RegAllocPriorityAdvisorProvider> Stock;
-  /// Belongs to Stock.
+  /// Stock owns the runner.
   PolicyRunner &Runner;
   const PriorityAdvisor *Advisor = nullptr;
 };
 
-/// Has the ID of LLVM's analysis, and is there before that would be made.
+/// Takes the place of LLVM's analysis: it has the same ID and is added first.
 class PolicyPriorityAnalysis : public RegAllocPriorityAdvisorAnalysisLegacy {
 public:
   PolicyPriorityAnalysis()
@@ -294,7 +294,7 @@ private:
 // Installing
 //===----------------------------------------------------------------------===//
 
-/// Says what is wrong with policies where no other part of the plugin does.
+/// Reports complaints about policies where no other part of the plugin does.
 class ReportPass : public ImmutablePass {
 public:
   ReportPass() : ImmutablePass(ID) {}
@@ -313,7 +313,7 @@ public:
 
 char ReportPass::ID = 0;
 
-/// Whether a policy decides otherwise than LLVM.
+/// Whether there is a policy that does not leave the decision to LLVM.
 static bool isDecided(const policy::Kind &K) {
   const NamedFile *File = Policies::get().find(K);
   return File && File->Policy.Builtin != "llvm";

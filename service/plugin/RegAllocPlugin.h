@@ -14,7 +14,7 @@ class PassManagerBase;
 namespace mlcompiler {
 
 /// Lets policies decide what the greedy register allocator evicts, and in which
-/// order it allocates, where there are policies for it.
+/// order it allocates, if there are policies for that.
 void installRegAlloc(llvm::legacy::PassManagerBase &PM);
 
 } // namespace mlcompiler

@@ -5,11 +5,12 @@
 //===----------------------------------------------------------------------===//
 ///
 /// \file
-/// The functions that a policy needs, from additions, multiplications and
-/// divisions alone, which IEEE 754 defines to the bit. Those of a libc differ
-/// from one version to the next. They are free of branches, so that loops over
-/// them become vector code, and what includes this is to be compiled with
-/// -ffp-contract=off. Their results are within 3 units in the last place.
+/// The functions that a policy needs, made of additions, multiplications and
+/// divisions alone, which IEEE 754 defines to the bit. The functions of a libc
+/// differ from one version to the next. These have no branches, so that loops
+/// over them become vector code. Files that include this header must be
+/// compiled with -ffp-contract=off. Results are within 3 units in the last
+/// place.
 ///
 //===----------------------------------------------------------------------===//
 
@@ -22,7 +23,7 @@
 namespace mlcompiler {
 namespace policy {
 
-/// What there is to know of a binary format.
+/// The constants of a binary floating-point format.
 template <typename T> struct Binary;
 
 template <> struct Binary<float> {
@@ -34,7 +35,8 @@ template <> struct Binary<float> {
   static constexpr float Ln2Low = 0x1.7f7d1cp-20f;
   /// Beyond this, exp is too large or too small for a normal number.
   static constexpr float MaxExponent = 87.0f;
-  /// Terms of a series that come below half a unit in the last place.
+  /// How many terms of a series it takes to come below half a unit in the last
+  /// place.
   static constexpr int ExpTerms = 8;
   static constexpr int LogTerms = 6;
 };
@@ -67,7 +69,7 @@ template <typename T> inline T absolute(T X) {
                      ~(typename Binary<T>::Bits(1) << (8 * sizeof(T) - 1)));
 }
 
-/// \p Magnitude, which is not negative, with the sign of \p Sign.
+/// Returns \p Magnitude, which is not negative, with the sign of \p Sign.
 template <typename T> inline T withSign(T Magnitude, T Sign) {
   using Bits = typename Binary<T>::Bits;
   return fromBits<T>(toBits(Magnitude) |
@@ -109,15 +111,15 @@ private:
   }
 };
 
-/// Takes numbers from -700 to 700 (float: from -87 to 87). Numbers beyond a
-/// bound count as the bound.
+/// Takes numbers from -700 to 700 (float: from -87 to 87), and the nearest of
+/// these for any other number.
 template <typename T> inline T exp(T X) {
   Exponential<T> E(X);
   return E.Scale + E.Scale * E.Rest;
 }
 
 template <typename T> inline T tanh(T X) {
-  // Beyond, it is 1 to the last bit.
+  // Beyond 22, tanh is 1 to the last bit.
   T Twice = 2 * clip(absolute(X), T(0), T(22));
   Exponential<T> E(Twice);
   T Minus1 = E.Scale * E.Rest + (E.Scale - 1);
@@ -129,7 +131,7 @@ template <typename T> inline T log1p(T X) {
   using B = Binary<T>;
   using Bits = typename B::Bits;
   T Sum = 1 + X;
-  // What rounding took away, to first order.
+  // What rounding took away, to the first order.
   T Lost = Sum > 2 ? 1 - (Sum - X) : X - (Sum - 1);
   // Sum = 2^Exponent * M, with M in sqrt(1/2) .. sqrt(2).
   constexpr Bits Root =

@@ -12,7 +12,7 @@ static bool isLegal(const uint8_t *Legal, int64_t Action) {
   return !Legal || Legal[Action];
 }
 
-/// \p Action, or the first that is legal.
+/// Takes \p Action, or the first legal action if that is not legal.
 static const char *take(int64_t Action, size_t Actions, const uint8_t *Legal,
                         Decision &D) {
   if (!isLegal(Legal, Action)) {
@@ -147,7 +147,7 @@ static bool checkHead(const Model &M, const Kind &K, std::string &Why) {
     return false;
   }
   if (IsScalar && (M.Low < K.Low || M.High > K.High)) {
-    Why = "the policy's numbers go beyond those that " + K.Task + " asks for";
+    Why = "the policy's numbers go beyond the bounds of " + K.Task;
     return false;
   }
   return true;

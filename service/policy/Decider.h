@@ -17,27 +17,27 @@
 namespace mlcompiler {
 namespace policy {
 
-/// Where a feature is among those of a decision, counted in elements.
+/// Where a feature lies among the features of a decision, counted in elements.
 struct Place {
   size_t Offset = 0;
   size_t Elements = 0;
 };
 
-/// Finds a feature by its name. Returns false, and says in \p Why that there is
-/// none, otherwise.
+/// Finds a feature by its name. If there is none, returns false and says so in
+/// \p Why.
 using FeatureFinder = std::function<bool(const std::string &Name, Place &Found,
                                          std::string &Why)>;
 
-/// What a policy decides, be it a model or a name.
+/// Decides by a policy, which is a model or a name.
 ///
-/// Contract: what is created fits the kind of decision: its inputs are there,
-/// and its actions are those that are asked for.
+/// Contract: a Decider that is created fits the kind of decision. All its
+/// inputs exist, and its actions are the actions of the task.
 class Decider {
 public:
-  /// \p P has been checked (see readPolicy). \p Find is asked for each feature
-  /// that it needs, in the order in which it needs them. Without \p HasSeed, a
-  /// policy that draws its actions is refused. Returns null and says in \p Why
-  /// what does not fit.
+  /// \p P has been checked (see readPolicy). \p Find is called for each feature
+  /// that the policy needs, in that order. Without \p HasSeed, a policy that
+  /// draws its actions is refused. If the policy does not fit, returns null and
+  /// says in \p Why what is wrong.
   static std::unique_ptr<Decider> create(Policy P, const Kind &K, bool HasSeed,
                                          const FeatureFinder &Find,
                                          std::string &Why);
@@ -65,7 +65,7 @@ private:
                             std::string &Why);
   static Function rule(const Rule &R, const Kind &K, const FeatureFinder &Find,
                        std::string &Why);
-  /// Takes one action, or where it is not legal the first that is.
+  /// Always takes one action, or the first legal one where that is not legal.
   static Function always(int64_t Action, const Kind &K);
 
   std::variant<Evaluator, Function> Decides;

@@ -74,10 +74,10 @@ void Evaluator::readInputs(const float *Features) {
   }
 }
 
-/// The inner loop is over outputs, which are independent of one another, so
-/// that it becomes vector code and still adds in the order that policy.proto
-/// fixes. Four inputs at a time, so that outputs are loaded and stored less
-/// often.
+/// Adds rows of weights to the outputs. The inner loop is over outputs, which
+/// do not depend on each other. So it becomes vector code, and still adds in
+/// the order that policy.proto fixes. It takes four inputs at a time to load
+/// and store outputs less often.
 static void addRows(const Dense &L, const float *__restrict In,
                     const uint32_t *__restrict NonZero, size_t Count,
                     float *__restrict Out) {
@@ -184,7 +184,8 @@ const char *Evaluator::decideDiscrete(const uint8_t *Legal, Random *Sample,
       if (Legal && !Legal[A])
         continue;
       double Weight = policy::exp(Outputs[A] - Highest);
-      // Rounding may leave something behind the last; the best is then taken.
+      // Because of rounding, the loop may end without an action; the best one
+      // is then taken.
       if (Left < Weight) {
         Taken = A;
         break;
@@ -193,7 +194,7 @@ const char *Evaluator::decideDiscrete(const uint8_t *Legal, Random *Sample,
     }
   }
   D.Action = static_cast<int64_t>(Taken);
-  // The sum has a 1 in it, that of the best.
+  // The sum contains a 1, which is the best action's term.
   D.LogProbability = Outputs[Taken] - Highest - policy::log1p(Sum - 1);
   return nullptr;
 }

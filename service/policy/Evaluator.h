@@ -14,42 +14,42 @@ namespace mlcompiler {
 namespace policy {
 
 struct Decision {
-  /// What a discrete head says.
+  /// The action of a discrete head.
   int64_t Action = 0;
-  /// What a scalar head says, within its bounds.
+  /// The action of a scalar head, within its bounds.
   float Value = 0;
-  /// The natural logarithm of the action's probability; of the density of a
-  /// scalar that is sampled, before it is brought within bounds; 0 of one that
-  /// is not.
+  /// The natural logarithm of the action's probability. For a scalar that is
+  /// sampled, of its density, before it is brought within bounds. 0 for a
+  /// scalar that is not sampled.
   double LogProbability = 0;
 };
 
-/// What a model decides, one decision at a time, the same bits on every
+/// Evaluates a model, one decision at a time, with the same bits on every
 /// machine.
 ///
-/// It knows nothing of LLVM: the service, the plugins and Python evaluate with
-/// this very code. Nothing is allocated for a decision.
+/// It does not depend on LLVM, so that the service, the plugins and Python all
+/// evaluate with this code. A decision allocates no memory.
 class Evaluator {
 public:
   /// \p M has been checked (see readPolicy). \p Offsets say where the elements
-  /// of each input begin among those of a decision; none: one input comes
-  /// behind the other.
+  /// of each input begin in the features of a decision. If there are none, one
+  /// input follows the other.
   explicit Evaluator(Model M, std::vector<size_t> Offsets = {});
 
   const Model &model() const { return M; }
 
   /// Decides from \p Features. \p Legal has a byte for each action of a
-  /// discrete head, not 0 where one is legal; null: all are. With \p Sample
-  /// null, the likeliest action is taken. Returns null, or why there is no
-  /// decision: a phrase.
+  /// discrete head, which is not 0 if the action is legal; if \p Legal is null,
+  /// all are. If \p Sample is null, the likeliest action is taken. Returns
+  /// null, or a phrase that says why there is no decision.
   const char *decide(const float *Features, const uint8_t *Legal,
                      Random *Sample, Decision &D);
 
-  /// What the function gives, one number for each of its outputs, valid until
-  /// the next call.
+  /// Returns one number for each output of the function, valid until the next
+  /// call.
   const double *outputs(const float *Features);
 
-  /// Actions of a discrete head; 0 for a scalar.
+  /// How many actions a discrete head has; 0 for a scalar.
   size_t actions() const;
 
 private:
@@ -64,7 +64,7 @@ private:
   std::vector<float> Inputs;
   std::vector<float> Layers[2];
   std::vector<uint32_t> NonZero;
-  /// Those of the function; a bernoulli head puts the logit 0 of action 0
+  /// The outputs of the function. A bernoulli head puts the logit 0 of action 0
   /// first.
   std::vector<double> Outputs;
 };

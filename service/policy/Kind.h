@@ -16,22 +16,23 @@
 namespace mlcompiler {
 namespace policy {
 
-/// What LLVM's heuristic does.
+/// How LLVM's heuristic decides.
 struct Heuristic {
-  /// The feature that says it at each decision. Empty: it always takes Action.
+  /// The feature that holds its action at each decision. Empty: it always takes
+  /// Action.
   std::string Feature;
   int64_t Action = 0;
 };
 
-/// A policy by name that takes the active action where one of some features is
-/// not 0, and the inactive one elsewhere.
+/// A named policy that takes the active action if one of some features is not
+/// 0, and the inactive action otherwise.
 struct Rule {
   std::string Name;
   std::vector<std::string> Features;
 };
 
-/// A kind of decision: what a policy has to fit, and what the policies by name
-/// follow from.
+/// A kind of decision: what a policy has to fit, and what named policies need
+/// to know.
 struct Kind {
   /// The name of the task.
   std::string Task;

@@ -5,8 +5,8 @@
 //===----------------------------------------------------------------------===//
 ///
 /// \file
-/// What libmlcg-policy.so exports. Python calls it through ctypes. A handle is
-/// for one thread at a time.
+/// The functions that libmlcg-policy.so exports. Python calls them through
+/// ctypes. A handle is for one thread at a time.
 ///
 //===----------------------------------------------------------------------===//
 
@@ -19,10 +19,9 @@ using namespace mlcompiler::policy;
 
 #define EXPORTED extern "C" __attribute__((visibility("default")))
 
-/// Reads the contents of a file. On success, *Handle is an evaluator to
-/// destroy, or null for a policy by name. Otherwise returns false, and \p Why,
-/// of
-/// \p WhySize bytes, says what is wrong.
+/// Reads the contents of a policy file. On success, *Handle is an evaluator
+/// that the caller must destroy, or null for a named policy. Otherwise returns
+/// false, and \p Why, which has \p WhySize bytes, says what is wrong.
 EXPORTED bool mlcg_policy_read(const char *File, size_t Size,
                                Evaluator **Handle, char *Why, size_t WhySize) {
   Policy P;
@@ -39,17 +38,17 @@ EXPORTED bool mlcg_policy_read(const char *File, size_t Size,
 
 EXPORTED void mlcg_policy_destroy(Evaluator *Handle) { delete Handle; }
 
-/// Actions of a discrete head; 0 for a scalar.
+/// How many actions a discrete head has; 0 for a scalar.
 EXPORTED size_t mlcg_policy_actions(const Evaluator *Handle) {
   return Handle->actions();
 }
 
-/// Decides \p Count times, one behind the other. \p Features has a row of all
-/// inputs' elements for each, \p Legal (or null) a row of a byte for each
-/// action. *State is that of the random numbers, and is moved on; null: the
-/// likeliest actions are taken. Fills one of \p Actions and \p Values, as the
-/// head has it. Returns null, or why the first decision that could not be made
-/// was not.
+/// Makes \p Count decisions. For each, \p Features has a row with the elements
+/// of all inputs. \p Legal has a row with a byte for each action; if it is
+/// null, all actions are legal. The number at \p State is the state of the
+/// random numbers, and is advanced. If \p State is null, the likeliest actions
+/// are taken. Fills \p Actions for a discrete head and \p Values for a scalar.
+/// Returns null, or says why the first decision that failed did so.
 EXPORTED const char *mlcg_policy_decide(Evaluator *Handle, size_t Count,
                                         const float *Features,
                                         const uint8_t *Legal, uint64_t *State,
@@ -73,7 +72,7 @@ EXPORTED const char *mlcg_policy_decide(Evaluator *Handle, size_t Count,
   return nullptr;
 }
 
-/// What the function gives for each of \p Count rows of \p Features.
+/// Writes the outputs of the function for each of \p Count rows of \p Features.
 EXPORTED void mlcg_policy_outputs(Evaluator *Handle, size_t Count,
                                   const float *Features, double *Outputs) {
   size_t Elements = Handle->model().elements();
@@ -85,7 +84,7 @@ EXPORTED void mlcg_policy_outputs(Evaluator *Handle, size_t Count,
   }
 }
 
-/// The next number in 0 .. 1 (without 1); *State is moved on.
+/// The next number in 0 .. 1 (without 1). *State is advanced.
 EXPORTED double mlcg_policy_uniform(uint64_t *State) {
   Random Numbers(*State);
   const double Drawn = Numbers.uniform();

@@ -21,7 +21,7 @@
 namespace mlcompiler {
 namespace policy {
 
-/// What a policy may have at most. A file comes from strangers.
+/// The limits of a policy, whose file may come from strangers.
 constexpr size_t MaxFileBytes = 16 << 20;
 constexpr size_t MaxInputElements = 1 << 14;
 constexpr size_t MaxTransforms = 8;

@@ -12,7 +12,8 @@ using namespace mlcompiler::policy;
 
 namespace {
 
-/// Checks one model. Whatever finds a mistake returns false and says so in Why.
+/// Checks one model. A check that finds a mistake returns false and describes
+/// it in Why.
 class Checker {
 public:
   Checker(const Model &M, std::string &Why) : M(M), Why(Why) {}
@@ -28,7 +29,7 @@ private:
   bool checkCount(size_t Count, size_t Limit, const std::string &What) {
     if (Count >= 1 && Count <= Limit)
       return true;
-    return fail(What + " are to be 1 to " + std::to_string(Limit) + ", not " +
+    return fail(What + " must be 1 to " + std::to_string(Limit) + ", not " +
                 std::to_string(Count));
   }
   template <typename T>
@@ -163,7 +164,7 @@ bool Checker::checkTree(const Tree &T, const std::string &Name) {
       return fail("a number of " + Name + " is not finite");
     if (N.Left == 0 && N.Right == 0)
       continue;
-    // A walk that only goes on comes to an end.
+    // Children lie behind their parent, so that every walk comes to an end.
     if (N.Left <= I || N.Right <= I || N.Left >= T.Nodes.size() ||
         N.Right >= T.Nodes.size())
       return fail("node " + std::to_string(I) + " of " + Name +
@@ -191,7 +192,7 @@ bool Checker::checkHead() {
       return true;
     if (!std::isfinite(M.Low) || !std::isfinite(M.High) || M.Low > M.High)
       return fail("the bounds of the action are not two numbers in order");
-    // exp of it is a normal number, and so is one over that.
+    // The deviation is then a normal number, and so is its inverse.
     if (!std::isfinite(M.LogDeviation) || std::fabs(M.LogDeviation) > 80)
       return fail(
           "the logarithm of the action's deviation is not in -80 .. 80");

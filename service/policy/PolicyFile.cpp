@@ -15,7 +15,7 @@ constexpr std::string_view Magic = "MLCGPOL";
 constexpr char Version = '1';
 constexpr size_t HeaderBytes = Magic.size() + 1 + 4;
 
-/// A list that grows beyond what a policy may have.
+/// Thrown if a list has more elements than a policy may have.
 struct TooMany {
   const char *What;
   size_t Limit;
@@ -63,7 +63,8 @@ template <typename Field> using Message = protozero::pbf_message<Field>;
 
 } // namespace
 
-/// Appends the numbers of a packed field to \p To, or one that is not packed.
+/// Appends to \p To the numbers of a packed field, or the number of one that is
+/// not packed.
 template <typename T, typename Field>
 static void append(Message<Field> &M, std::vector<T> &To) {
   auto Take = [&To](const auto &Range) {

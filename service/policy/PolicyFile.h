@@ -13,15 +13,15 @@
 namespace mlcompiler {
 namespace policy {
 
-/// Reads the contents of a `.policy` file, which may be anybody's, and checks
-/// them: what is accepted can be evaluated. Returns false and says in \p Why,
-/// in a sentence, what is wrong with it otherwise.
+/// Reads the contents of a `.policy` file, which need not be trusted, and
+/// checks them: a policy that is accepted can be evaluated. If something is
+/// wrong, returns false and says what in \p Why, in a sentence.
 ///
-/// Decoded by protozero, headers alone, for a plugin of another's compiler
-/// cannot bring protobuf's library along.
+/// The contents are decoded by protozero, which is headers only. A plugin that
+/// is loaded into another compiler cannot bring protobuf's library along.
 bool readPolicy(std::string_view File, Policy &P, std::string &Why);
 
-/// Whether \p M can be evaluated; \p Why says what is wrong with it otherwise.
+/// Whether \p M can be evaluated. If not, \p Why says what is wrong with it.
 bool checkModel(const Model &M, std::string &Why);
 
 } // namespace policy

@@ -14,8 +14,8 @@
 namespace mlcompiler {
 namespace policy {
 
-/// Steele, Lea and Flood's SplitMix64. All there is to its state is one number,
-/// the seed at first, so that it goes through forks, sockets and Python.
+/// Steele, Lea and Flood's SplitMix64. Its whole state is one number, which
+/// begins as the seed. So the state passes through forks, sockets and Python.
 class Random {
 public:
   explicit Random(uint64_t State) : State(State) {}
@@ -30,10 +30,10 @@ public:
     return Z ^ (Z >> 31);
   }
 
-  /// In 0 .. 1, without 1.
+  /// A number in 0 .. 1, without 1.
   double uniform() { return double(next() >> 11) * 0x1p-53; }
 
-  /// Below \p Count, which is not 0.
+  /// An integer below \p Count, which is not 0.
   uint64_t below(uint64_t Count) { return uint64_t(uniform() * Count); }
 
   /// A number of the standard normal distribution, by Marsaglia's polar method.
@@ -44,7 +44,8 @@ public:
       double Square = X * X + Y * Y;
       if (Square >= 1 || Square == 0)
         continue;
-      // log(Square), its argument no less than 1. IEEE 754 rounds sqrt, too.
+      // This is log(Square), with an argument of no less than 1. IEEE 754 also
+      // defines sqrt to the bit.
       double Log = -log1p((1 - Square) / Square);
       return X * std::sqrt(-2 * Log / Square);
     }

@@ -19,7 +19,8 @@
 using namespace llvm;
 using namespace mlcompiler;
 
-/// Pieces of pieces are not cut without end.
+/// The most times that a live range is split, so that splitting comes to an
+/// end.
 static constexpr unsigned MostSplits = 6;
 
 Allocation::Allocation(const AllocationAnalyses &Analyses, RangeOrder Order)
@@ -43,16 +44,16 @@ Allocation::Allocation(const AllocationAnalyses &Analyses, RangeOrder Order)
 //===----------------------------------------------------------------------===//
 
 bool Allocation::isBehind(const Entry &One, const Entry &Other) const {
-  // By weight, nothing else decides between equals, so that they come in the
-  // order in which they do in LLVM.
+  // For equal weights, nothing else decides, so that they come in the same
+  // order as in LLVM.
   if (Order == RangeOrder::Weight)
     return One.Rank < Other.Rank;
   return std::make_tuple(One.IsAhead, One.Rank, Other.Reg.id()) <
          std::make_tuple(Other.IsAhead, Other.Rank, One.Reg.id());
 }
 
-/// Whether a live range lies within one block. One of undefined values may be
-/// used and yet live nowhere.
+/// Whether a live range lies within one block. A live range of undefined values
+/// may have uses and yet be live nowhere.
 static bool isLocal(const LiveIntervals &LIS, const LiveInterval &LI) {
   return LI.empty() || LIS.intervalIsInOneMBB(LI);
 }
@@ -76,7 +77,7 @@ void Allocation::enqueue(Register Reg) {
       [&](const Entry &X, const Entry &Y) { return isBehind(X, Y); });
 }
 
-/// Editing may leave nothing of a live range that waits.
+/// Drops a live range from the queue if editing has left no use of it.
 bool Allocation::dropIfUnused(Register Reg) {
   if (!MRI.reg_nodbg_empty(Reg))
     return false;
@@ -133,7 +134,7 @@ unsigned Allocation::splits(const LiveInterval &Of) const {
 //===----------------------------------------------------------------------===//
 
 void Allocation::examine() {
-  // Live ranges have changed since.
+  // Live ranges may have changed since the last query.
   A.Matrix.invalidateVirtRegs();
   Columns.clear();
   const TargetRegisterInfo &TRI = A.VRM.getTargetRegInfo();
@@ -146,7 +147,7 @@ void Allocation::examine() {
     Column.IsLegal = Kind <= LiveRegMatrix::IK_VirtReg;
     if (Kind != LiveRegMatrix::IK_VirtReg)
       continue;
-    // In the order in which LLVM's basic allocator spills them.
+    // Holders come in the order in which LLVM's basic allocator spills them.
     for (MCRegUnit Unit : TRI.regunits(Register))
       for (const LiveInterval *Holder :
            reverse(A.Matrix.query(*LI, Unit).interferingVRegs())) {
@@ -177,7 +178,8 @@ void Allocation::examine() {
 
 bool Allocation::LRE_CanEraseVirtReg(Register Reg) {
   if (!A.VRM.hasPhys(Reg)) {
-    // It waits, or is at hand, and is dropped when its turn comes.
+    // The live range waits, or is the current one, and is dropped when its turn
+    // comes.
     A.LIS.getInterval(Reg).clear();
     return false;
   }
@@ -216,13 +218,14 @@ void Allocation::enqueueNew() {
 
 void Allocation::assign(const RegisterColumn &Column) {
   for (const LiveInterval *Holder : Column.Holders) {
-    // To spill one may have spilled the next, a copy of it, along with it.
+    // Spilling a holder may also have spilled the next one, which is a copy of
+    // it.
     if (!A.VRM.hasPhys(Holder->reg()))
       continue;
     A.Matrix.unassign(*Holder);
     spill(*Holder);
   }
-  // The same may have happened to the live range at hand.
+  // The same may have happened to the current live range.
   if (!dropIfUnused(LI->reg()))
     A.Matrix.assign(*LI, Column.Register);
   enqueueNew();

@@ -26,7 +26,7 @@ class ProfileSummaryInfo;
 
 namespace mlcompiler {
 
-/// What LLVM knows of the function.
+/// What LLVM knows about the function.
 struct AllocationAnalyses {
   llvm::MachineFunction &MF;
   llvm::LiveIntervals &LIS;
@@ -40,73 +40,75 @@ struct AllocationAnalyses {
   llvm::ProfileSummaryInfo &Profile;
 };
 
-/// Which live range waits in front.
+/// Which live range comes first in the queue.
 enum class RangeOrder {
-  /// The one of the largest spill weight, as in LLVM's basic allocator.
+  /// The live range with the largest spill weight, as in LLVM's basic
+  /// allocator.
   Weight,
-  /// The longest one.
+  /// The longest live range.
   Size,
-  /// The longest one that reaches beyond a block; when there is none left, the
-  /// others by where they begin.
+  /// The longest live range that reaches beyond a block. When none is left, the
+  /// others, by where they begin.
   GlobalFirst,
 };
 
-/// A physical register that the live range at hand could be given.
+/// A physical register that the current live range could be given.
 struct RegisterColumn {
   llvm::MCRegister Register;
   bool IsHint = false;
-  /// Whether the live range can have it. Holders are spilled for that.
+  /// Whether the live range can have it. Its holders are then spilled.
   bool IsLegal = false;
   llvm::SmallVector<const llvm::LiveInterval *, 2> Holders;
 
   bool isFree() const { return IsLegal && Holders.empty(); }
 };
 
-/// Assigns registers to the live ranges of one function, each as it is told.
+/// Assigns registers to the live ranges of one function, as the caller says.
 ///
-/// Contract: one live range is taken, always by takeFirst() or always by take()
-/// from those of waiting(), and then one of the things done with it that may
-/// be. Columns are legal only where LLVM's own checks say that the register is
-/// free, or held by nothing but what can be spilled.
+/// Contract: the caller takes a live range, and then does with it one of the
+/// things that are allowed. It takes them either always by takeFirst(), or
+/// always by take() from the ranges of waiting(). A column is legal only if, by
+/// LLVM's own checks, the register is free, or all its holders can be spilled.
 class Allocation : llvm::LiveRangeEdit::Delegate {
 public:
   Allocation(const AllocationAnalyses &Analyses, RangeOrder Order);
 
   const AllocationAnalyses &analyses() const { return A; }
 
-  /// Live ranges without a register, those in front first; at most \p Most.
-  /// None: all have one.
+  /// The first \p Most live ranges of the queue, in its order. Empty if all
+  /// live ranges have registers.
   llvm::SmallVector<const llvm::LiveInterval *, 16> waiting(size_t Most);
   size_t waitingCount() const { return Queue.size(); }
 
-  /// Takes out the live range in front, which is then at hand. Whether there is
-  /// one.
+  /// Takes the first live range, which is then the current one. Returns false
+  /// if there is none.
   bool takeFirst();
-  /// Takes out any.
+  /// Takes a given live range, which is then the current one.
   void take(const llvm::LiveInterval &LI);
 
   const llvm::LiveInterval &current() const { return *LI; }
   bool isCurrent(const llvm::LiveInterval &Range) const { return &Range == LI; }
-  /// How often it, or what it is a piece of, has been split.
+  /// How often \p Of, or the live range that it is a piece of, has been split.
   unsigned splits(const llvm::LiveInterval &Of) const;
 
-  // What may be done with it.
+  // What may be done with the current live range.
   llvm::ArrayRef<RegisterColumn> registers() const { return Columns; }
   bool canSpill() const { return LI->isSpillable(); }
   bool canSplitAtBlocks() const { return BlocksCanSplit; }
   llvm::ArrayRef<const llvm::MachineLoop *> splitLoops() const { return Loops; }
 
-  /// Gives it a register, and spills the holders.
+  /// Gives it a register, and spills the register's holders.
   void assign(const RegisterColumn &Column);
   void spill();
   void splitAtBlocks();
   void splitAround(const llvm::MachineLoop &Loop);
-  /// Where none of these may be done: takes a register from live ranges that
-  /// must have one, too, and have to find another. Whether there is such a one.
-  /// It ends, for none takes from a live range that took later.
+  /// For a live range with which nothing else may be done: takes a register
+  /// from live ranges that must then find another one. Returns false if there
+  /// is no such register. A live range never takes from one that has taken
+  /// later, so this comes to an end.
   bool displace();
 
-  /// Called when all have registers.
+  /// Call when all live ranges have registers.
   void finish();
 
   const llvm::RegisterClassInfo &classes() const { return Classes; }
@@ -115,11 +117,13 @@ private:
   /// Where a live range comes from.
   struct History {
     unsigned Splits = 0;
-    /// It is the rest of one split at blocks.
+    /// It is what is left of a live range that was split at blocks.
     bool IsRest = false;
-    /// It is the piece for that loop, and may only be split around loops in it.
+    /// It is the piece for this loop, and may only be split around loops inside
+    /// it.
     const llvm::MachineLoop *Inside = nullptr;
-    /// When it last displaced another one.
+    /// Orders displacements: the number of the chain in which it last took a
+    /// register.
     unsigned Cascade = 0;
   };
 
@@ -127,8 +131,8 @@ private:
   void LRE_WillShrinkVirtReg(llvm::Register Reg) override;
   void LRE_DidCloneVirtReg(llvm::Register New, llvm::Register Old) override;
 
-  /// A live range that waits. What decides about its turn is what it was when
-  /// it was put there, since editing may shrink or clear it meanwhile.
+  /// A live range in the queue. Its place depends on what it was when it
+  /// entered, because editing may shrink or clear it in the meantime.
   struct Entry {
     llvm::Register Reg;
     bool IsAhead = false;
@@ -151,12 +155,13 @@ private:
   std::unique_ptr<llvm::Spiller> TheSpiller;
   RangeSplitter Splitter;
 
-  /// A heap by isBehind() if it is takeFirst() that takes from it. May hold
-  /// live ranges that are not used any more.
+  /// A heap by isBehind(), if takeFirst() takes from it. It may hold live
+  /// ranges that are no longer used.
   std::vector<Entry> Queue;
   llvm::DenseMap<unsigned, History> Histories;
   unsigned Cascades = 0;
-  /// Made by what is being done, and not in the queue yet.
+  /// Live ranges that an action has just made, and that are not in the queue
+  /// yet.
   llvm::SmallVector<llvm::Register, 8> New;
   llvm::SmallPtrSet<llvm::MachineInstr *, 32> DeadRemats;
 

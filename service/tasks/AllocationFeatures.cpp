@@ -16,12 +16,12 @@
 using namespace llvm;
 using namespace mlcompiler;
 
-// RegAllocScore's.
+// The weights of LLVM's RegAllocScore.
 static constexpr double LoadWeight = 4, StoreWeight = 1, CopyWeight = 0.2;
 
 namespace {
 
-/// What the instructions do with a live range.
+/// How instructions use a live range.
 struct Uses {
   double Reads = 0;
   double Writes = 0;
@@ -35,7 +35,8 @@ struct Uses {
 
 static Uses countUses(const AllocationAnalyses &A, const LiveInterval &LI) {
   Uses Found;
-  // An instruction that reads and writes it has an operand for each.
+  // An instruction that reads and writes the live range has an operand for
+  // each.
   for (MachineOperand &MO : A.MF.getRegInfo().reg_nodbg_operands(LI.reg())) {
     const MachineInstr &MI = *MO.getParent();
     const double Frequency =
@@ -88,7 +89,7 @@ RangeNumbers mlcompiler::describeRange(const Allocation &Of,
 float mlcompiler::spillCost(const Allocation &Of, const LiveInterval &LI) {
   const AllocationAnalyses &A = Of.analyses();
   const Uses Found = countUses(A, LI);
-  // Most of what is computed anew is as cheap as a copy.
+  // Most values that can be computed again are as cheap as a copy.
   if (isRematerializable(A, LI))
     return atMostFinite(CopyWeight * Found.Reads);
   return atMostFinite(LoadWeight * Found.Reads + StoreWeight * Found.Writes);
@@ -105,7 +106,8 @@ float mlcompiler::splitCost(const Allocation &Of, const MachineLoop &Loop) {
   return atMostFinite(CopyWeight * Copies);
 }
 
-/// Frequency-weighted copies between a live range and what is in a register.
+/// Frequency-weighted copies between a live range and live ranges in a
+/// register.
 static double copiesSaved(const AllocationAnalyses &A, const LiveInterval &LI,
                           MCRegister PhysReg) {
   double Saved = 0;

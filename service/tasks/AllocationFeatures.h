@@ -33,7 +33,7 @@ constexpr FeatureText RangeFeatures[] = {
 constexpr size_t RangeFeatureCount = std::size(RangeFeatures);
 using RangeNumbers = std::array<float, RangeFeatureCount>;
 
-/// Numbers of what may become of it.
+/// Numbers of what may be done with it.
 constexpr FeatureText ColumnFeatures[] = {
     {"free", "1: a register that is free"},
     {"hint", "1: a register that the target or a copy hints at"},
@@ -47,7 +47,7 @@ constexpr FeatureText ColumnFeatures[] = {
      "for each read and 1 for each write, by frequency; of what is "
      "split, 0.2 for each copy"},
 };
-/// Places of some of them.
+/// The places of some of them.
 enum { IsFree = 0, SavesCopies = 2, Spills = 4, Heaviest, Cost };
 constexpr size_t ColumnFeatureCount = std::size(ColumnFeatures);
 using ColumnNumbers = std::array<float, ColumnFeatureCount>;
@@ -66,14 +66,14 @@ using ProgressNumbers = std::array<float, ProgressFeatureCount>;
 
 RangeNumbers describeRange(const Allocation &Of, const llvm::LiveInterval &LI);
 
-/// What spilling it adds to the score, by a rough guess.
+/// A rough guess of what spilling \p LI adds to the score.
 float spillCost(const Allocation &Of, const llvm::LiveInterval &LI);
 
-/// Describes a register that the live range at hand of \p Of may be given.
+/// Describes a register that the current live range of \p Of may be given.
 ColumnNumbers describeRegister(const Allocation &Of,
                                const RegisterColumn &Column);
 
-/// What the copies at the loop's borders add to the score.
+/// A rough guess of what the copies at the loop's borders add to the score.
 float splitCost(const Allocation &Of, const llvm::MachineLoop &Loop);
 
 } // namespace mlcompiler

@@ -65,7 +65,8 @@ json::Object mlcompiler::describeInterference(const Allocation &Of) {
     Nodes.push_back(std::move(Numbers));
   }
 
-  // By where they begin, so that most pairs need not be looked at.
+  // The live ranges are ordered by where they begin, so that most pairs need
+  // not be looked at.
   std::vector<size_t> Order;
   for (size_t I = 0; I != Ranges.size(); ++I)
     if (!Ranges[I]->empty())

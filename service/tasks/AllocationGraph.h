@@ -12,15 +12,16 @@
 
 namespace mlcompiler {
 
-/// What a node has behind its RangeFeatures.
+/// What a node has after its RangeFeatures.
 constexpr FeatureText OwnNodeFeatures[] = {
-    {"state", "0: waits for a register; 1: is at hand; 2: has one"},
+    {"state", "0: waits for a register, 1: is the current one, 2: has one"},
     {"register", "LLVM's number of that register"},
 };
 
-/// The interference graph: "names" of the live ranges, in their order; "nodes",
-/// the numbers of each; "edges", pairs of places of those that are live at the
-/// same time, and of classes that share a register, the smaller place first.
+/// The interference graph. It has the "names" of the live ranges in their
+/// order, and the numbers of each as "nodes". Its "edges" are pairs of live
+/// ranges that are live at the same time and whose classes share a register. A
+/// pair has the places of both in the order, the smaller place first.
 llvm::json::Object describeInterference(const Allocation &Of);
 
 } // namespace mlcompiler

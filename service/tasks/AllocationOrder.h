@@ -5,10 +5,10 @@
 //===----------------------------------------------------------------------===//
 ///
 /// \file
-/// Declares what LLVM 22 has in its archives and passes to eviction advisors,
-/// but does not install the header of (lib/CodeGen/AllocationOrder.h). The
-/// members must be the same; tests compare the columns of this order with those
-/// that LLVM fills in.
+/// Declares a class that LLVM 22 passes to eviction advisors, but whose header
+/// it does not install (lib/CodeGen/AllocationOrder.h). The members must be the
+/// same as there. Tests compare the columns of this order with the columns that
+/// LLVM fills in.
 ///
 //===----------------------------------------------------------------------===//
 
@@ -21,12 +21,12 @@
 
 namespace llvm {
 
-/// Registers in the order in which one is looked for: hints, then the others of
-/// the class unless hints are all that is allowed.
+/// Registers in the order in which they are tried: the hints first, then the
+/// rest of the class, unless only hints are allowed.
 class AllocationOrder {
   const SmallVector<MCPhysReg, 16> Hints;
   ArrayRef<MCPhysReg> Order;
-  /// How much of Order may be taken.
+  /// How many registers of Order may be taken.
   const int IterationLimit;
 
 public:

@@ -29,7 +29,8 @@ public:
 
   StringRef getPassName() const override { return "Steered allocator"; }
   bool runOnMachineFunction(MachineFunction &MF) override;
-  // As LLVM's own allocators, so that the same is computed before and behind.
+  // The pass requires and keeps the same analyses as LLVM's own allocators, so
+  // that other passes compute the same.
   void getAnalysisUsage(AnalysisUsage &AU) const override;
   MachineFunctionProperties getRequiredProperties() const override {
     return MachineFunctionProperties().setNoPHIs();
@@ -87,7 +88,8 @@ bool AllocatorPass::runOnMachineFunction(MachineFunction &MF) {
   return true;
 }
 
-/// What LLVM calls to make an allocator has no argument.
+/// The driver in use. LLVM passes no argument to the function that makes an
+/// allocator.
 static AllocationDriver *InUse = nullptr;
 
 void mlcompiler::useAllocator(AllocationDriver &Driver) {

@@ -11,18 +11,18 @@
 
 namespace mlcompiler {
 
-/// Says what becomes of the live ranges of each function.
+/// Decides what becomes of the live ranges of each function.
 class AllocationDriver {
 public:
   virtual ~AllocationDriver() = default;
 
-  /// Gives every live range of \p MF that needs one a register.
+  /// Gives a register to every live range that needs one.
   virtual void allocate(const AllocationAnalyses &Analyses) = 0;
 };
 
-/// Has LLVM allocate registers as \p Driver says, for the rest of the process
-/// or until it is told otherwise. LLVM keeps what it allocates by in a global
-/// variable, so this is for a session alone.
+/// Lets LLVM allocate registers as \p Driver says, until this is called again.
+/// LLVM keeps its choice of an allocator in a global variable, so only a
+/// session may call this.
 void useAllocator(AllocationDriver &Driver);
 
 } // namespace mlcompiler

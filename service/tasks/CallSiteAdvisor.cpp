@@ -29,7 +29,7 @@ bool CallSiteAdvisor::heuristicDecision() {
   std::unique_ptr<InlineAdvice> Advice = Heuristic.getAdvice(*CallSite);
   if (!Advice)
     return false;
-  // It is asked for its opinion only.
+  // The heuristic only gives its opinion.
   Advice->recordUnattemptedInlining();
   return Advice->isInliningRecommended();
 }

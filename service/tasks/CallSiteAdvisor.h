@@ -18,16 +18,16 @@ namespace mlcompiler {
 constexpr const char *BodiesName = "bodies";
 constexpr const char *LinkageName = "linkage";
 constexpr const char *SizeIncreaseThresholdName = "size_increase_threshold";
-/// What it is unless told otherwise. LLVM has 2, which its own heuristic does
-/// not keep to.
+/// The default of the threshold. LLVM's own is 2, which its heuristic does not
+/// keep to.
 constexpr double DefaultSizeIncreaseThreshold = 100;
 constexpr double LargestSizeIncreaseThreshold = 1e9;
 
 const policy::Kind &inliningKind();
 
-/// LLVM's advisor, which in addition remembers the call site it asks about and
-/// can tell the heuristic's own decision there. (LLVM can show it too, but only
-/// to a runner that talks to named pipes.)
+/// LLVM's advisor, which also remembers the call site that it asks about, and
+/// can tell what the heuristic would decide there. (LLVM itself can show that
+/// only to a runner that talks to named pipes.)
 class CallSiteAdvisor : public llvm::MLInlineAdvisor {
 public:
   using RunnerFactory = std::function<std::unique_ptr<llvm::MLModelRunner>(
@@ -39,7 +39,7 @@ public:
       : MLInlineAdvisor(M, MAM, Runner, /*GetDefaultAdvice=*/nullptr),
         Heuristic(M, FAM, Params, IC) {}
 
-  /// What \p Feature is at the call site.
+  /// The value of \p Feature at the call site.
   int64_t compute(const CallFeature &Feature) const {
     return Feature.Compute(*CallSite, Asked);
   }

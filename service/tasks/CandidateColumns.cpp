@@ -18,7 +18,7 @@
 using namespace llvm;
 using namespace mlcompiler;
 
-/// LLVM's -regalloc-eviction-max-interference-cutoff by default. To ask for
+/// The default of LLVM's -regalloc-eviction-max-interference-cutoff. Asking for
 /// more would change what LLVM finds when it asks again.
 static constexpr unsigned Cutoff = 10;
 
@@ -66,7 +66,8 @@ CandidateColumns::interfering(size_t Column) const {
          Matrix.query(LI, Unit).interferingVRegs(Cutoff))
       if (Seen.insert(Other).second)
         Found.push_back(Other);
-  // Equal weights are told apart by what does not depend on addresses.
+  // Equal weights are ordered by number, because an order by addresses would
+  // vary.
   llvm::sort(Found, [](const LiveInterval *A, const LiveInterval *B) {
     return std::make_pair(-A->weight(), A->reg().id()) <
            std::make_pair(-B->weight(), B->reg().id());

@@ -33,11 +33,11 @@ public:
   llvm::ArrayRef<llvm::MCPhysReg> registers() const { return Registers; }
   bool isHint(size_t Column) const { return Column < Hints; }
 
-  /// Column of a register that is among them.
+  /// The column of \p Register, which must be one of them.
   int64_t columnOf(llvm::MCRegister Register) const;
 
-  /// Live ranges that hold a part of the register and overlap, heaviest first;
-  /// no more of each part than LLVM itself looks at.
+  /// The live ranges that hold a part of the register and overlap, the heaviest
+  /// first. It has no more of each part than LLVM itself looks at.
   llvm::SmallVector<const llvm::LiveInterval *, 8>
   interfering(size_t Column) const;
 
@@ -49,16 +49,16 @@ private:
   size_t Hints = 0;
 };
 
-/// Each hint where it comes first: targets name some twice, such as AArch64
-/// those of tuples of vectors.
+/// Keeps each hint only where it first comes. Targets name some twice; AArch64
+/// does so for tuples of vectors.
 llvm::SmallVector<llvm::MCPhysReg, 16>
 withoutRepeats(llvm::ArrayRef<llvm::MCPhysReg> Hints);
 
-/// As MIR writes it: "%7".
+/// The name of a live range as MIR writes it: "%7".
 std::string nameOf(const llvm::LiveInterval &LI);
 
-/// Spill weight of a live range; that of one which must not be spilled is the
-/// largest float.
+/// The spill weight of a live range; the largest float if it must not be
+/// spilled.
 float finiteWeight(const llvm::LiveInterval &LI);
 
 } // namespace mlcompiler

@@ -86,8 +86,8 @@ ArrayRef<EvictionFeature> mlcompiler::evictionFeatures() { return Features; }
 MCRegister EvictionAdvisor::tryFindEvictionCandidate(
     const LiveInterval &Asked, const AllocationOrder &AskedOrder, uint8_t Limit,
     const SmallVirtRegSet &Fixed) const {
-  // LLVM gives each entry a column, and would write behind the last if hints
-  // repeat themselves.
+  // LLVM gives each entry a column. With repeated hints, it would write behind
+  // the last column.
   SmallVector<MCPhysReg, 16> Hints = withoutRepeats(AskedOrder.hints());
   if (Hints.size() != AskedOrder.hints().size())
     return tryFindEvictionCandidate(Asked,
@@ -113,7 +113,7 @@ MCRegister EvictionAdvisor::tryFindEvictionCandidate(
 }
 
 MCRegister EvictionAdvisor::askHeuristic() const {
-  // Only the base class says that it may be called.
+  // This function is public only in the base class.
   const RegAllocEvictionAdvisor &Advisor = Heuristic;
   return Advisor.tryFindEvictionCandidate(*VirtReg, *Order, CostPerUseLimit,
                                           *FixedRegisters);

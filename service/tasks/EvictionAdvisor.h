@@ -15,11 +15,11 @@
 
 namespace mlcompiler {
 
-/// The answer "evict nothing", and the number of candidates that LLVM's tensors
-/// have room for.
+/// The answer "evict nothing", which is also the number of candidates that
+/// LLVM's tensors have room for.
 constexpr int64_t EvictNothing = 32;
 constexpr int64_t EvictionColumns = EvictNothing + 1;
-/// Interfering live ranges of a candidate whose weights are sent.
+/// How many interfering live ranges of a candidate have their weights sent.
 constexpr int64_t EvictionWeights = 8;
 
 constexpr const char *EvictionMaskName = "mask";
@@ -36,29 +36,29 @@ struct EvictionFeature {
   const char *Doc;
 };
 
-/// LLVM's list (RA_EVICT_FEATURES_LIST), which is in none of its headers, but
-/// for "progress", which comes last and has one element.
+/// LLVM's list RA_EVICT_FEATURES_LIST, which is in none of its headers, without
+/// "progress", which comes last and has one element.
 llvm::ArrayRef<EvictionFeature> evictionFeatures();
 
 class EvictionAdvisor;
 
-/// Told of what an EvictionAdvisor does.
+/// Is told what an EvictionAdvisor does.
 class EvictionListener {
 public:
   virtual ~EvictionListener() = default;
 
   /// LLVM's own advisor is about to answer.
   virtual void asked(const EvictionAdvisor &Advisor) = 0;
-  /// \p Advisor is about to go.
+  /// \p Advisor is about to be destroyed.
   virtual void done(const EvictionAdvisor &Advisor) {}
-  /// There are more candidates than LLVM's features have room for. Where this
+  /// There are more candidates than LLVM's features have room for. If this
   /// returns, LLVM's heuristic decides.
   virtual void tooManyRegisters(const llvm::MachineFunction &MF,
                                 llvm::StringRef RegisterClass,
                                 size_t Registers) = 0;
 };
 
-/// What LLVM asks about, remembered while its own advisor answers.
+/// Remembers what LLVM asks about while LLVM's own advisor answers.
 class EvictionAdvisor : public llvm::RegAllocEvictionAdvisor {
 public:
   EvictionAdvisor(const llvm::MachineFunction &MF, const llvm::RAGreedy &RA,
@@ -74,13 +74,15 @@ public:
     return CandidateColumns(*VirtReg, *VRM, RegClassInfo, *Matrix);
   }
 
-  /// What the heuristic would do, or what comes next to that where it is not
-  /// legal: LLVM masks what has been evicted too often, and to evict nothing
-  /// for what cannot be spilled, neither of which the heuristic knows.
+  /// Returns what the heuristic would do, or what comes nearest to that if it
+  /// is not legal. LLVM masks columns whose live ranges have been evicted too
+  /// often. It also masks EvictNothing for a live range that cannot be spilled.
+  /// The heuristic knows neither of these rules.
   int64_t
   heuristicColumn(llvm::function_ref<bool(int64_t Column)> IsLegal) const;
 
-  /// The spill weights of what each column evicts, a row for each column.
+  /// The spill weights of the live ranges that each column evicts, a row for
+  /// each column.
   using Weights = std::array<float, EvictionColumns * EvictionWeights>;
   Weights weights() const;
 

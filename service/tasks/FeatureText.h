@@ -18,7 +18,7 @@ struct FeatureText {
   const char *Doc;
 };
 
-/// All of them, for the tensor's doc.
+/// Lists all of them, for the tensor's doc.
 inline std::string list(llvm::ArrayRef<FeatureText> Texts) {
   std::string All;
   for (const FeatureText &Text : Texts)

@@ -6,10 +6,10 @@
 ///
 /// \file
 /// Hands out the decisions of LLVM's inliner (MLGO, Trofin et al. 2021). The
-/// features, their bookkeeping and every legality check are LLVM's own
-/// MLInlineAdvisor. It comes in through PluginInlineAdvisorAnalysis, LLVM's
-/// public extension point, rather than through -enable-ml-inliner, so that the
-/// call site is at hand beside its features.
+/// features, their bookkeeping and every legality check are those of LLVM's own
+/// MLInlineAdvisor. The advisor is installed through LLVM's public extension
+/// point PluginInlineAdvisorAnalysis, instead of -enable-ml-inliner. So the
+/// task sees the call site in addition to its features.
 ///
 //===----------------------------------------------------------------------===//
 
@@ -53,10 +53,11 @@ private:
   bool IncludeBodies = false;
   double SizeIncreaseThreshold = DefaultSizeIncreaseThreshold;
   ModuleAnalysisManager *Modules = nullptr;
-  /// Belongs to LLVM, which keeps it as long as it asks for advice.
+  /// LLVM owns the advisor, and keeps it as long as it asks for advice.
   CallSiteAdvisor *Advisor = nullptr;
 
-  /// The factory is a plain function pointer; a process serves one compile.
+  /// The task of this process, which serves one compile. The advisor's factory
+  /// is a plain function pointer, and finds it here.
   static Inlining *Current;
 };
 
@@ -88,7 +89,7 @@ void Inlining::describe(proto::TaskSpec &Spec) const {
       INLINE_COST_FEATURE_ITERATOR(DOC) INLINE_FEATURE_ITERATOR(DOC)
 #undef DOC
   };
-  // Numbers of things fit 32 bits in LLVM's own InlineCostFeatures.
+  // Counts are 32-bit integers in LLVM's own InlineCostFeatures.
   constexpr double Limit = 2147483648.0;
   for (auto [Feature, Doc] :
        zip_equal(MLInlineAdvisor::getInitialFeatureMap(), Docs)) {
@@ -158,8 +159,8 @@ void Inlining::declare(TaskOptions &Options) {
       "once the module has grown by this factor, no call site is inlined any "
       "more and no decision comes up (-ml-advisor-size-increase-threshold). "
       "LLVM's value is 2. LLVM's own heuristic has no such bound: where it "
-      "lets "
-      "a program grow further, repeating it does not give LLVM's object file");
+      "lets a program grow further, repeating it does not give LLVM's object "
+      "file");
 }
 
 void Inlining::apply(LLVMOptions &Process) const {

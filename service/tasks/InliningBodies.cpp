@@ -14,7 +14,8 @@
 using namespace llvm;
 using namespace mlcompiler;
 
-/// Calls in \p F for which code is made, of \p Callee alone unless it is null.
+/// How many calls in \p F produce code. If \p Callee is not null, only calls of
+/// it count.
 static int64_t countCalls(const Function &F, const Function *Callee = nullptr) {
   return count_if(instructions(F), [&](const Instruction &I) {
     const auto *CB = dyn_cast<CallBase>(&I);
@@ -28,12 +29,13 @@ static int64_t countAllocas(const Function &F) {
                   [](const Instruction &I) { return isa<AllocaInst>(I); });
 }
 
-/// Instructions that go with a call: itself, and one for each argument.
+/// How many instructions go away with a call: the call, and one for each
+/// argument.
 static int64_t callInstructions(const CallBase &CB) {
   return 1 + CB.arg_size();
 }
 
-/// The bound of counts, which LLVM's own features have, too.
+/// The bound of counts, which is that of LLVM's own features.
 static constexpr double Limit = 2147483648.0;
 
 static const CallFeature Features[] = {

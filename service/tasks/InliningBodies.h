@@ -11,7 +11,7 @@
 
 namespace mlcompiler {
 
-/// What the bodies and attributes of caller and callee say.
+/// Features of the bodies and attributes of caller and callee.
 llvm::ArrayRef<CallFeature> bodyFeatures();
 
 } // namespace mlcompiler

@@ -21,7 +21,7 @@ int64_t mlcompiler::countCallSites(const Function &Callee) {
 
 namespace {
 
-/// Who can use a function.
+/// Which code can use a function.
 enum Linkage { Local, Discardable, Exported };
 
 } // namespace
@@ -32,8 +32,8 @@ static Linkage linkage(const Function &F) {
   return F.isDiscardableIfUnused() ? Discardable : Exported;
 }
 
-/// Whether the object file has a body of \p F for as long as it is used, and no
-/// longer. A body that is available externally it never has.
+/// Whether the object file has the body of \p F only as long as \p F is used.
+/// It never has a body that is available externally.
 static bool goesWithLastUse(const Function &F) {
   return linkage(F) != Exported && !F.hasAvailableExternallyLinkage();
 }
@@ -46,7 +46,7 @@ static bool isLastUse(const CallBase &CB) {
   return CB.getCalledFunction()->hasOneUse();
 }
 
-/// The bound of counts, which LLVM's own features have, too.
+/// The bound of counts, which is that of LLVM's own features.
 static constexpr double Limit = 2147483648.0;
 
 static const CallFeature Features[] = {

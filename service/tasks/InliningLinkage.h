@@ -18,14 +18,14 @@ class Function;
 
 namespace mlcompiler {
 
-/// The feature that says that to inline a call removes the callee's body.
+/// The feature that says that inlining a call removes the callee's body.
 constexpr const char *CalleeRemovedName = "callee_removed";
 
-/// The calls that have been asked about. One that is still there was kept.
+/// The calls that have been asked about. A call that still exists was kept.
 using AskedCalls = llvm::ValueMap<const llvm::Value *, bool>;
 
-/// A number that is read off a direct call, its caller and its callee, and off
-/// what was decided before.
+/// A number of a direct call, its caller and its callee, which may depend on
+/// earlier decisions.
 struct CallFeature {
   const char *Name;
   double High;
@@ -34,14 +34,14 @@ struct CallFeature {
   double Low = 0;
 };
 
-/// What linkage and uses say.
+/// Features of linkage and uses.
 llvm::ArrayRef<CallFeature> linkageFeatures();
 
-/// Uses of \p Callee that call it.
+/// How many uses of \p Callee call it.
 int64_t countCallSites(const llvm::Function &Callee);
 
-/// Whether a body goes once all that use the function have inlined it: it is in
-/// the object file, others do not need it, and all that use it call it.
+/// Whether the body of \p F goes away once all its calls are inlined: it is in
+/// the object file, no other module needs it, and every use is a call.
 bool isRemovable(const llvm::Function &F);
 
 } // namespace mlcompiler

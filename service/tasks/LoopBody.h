@@ -18,7 +18,7 @@
 
 namespace mlcompiler {
 
-/// Numbers of some instructions of a loop, by iteration.
+/// Numbers of some instructions of a loop, for one iteration.
 constexpr FeatureText BodyFeatures[] = {
     {"instructions", "instructions"},
     {"loads", "loads"},
@@ -45,16 +45,17 @@ public:
   BodyMeter(const llvm::Loop &L, llvm::ScalarEvolution &SE) : L(L), SE(SE) {}
 
   void count(llvm::Instruction &I);
-  /// A load or store at the address of \p Access, which is either.
+  /// Counts a load or store at the address of \p Access, which is a load or
+  /// store itself.
   void countAccess(llvm::Instruction &Access, bool IsLoad);
-  /// A load from an array of one element for each iteration.
+  /// Counts a load from an array with one element for each iteration.
   void countElementLoad(float Bytes);
 
   const BodyNumbers &numbers() const { return Numbers; }
   const llvm::SmallPtrSetImpl<const llvm::Value *> &objects() const {
     return Objects;
   }
-  /// Whether one of the stores is to an address of no constant distance.
+  /// Whether a store goes to addresses that are no constant distance apart.
   bool storesIrregularly() const { return StoresIrregularly; }
   float recurrences() { return of("recurrences"); }
 
@@ -69,9 +70,9 @@ private:
   bool StoresIrregularly = false;
 };
 
-/// The headers of a function's innermost loops in the order of the program, and
-/// what each is called: the function, its number among them, and the line if
-/// there is one.
+/// The headers of a function's innermost loops in the order of the program,
+/// each with the loop's name: the function, the loop's number in it, and the
+/// line if that is known.
 std::vector<std::pair<llvm::BasicBlock *, std::string>>
 innermostLoops(llvm::Function &F, llvm::LoopInfo &LI);
 

@@ -6,10 +6,10 @@
 ///
 /// \file
 /// Hands out how innermost loops are split, as RL-LoopDistribution does (Jain,
-/// VenkataKeerthy et al., LLVM-HPC 2022): node by node of the dependence graph,
-/// whether it joins the loop that is being put together or begins a new one.
-/// LLVM has no advisor for that, so the analysis and the pass are ours; see
-/// LoopDistributionGraph.h.
+/// VenkataKeerthy et al., LLVM-HPC 2022). For each node of the dependence
+/// graph, the agent decides whether it joins the current loop or begins a new
+/// one. LLVM has no advisor for that, so the analysis and the pass are ours;
+/// see LoopDistributionGraph.h.
 ///
 //===----------------------------------------------------------------------===//
 
@@ -32,11 +32,11 @@ constexpr const char *MaskName = "mask";
 constexpr const char *EmbeddingName = "ir2vec";
 constexpr float Largest = 1e9f;
 
-/// Actions on the first of the nodes that are shown.
+/// The actions for the first node that is shown.
 constexpr int64_t Merge = 0, Distribute = 1;
 
-/// With two agents, so many of the nodes that may come next are shown; beyond,
-/// the later ones of the graph's order wait.
+/// With two agents, at most so many of the nodes that may come next are shown.
+/// Later nodes, in the order of the graph, wait.
 constexpr unsigned MaxRows = 8;
 
 /// The length of an embedding.
@@ -63,10 +63,10 @@ private:
   void embed(const BitVector &Of, FloatElements To) const;
 
   int64_t Agents = 1;
-  /// Whether LLVM's own pass runs, too.
+  /// Whether LLVM's own pass also runs.
   bool LLVMDistributes = false;
-  /// So many nodes are shown at a time. If it is one, they come in the order of
-  /// the graph.
+  /// How many nodes are shown at a time. If it is one, they come in the order
+  /// of the graph.
   unsigned Rows = 1;
   bool IsEmbedded = false;
   Seeds Seed;
@@ -106,7 +106,7 @@ void LoopDistribution::apply(LLVMOptions &Process) const {
   Process.set("enable-loop-distribute", LLVMDistributes ? "true" : "false");
 }
 
-/// Nodes have a row each, if several are shown.
+/// The features. If several nodes are shown, each has a row.
 std::vector<TensorSpec> LoopDistribution::features() const {
   auto OfNodes = [&](const char *Name, int64_t Count) {
     std::vector<int64_t> Shape{Count};
@@ -144,11 +144,11 @@ void LoopDistribution::describeAction(proto::ActionSpec &Action) const {
 void LoopDistribution::describe(proto::TaskSpec &Spec) const {
   Spec.set_default_pipeline("default<O3>");
   Spec.set_default_objective("loop_cost");
-  // No loop of the two that are left out has more than one node.
+  // The two programs that are left out have no loop with more than one node.
   Spec.set_default_programs(
       "loops -loops/matrix_product_orders -loops/split_many_arrays");
   Spec.set_default_level("O2");
-  // LLVM by itself distributes nothing, or in its own pass.
+  // By itself, LLVM distributes nothing, or does so in its own pass.
   Spec.mutable_heuristic()->set_action(Merge);
   Spec.set_inactive_action(Merge);
   Spec.set_active_action(Distribute);
@@ -198,12 +198,13 @@ void LoopDistribution::decide(DistributionState &Undecided,
       DecisionPoint::Current->refuse(std::move(E));
   State = &Undecided;
   while (!Undecided.isDone()) {
-    // All before the next in the graph's order are placed, so it is ready.
+    // All nodes before the next one in the graph's order have been placed, so
+    // it is ready.
     Shown = Rows == 1 ? std::vector<unsigned>{Undecided.placed()}
                       : Undecided.ready();
     if (Shown.size() > Rows)
       Shown.resize(Rows);
-    // Where there is one node to begin with, there is no choice.
+    // If only one node can come first, there is no choice.
     const bool IsGiven = !Undecided.placed() && Shown.size() == 1;
     const int64_t Action =
         IsGiven ? Distribute : DecisionPoint::Current->ask<int64_t>();
@@ -216,7 +217,7 @@ void LoopDistribution::decide(DistributionState &Undecided,
   State = nullptr;
 }
 
-/// What node \p Row has of a tensor that has a row for each.
+/// The row of node \p Row in a tensor with a row for each node.
 static FloatElements rowOf(FloatElements Tensor, size_t Row, size_t Rows) {
   const size_t Width = Tensor.size() / Rows;
   return Tensor.slice(Row * Width, Width);
@@ -255,7 +256,8 @@ void LoopDistribution::writeEmbeddings(ArrayRef<NodeFeatures> Nodes,
   embed(Nodes.front().GroupBody, To.elements<float>("group_ir2vec"));
 }
 
-/// Writes the embedding of instructions by their place in the body.
+/// Writes the embedding of instructions, which are given by their places in the
+/// body.
 void LoopDistribution::embed(const BitVector &Of, FloatElements To) const {
   Counts<unsigned> Found;
   for (unsigned I : Of.set_bits())

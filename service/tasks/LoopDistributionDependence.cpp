@@ -15,17 +15,17 @@
 using namespace llvm;
 using namespace mlcompiler;
 
-/// Steps and distances beyond it are not reckoned with, so that nothing
+/// The largest steps and distances that are dealt with, so that nothing
 /// overflows.
 static constexpr int64_t Limit = int64_t(1) << 40;
 
-/// Accesses of which not all are made are ranged over so many bytes at most.
-/// Two such ranges, and what may lie between them for a difference not to be
-/// negative, do not come round 64 bits together.
+/// The most bytes in the range of an access that not every iteration makes. Two
+/// such ranges, and the largest gap between them whose difference is not
+/// negative, fit into 64 bits together.
 static constexpr uint64_t MaxSpan = uint64_t(1) << 61;
 
-/// Iterations between two accesses from which on it pays to find out at run
-/// time whether the loop has that many.
+/// If two accesses are at least so many iterations apart, it pays to check at
+/// run time whether the loop has that many.
 static constexpr int64_t FarApart = 256;
 
 DependenceTester::DependenceTester(Loop &L, ScalarEvolution &SE, AAResults &AA,
@@ -49,8 +49,9 @@ bool DependenceTester::isInEveryIteration(Instruction &Access) const {
   return DT.dominates(Access.getParent(), L.getLoopLatch());
 }
 
-/// Whether it would access address 0, and may not, before it came round again:
-/// it leaves no gap between its iterations, and none out.
+/// Whether the access would touch address 0, which it may not, before its
+/// addresses could wrap. For that it must be made in every iteration, and leave
+/// no gap between iterations.
 bool DependenceTester::wouldTouchNull(Instruction &Access, int64_t Step,
                                       int64_t Bytes) const {
   const unsigned Space = getLoadStoreAddressSpace(&Access);
@@ -69,7 +70,7 @@ DependenceTester::address(Instruction &Access) {
   TypeSize Size =
       SE.getDataLayout().getTypeStoreSize(getLoadStoreType(&Access));
   A.Pointer = SE.getSCEV(Pointer);
-  // Nothing can be said of a size that is known only when the program runs.
+  // A size that is known only at run time tells nothing.
   if (Size.isScalable() || Size.getFixedValue() > uint64_t(Limit) ||
       SE.getDataLayout().isNonIntegralPointerType(Pointer->getType()) ||
       SE.getTypeSizeInBits(Pointer->getType()) != 64)
@@ -85,7 +86,7 @@ DependenceTester::address(Instruction &Access) {
   std::optional<int64_t> Step = constantOf(AR->getStepRecurrence(SE));
   if (!Step || !*Step)
     return A;
-  // Addresses must not come round again, or distances mean nothing.
+  // If addresses wrap, distances mean nothing.
   const bool Bounded = MaxBackedges && std::abs(*Step) < (int64_t(1) << 20);
   if (!Bounded && !AR->hasNoSelfWrap() && !AR->hasNoUnsignedWrap() &&
       !AR->hasNoSignedWrap() && !wouldTouchNull(Access, *Step, A.Bytes))
@@ -142,8 +143,8 @@ bool DependenceTester::areDisjoint(const AccessRange &X, const AccessRange &Y) {
   return IsBelow(X, Y) || IsBelow(Y, X);
 }
 
-/// Where both step by the same number of bytes, the iterations D apart that
-/// meet form an interval.
+/// Both accesses step by the same number of bytes. The distances D, in
+/// iterations, at which they overlap form an interval.
 std::optional<Conflict> DependenceTester::byDistance(const Address &X,
                                                      const Address &Y,
                                                      bool SameAccess) {
@@ -155,7 +156,7 @@ std::optional<Conflict> DependenceTester::byDistance(const Address &X,
   std::optional<int64_t> Bytes = constantOf(Gap);
   if (!Bytes)
     return std::nullopt;
-  // They overlap where -Y.Bytes < Bytes + Step * D < X.Bytes.
+  // They overlap if -Y.Bytes < Bytes + Step * D < X.Bytes.
   Conflict Found;
   int64_t Low = -*Bytes - Y.Bytes, High = -*Bytes + X.Bytes;
   if (!X.Step) {
@@ -180,8 +181,8 @@ std::optional<Conflict> DependenceTester::byDistance(const Address &X,
   Found.Backward = First < 0;
   if (First == Last)
     Found.Distance = First;
-  // Arrays that lie far apart in one object meet only if the loop runs on from
-  // one into the other.
+  // Arrays far apart in one object conflict only if the loop runs from one into
+  // the other.
   Found.Checkable = First >= FarApart || Last <= -FarApart;
   return Found;
 }
@@ -190,18 +191,18 @@ Conflict DependenceTester::test(Instruction &First, Instruction &Second) {
   if (!First.mayWriteToMemory() && !Second.mayWriteToMemory())
     return {};
   const bool Same = &First == &Second;
-  // The size is that of all iterations.
+  // The location covers all iterations.
   auto Everywhere = [](Instruction &I) {
     return MemoryLocation::getBeforeOrAfter(getLoadStorePointerOperand(&I),
                                             I.getAAMetadata());
   };
   if (!Same && AA.isNoAlias(Everywhere(First), Everywhere(Second)))
     return {};
-  // A copy, for the second may make the table grow.
+  // This is a copy, because the second call may make the table grow.
   const Address X = address(First);
   const Address Y = address(Second);
   const AccessRange XRange = range(First), YRange = range(Second);
-  // Addresses of different address spaces are no numbers to be compared.
+  // Addresses of different address spaces cannot be compared.
   const bool Comparable =
       !Same && XRange && YRange && X.Pointer->getType() == Y.Pointer->getType();
   if (std::optional<Conflict> Known = byDistance(X, Y, Same)) {

@@ -15,62 +15,65 @@
 
 namespace mlcompiler {
 
-/// The bytes that an access touches in all iterations of a loop together, as
-/// far as that can be computed before the loop.
+/// The bytes that an access touches in all iterations of a loop together, if
+/// they can be computed before the loop.
 struct AccessRange {
-  /// First byte, and the one behind the last; null if not computable.
+  /// The first byte, and the one behind the last; null if they cannot be
+  /// computed.
   const llvm::SCEV *Low = nullptr;
   const llvm::SCEV *High = nullptr;
-  /// Not every iteration makes the access, so that the ends need not be of
-  /// memory. The range may wrap: then Low lies above High.
+  /// Not every iteration makes the access, so the ends may lie outside of
+  /// memory. The range may wrap, and Low then lies above High.
   bool MayWrap = false;
-  /// How often the back edge is taken, if that may be more than MostBackedges;
-  /// then the ends say nothing, as addresses may come round altogether.
+  /// How often the back edge is taken, if that may be more than MostBackedges.
+  /// In that case the ends say nothing, because addresses may wrap completely.
   const llvm::SCEV *Backedges = nullptr;
   uint64_t MostBackedges = 0;
   explicit operator bool() const { return Low; }
 };
 
-/// How two accesses of one loop, the first before the second in its body, touch
-/// the same bytes within one run of the loop.
+/// How two accesses touch the same bytes within one run of a loop. The first
+/// access comes before the second in the body.
 struct Conflict {
-  /// An execution of the first comes before one of the second that it
-  /// conflicts with.
+  /// An execution of the first conflicts with a later execution of the second.
   bool Forward = false;
-  /// An execution of the second comes before one of the first, which is of a
-  /// later iteration then.
+  /// An execution of the second conflicts with one of the first in a later
+  /// iteration.
   bool Backward = false;
-  /// Neither, if the ranges of the two turn out to be disjoint at run time.
+  /// There is no conflict if the ranges of the two turn out to be disjoint at
+  /// run time.
   bool Checkable = false;
-  /// Iterations from one to the other, if there is only one such number, and
-  /// 0 otherwise.
+  /// Iterations from one to the other, if that is always the same number, and 0
+  /// otherwise.
   int64_t Distance = 0;
 
   explicit operator bool() const { return Forward || Backward; }
 };
 
-/// Finds conflicts by alias analysis (of pointers of different iterations),
-/// and where that says that two may be of one object, by the distance between
-/// their addresses as scalar evolution has it. What cannot be told conflicts
+/// Finds conflicts by alias analysis, of pointers of different iterations. If
+/// two accesses may be of one object, the distance between their addresses
+/// decides, as far as scalar evolution knows it. In doubt, accesses conflict
 /// both ways.
 class DependenceTester {
 public:
   DependenceTester(llvm::Loop &L, llvm::ScalarEvolution &SE,
                    llvm::AAResults &AA, llvm::DominatorTree &DT);
 
-  /// \p First and \p Second are simple loads or stores; may be the same.
+  /// \p First and \p Second are simple loads or stores; they may be the same
+  /// one.
   Conflict test(llvm::Instruction &First, llvm::Instruction &Second);
 
   AccessRange range(llvm::Instruction &Access);
 
-  /// Bytes from one iteration's access to the next's, if that is constant.
+  /// The bytes from one iteration's access to the next one's, if that is
+  /// constant.
   std::optional<int64_t> stride(llvm::Instruction &Access);
 
 private:
   struct Address {
     const llvm::SCEV *Pointer = nullptr;
-    /// Address in the first iteration and bytes between iterations; of an
-    /// address that does not change, the address and 0. Null: neither.
+    /// The address in the first iteration, and the bytes between iterations,
+    /// which are 0 if the address does not change. Null if it is neither.
     const llvm::SCEV *Start = nullptr;
     int64_t Step = 0;
     int64_t Bytes = 0;
@@ -87,7 +90,8 @@ private:
   llvm::ScalarEvolution &SE;
   llvm::BatchAAResults AA;
   llvm::DominatorTree &DT;
-  /// Most often that the back edge is taken, if that is known and below Limit.
+  /// How often the back edge is taken at most, if that is known and below
+  /// Limit.
   std::optional<int64_t> MaxBackedges;
   llvm::DenseMap<llvm::Instruction *, Address> Addresses;
 };

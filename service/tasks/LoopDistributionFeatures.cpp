@@ -33,7 +33,7 @@ public:
       if (auto It = Group.Reloads.find(I); It != Group.Reloads.end())
         Body.countAccess(*It->second->From, /*IsLoad=*/true);
       else if (Group.Taken.contains(I))
-        // From an array of one element for each iteration.
+        // It comes from an array with one element for each iteration.
         Body.countElementLoad(G.elementBytes(I));
       else
         Body.count(*G.body()[I]);
@@ -68,8 +68,8 @@ private:
 NodeFeatures mlcompiler::describeNode(const DistributionState &State,
                                       unsigned Node, ScalarEvolution &SE) {
   const LoopGraph &G = State.graph();
-  // All that is decided, and of what is not the node alone: into a group that
-  // does not count go those that nothing is asked about.
+  // Measures a group with all nodes that have been decided on, and this node.
+  // All other nodes go into a group that is not measured.
   auto MeasureGroup = [&](Partition P, unsigned Group) {
     const unsigned Rest = State.groupCount() + 1;
     for (std::optional<unsigned> &Each : P)

@@ -12,7 +12,7 @@
 
 namespace mlcompiler {
 
-/// What a group has beside the numbers of its instructions.
+/// What a group has in addition to the numbers of its instructions.
 constexpr FeatureText OwnGroupFeatures[] = {
     {"carried", "pairs of accesses that conflict between iterations"},
     {"vectorizes", "1: nothing that is known here keeps the loop vectoriser "
@@ -23,7 +23,7 @@ constexpr FeatureText OwnGroupFeatures[] = {
 };
 constexpr size_t GroupFeatureCount =
     BodyFeatureCount + std::size(OwnGroupFeatures);
-/// BodyFeatures, and OwnGroupFeatures behind them.
+/// The values of BodyFeatures, followed by those of OwnGroupFeatures.
 using GroupNumbers = std::array<float, GroupFeatureCount>;
 
 /// Numbers of the decision as a whole.
@@ -44,17 +44,17 @@ constexpr FeatureText DecisionFeatures[] = {
 constexpr size_t DecisionFeatureCount = std::size(DecisionFeatures);
 using DecisionNumbers = std::array<float, DecisionFeatureCount>;
 
-/// What an agent sees of one node that may come next.
+/// What an agent sees of a node that may come next.
 struct NodeFeatures {
-  /// The numbers of the node in a loop of its own. If that is not allowed, as
-  /// if the loop held nothing else.
+  /// The numbers of the node in a loop of its own. If that is not allowed, they
+  /// are as if the loop held nothing else.
   GroupNumbers Node{};
-  /// The numbers of the group that it would join, and of both together.
+  /// The numbers of the group that the node would join, and of both together.
   GroupNumbers Group{};
   GroupNumbers Merged{};
   DecisionNumbers Decision{};
-  /// Places in the body of what the node in a loop of its own has, and of what
-  /// the group has.
+  /// The places in the body of the instructions that the node has in a loop of
+  /// its own, and of those in the group.
   llvm::BitVector NodeBody;
   llvm::BitVector GroupBody;
 };

@@ -20,7 +20,8 @@ using namespace mlcompiler;
 /// Loops beyond these are left alone, since the work is quadratic in them.
 static constexpr size_t MaxInstructions = 2000;
 static constexpr size_t MaxAccesses = 200;
-/// Loops that need more checks at run time are not split at what they check.
+/// If a loop would need more checks at run time, the pairs to check count as
+/// conflicts instead.
 static constexpr size_t MaxChecks = 32;
 /// Loops of more iterations get no arrays for values that cross loops.
 static constexpr unsigned MaxArrayElements = 2048;
@@ -128,8 +129,8 @@ BasicBlock *LoopGraph::postDominator(BasicBlock *B) const {
   return A.PDT.getNode(B)->getIDom()->getBlock();
 }
 
-/// From the post-dominator tree, as Ferrante et al. do; the branch at the end
-/// of the body decides over all of it and is left out.
+/// Works from the post-dominator tree, as Ferrante et al. do. The branch at the
+/// end of the body controls all of it, and is left out.
 void LoopGraph::findControlDependences() {
   for (BasicBlock *B : L.blocks()) {
     Instruction *T = B->getTerminator();
@@ -165,7 +166,7 @@ void LoopGraph::forEachNeed(unsigned I, bool ControlOnly,
   const auto *Phi = dyn_cast<PHINode>(Inst);
   if (!Phi || ControlOnly || Phi->getParent() == L.getHeader())
     return;
-  // Its value depends on the way by which it is reached.
+  // The value of a phi depends on the way by which control reaches it.
   for (const BasicBlock *From : Phi->blocks()) {
     Controls(From);
     if (From->getTerminator()->getNumSuccessors() > 1)
@@ -215,8 +216,8 @@ void LoopGraph::takeAsIndependent(std::vector<MemoryEdge> Pairs) {
   Checkable = std::move(Pairs);
 }
 
-/// Finds what the branch at the end of the body needs, which is in every loop,
-/// and so must not depend on what these loops store.
+/// Finds what the branch at the end of the body needs. This is in every loop,
+/// and so must not depend on what the loops store.
 std::string LoopGraph::findControl() {
   Control.resize(Body.size());
   SmallVector<unsigned> Open{Index.at(L.getLoopLatch()->getTerminator())};
@@ -236,14 +237,15 @@ std::string LoopGraph::findControl() {
   return "";
 }
 
-/// Finds whether values may be put into arrays: where it is known how long
-/// these have to be, and the stack has room for them.
+/// Finds whether values may be put into arrays: their length must be known, and
+/// the stack must have room for them.
 void LoopGraph::findArrays() {
   const bool Scalable = any_of(Body, [](const Instruction *I) {
     return isa<LoadInst>(I) && I->getType()->isScalableTy();
   });
   const unsigned Most = A.SE.getSmallConstantMaxTripCount(&L);
-  // Asked last, since that looks at all functions that this one calls.
+  // mayRecurse() comes last, because it looks at all functions that this one
+  // calls.
   if (Nodes.size() > 1 && Most <= MaxArrayElements && !Scalable &&
       !mayRecurse(*L.getHeader()->getParent(), A.TLI))
     ArrayElements = Most;

@@ -21,42 +21,43 @@
 
 namespace mlcompiler {
 
-/// Two accesses of a loop that may touch the same bytes, by their place in
-/// the body.
+/// Two accesses of a loop that may touch the same bytes, by their places in the
+/// body.
 struct MemoryEdge {
   unsigned First;
   unsigned Second;
   Conflict How;
 };
 
-/// What has to stay in one loop: a strongly connected component of the
-/// dependence graph that has an effect, which is a store or a value that is
-/// used after the loop.
+/// Instructions that have to stay in one loop: a strongly connected component
+/// of the dependence graph that has an effect. An effect is a store, or a value
+/// that is used after the loop.
 struct LoopNode {
-  /// Places in the body of the stores and of the values used later.
+  /// The places in the body of the stores, and of the values used later.
   std::vector<unsigned> Roots;
 };
 
-/// A store that leaves a value that nothing in the loop overwrites, so that a
-/// later loop can load it instead of computing it again.
+/// A store whose value nothing in the loop overwrites, so that a later loop can
+/// load the value instead of computing it again.
 struct Reload {
   llvm::StoreInst *From;
-  /// The conversion that undoes the truncation before the store, if there is
-  /// one that loses nothing.
+  /// The conversion that undoes the truncation before the store, if the
+  /// truncation loses nothing.
   std::optional<llvm::Instruction::CastOps> Widen;
-  /// What of the store's address has to be computed ahead of its place.
+  /// The instructions of the store's address that have to be moved up.
   llvm::SmallVector<unsigned, 4> Moved;
 };
 
 /// The dependence graph of an innermost loop (Ferrante, Ottenstein and Warren
-/// 1987): its vertices are the instructions, its edges go to an instruction
-/// from those whose value it uses, from those it has to come after because of
-/// memory, and from the branches that decide whether it is executed.
+/// 1987). Its vertices are the instructions. An edge goes to an instruction
+/// from each instruction whose value it uses, from each that must come before
+/// it because of memory, and from each branch that decides whether it is
+/// executed.
 ///
-/// Groups of nodes become loops that run one after the other, each with the
-/// instructions that its nodes need; what only computes is done again in
-/// each. The branch at the end of the body and what it needs belong to no node
-/// and are in every loop.
+/// Groups of nodes become loops that run one after the other. Each loop has the
+/// instructions that its nodes need, so that an instruction without an effect
+/// may be in several. The branch at the end of the body, and what it needs,
+/// belong to no node and are in every loop.
 class LoopGraph {
 public:
   struct Analyses {
@@ -68,8 +69,8 @@ public:
     const llvm::TargetLibraryInfo &TLI;
   };
 
-  /// Null if \p L cannot be split, and \p Reason says why. Arrays of its values
-  /// may take \p ArrayBytes of the stack.
+  /// Returns null if \p L cannot be split; \p Reason then says why. Arrays of
+  /// its values may take \p ArrayBytes of the stack.
   static std::unique_ptr<LoopGraph> build(llvm::Loop &L, const Analyses &A,
                                           uint64_t ArrayBytes,
                                           std::string &Reason);
@@ -78,18 +79,19 @@ public:
   /// All instructions, in an order that every path through the body follows.
   llvm::ArrayRef<llvm::Instruction *> body() const { return Body; }
   llvm::ArrayRef<MemoryEdge> memoryEdges() const { return Memory; }
-  /// Pairs that are taken not to conflict, which a check of their ranges has
-  /// to confirm before the loop if it matters.
+  /// Pairs that are assumed not to conflict. If it matters, a check of their
+  /// ranges has to confirm that before the loop.
   llvm::ArrayRef<MemoryEdge> checkablePairs() const { return Checkable; }
-  /// In the order in which they are decided on: a topological one; where there
-  /// is a choice, such that little is overwritten that is still to be read, and
-  /// that of the source.
+  /// The nodes in the order in which they are decided on. It is a topological
+  /// order. Where there is a choice, it avoids overwriting what a later node
+  /// reads, and then follows the source.
   llvm::ArrayRef<LoopNode> nodes() const { return Nodes; }
-  /// Whether node \p To must not come in a loop before that of \p From.
+  /// Whether the loop of node \p To must not come before the loop of node
+  /// \p From.
   bool mustPrecede(unsigned From, unsigned To) const {
     return NodeEdges[From].test(To);
   }
-  /// The node that an instruction is a root of; -1 if none.
+  /// The node that an instruction is a root of; -1 if there is none.
   int nodeOf(const llvm::Instruction *I) const { return NodeOf[indexOf(I)]; }
 
   bool contains(const llvm::Value *V) const;
@@ -97,27 +99,29 @@ public:
   /// Whether \p I is needed by the branch at the end of the body.
   bool isControl(unsigned I) const { return Control.test(I); }
 
-  /// All that \p Roots need, and they themselves: places in the body.
+  /// The places in the body of \p Roots, and of everything that they need.
   llvm::BitVector neededBy(llvm::ArrayRef<unsigned> Roots) const;
-  /// Calls \p Visit with what must be in a loop that has instruction \p I:
-  /// places in the body. Its operands are left out if \p ControlOnly.
+  /// Calls \p Visit with the place of each instruction that must be in a loop
+  /// with instruction \p I. Operands are left out if \p ControlOnly.
   void forEachNeed(unsigned I, bool ControlOnly,
                    llvm::function_ref<void(unsigned)> Visit) const;
-  /// Calls it with the operands of one instruction that lie in the loop.
+  /// Calls \p Visit with the places of those operands of \p I that lie in the
+  /// loop.
   void forEachOperand(const llvm::Instruction *I,
                       llvm::function_ref<void(unsigned)> Visit) const;
 
-  /// Where \p I can be loaded from after its loop; null if nowhere.
+  /// Where the value of \p I can be loaded from after its loop; null if
+  /// nowhere.
   const Reload *reloadOf(unsigned I) const {
     auto It = Reloads.find(I);
     return It == Reloads.end() ? nullptr : &It->second;
   }
 
-  /// Elements of an array that holds a value of each iteration: the most
-  /// iterations that there can be. 0 if that is not known or many, or if the
+  /// Elements of an array with a value for each iteration, which is the most
+  /// iterations that there can be. 0 if that is unknown or too many, or if the
   /// function may recurse.
   uint64_t arrayElements() const { return ArrayElements; }
-  /// What all arrays together may take of the stack.
+  /// Bytes of the stack that all arrays together may take.
   uint64_t arrayBytes() const { return ArrayBytes; }
   /// Bytes of one element for the value of \p Load.
   uint64_t elementBytes(unsigned Load) const;
@@ -149,7 +153,7 @@ private:
   bool canMoveTo(const llvm::Value *V, const llvm::Instruction *Before,
                  llvm::BitVector &Moved) const;
   bool isCheap(unsigned I) const;
-  /// What is reached from \p From along the edges.
+  /// The places that can be reached from \p From along the edges.
   llvm::BitVector reach(unsigned From) const;
 
   llvm::Loop &L;
@@ -158,7 +162,7 @@ private:
   DependenceTester Tester;
   std::vector<llvm::Instruction *> Body;
   llvm::DenseMap<const llvm::Value *, unsigned> Index;
-  /// Branches that decide whether a block is executed.
+  /// The branches that decide whether a block is executed.
   llvm::DenseMap<const llvm::BasicBlock *, llvm::SmallVector<unsigned, 2>>
       ControlledBy;
   std::vector<MemoryEdge> Memory;

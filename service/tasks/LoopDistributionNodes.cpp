@@ -5,7 +5,8 @@
 //===----------------------------------------------------------------------===//
 ///
 /// \file
-/// The nodes of a LoopGraph, their order, and what need not be computed again.
+/// Finds the nodes of a LoopGraph, their order, and the values that need not be
+/// computed again.
 ///
 //===----------------------------------------------------------------------===//
 
@@ -19,7 +20,8 @@ uint64_t LoopGraph::elementBytes(unsigned Load) const {
   return A.SE.getDataLayout().getTypeAllocSize(Body[Load]->getType());
 }
 
-/// Instructions that are rather computed again than loaded.
+/// A value is computed again instead of loaded if it takes at most so many
+/// instructions.
 static constexpr unsigned CheapInstructions = 4;
 
 void LoopGraph::findNodes() {
@@ -28,11 +30,13 @@ void LoopGraph::findNodes() {
   for (unsigned I = 0; I != Body.size(); ++I)
     if (isa<StoreInst>(Body[I]))
       Stores.set(I);
-  // Not what merely has to come before a store: that is not in its loop.
+  // This does not contain what only has to come before a store, because that is
+  // not in the store's loop.
   const BitVector NeededByStores =
       neededBy(SmallVector<unsigned>(Stores.set_bits()));
   for (unsigned I = 0; I != Body.size(); ++I) {
-    // What a store needs, too, is there for later uses anyway.
+    // A value that a store also needs is computed there anyway, for later uses
+    // as well.
     const bool UsedLater =
         !Control.test(I) && any_of(Body[I]->users(), [&](const User *U) {
           return !L.contains(cast<Instruction>(U));
@@ -40,7 +44,7 @@ void LoopGraph::findNodes() {
     if (Stores.test(I) || (UsedLater && !NeededByStores.test(I)))
       Roots.push_back(I);
   }
-  // What is frozen twice may be frozen to two values, so all that it goes into
+  // Freezing twice may give two values, so everything that uses a frozen value
   // stays together.
   for (unsigned I = 0; I != Body.size(); ++I) {
     if (!isa<FreezeInst>(Body[I]))
@@ -71,8 +75,9 @@ void LoopGraph::findNodes() {
   orderNodes(std::move(Found), NodeReached);
 }
 
-/// Which nodes need a value that a node overwrites in memory, and so could not
-/// be computed behind it, unless from what others have stored.
+/// For each node, the nodes that need a value which it overwrites in memory.
+/// These can come behind it only if they load the value from where another node
+/// has stored it.
 std::vector<BitVector>
 LoopGraph::findOverwrites(ArrayRef<LoopNode> Found) const {
   std::vector<BitVector> Needs, Overwrites;
@@ -141,8 +146,8 @@ void LoopGraph::orderNodes(std::vector<LoopNode> Found,
   }
 }
 
-/// Whether \p V, an address, is there or can be computed already at \p Before;
-/// notes what it takes.
+/// Whether the address \p V is available at \p Before, or can be computed
+/// there; \p Moved gets the instructions to move.
 bool LoopGraph::canMoveTo(const Value *V, const Instruction *Before,
                           BitVector &Moved) const {
   const auto *I = dyn_cast<Instruction>(V);
@@ -157,7 +162,7 @@ bool LoopGraph::canMoveTo(const Value *V, const Instruction *Before,
   });
 }
 
-/// Whether it is a handful of instructions that depend on nothing but the
+/// Whether the value takes only a few instructions, which depend only on the
 /// number of the iteration.
 bool LoopGraph::isCheap(unsigned I) const {
   SmallVector<unsigned> Open{I};
@@ -203,7 +208,7 @@ void LoopGraph::findReloads() {
     else if (ComputeNumSignBits(Wide, Layout) > Cut)
       addReload(Wide, {Store, Instruction::SExt, {}}, Moved);
   }
-  // An address is not computed from what is itself to be loaded.
+  // A value that an address is computed from must not be loaded back itself.
   for (unsigned I : Moved.set_bits())
     Reloads.erase(I);
 }
@@ -212,7 +217,7 @@ void LoopGraph::addReload(Value *Of, Reload R, BitVector &Moved) {
   auto *V = dyn_cast<Instruction>(Of);
   if (!V || !contains(V) || isCheap(Index.at(V)) || Control.test(Index.at(V)))
     return;
-  // Wherever the value is computed, it has to have been stored.
+  // Whenever the value is computed, it must also have been stored.
   if (V->getParent() != R.From->getParent() &&
       !A.PDT.dominates(R.From->getParent(), V->getParent()))
     return;

@@ -25,10 +25,11 @@
 using namespace llvm;
 using namespace mlcompiler;
 
-/// What the arrays of a function's loops may take of the stack together.
+/// Bytes of the stack that the arrays of all loops of a function may take
+/// together.
 static constexpr uint64_t MaxArrayBytes = 16384;
 
-/// Leaves the blocks that a group has in one row as one, for what follows to
+/// Merges the blocks of a group that follow one another, so that later passes
 /// see straight-line code.
 static void mergeBlocks(Function &F, FunctionAnalysisManager &FAM) {
   auto &LI = FAM.getResult<LoopAnalysis>(F);
@@ -48,7 +49,8 @@ DecidedLoopDistributionPass::run(Function &F, FunctionAnalysisManager &FAM) {
   uint64_t ArrayBytes = MaxArrayBytes;
   for (auto &[Header, Name] :
        innermostLoops(F, FAM.getResult<LoopAnalysis>(F))) {
-    // Anew for each, since a split leaves none of it valid.
+    // The analyses are computed for each loop, because splitting one
+    // invalidates all of them.
     auto &LI = FAM.getResult<LoopAnalysis>(F);
     Loop &L = *LI.getLoopFor(Header);
     Changed |= dropIfMalformed(L, DistributeFlag);
@@ -125,7 +127,7 @@ void DecidedLoopDistributionPass::install(PassBuilder &PB, Decider Decide,
       [Decide = std::move(Decide), &Log](FunctionPassManager &FPM,
                                          OptimizationLevel Level) {
         if (Level == OptimizationLevel::O0) {
-          // Nothing has brought variables into registers yet, or will.
+          // No other pass at -O0 brings variables into registers.
           FPM.addPass(SROAPass(SROAOptions::ModifyCFG));
           FPM.addPass(EarlyCSEPass(/*UseMemorySSA=*/true));
           FPM.addPass(InstCombinePass());

@@ -14,25 +14,26 @@
 
 namespace mlcompiler {
 
-/// Distributes the innermost loops of a function as it is told, loop by loop
-/// in the order of the program, and writes down what became of each.
+/// Distributes the innermost loops of a function as a Decider says, loop by
+/// loop in the order of the program. It logs what became of each loop.
 class DecidedLoopDistributionPass
     : public llvm::PassInfoMixin<DecidedLoopDistributionPass> {
 public:
-  /// Is called with loops of at least two nodes; puts all nodes into groups.
-  /// The analyses are those of the function.
+  /// Called with loops of at least two nodes; puts all nodes into groups. The
+  /// analyses are those of the function.
   using Decider =
       std::function<void(DistributionState &, llvm::FunctionAnalysisManager &)>;
 
-  /// \p Log outlives the pass and becomes an array of objects.
+  /// \p Log must outlive the pass. It gets an object for each loop.
   DecidedLoopDistributionPass(Decider Decide, llvm::json::Array &Log)
       : Decide(std::move(Decide)), Log(Log) {}
 
   llvm::PreservedAnalyses run(llvm::Function &F,
                               llvm::FunctionAnalysisManager &FAM);
 
-  /// Has a pass run before the vectoriser, where LLVM has its own distribution,
-  /// on loops in the form that it needs.
+  /// Adds such a pass before the vectoriser, where LLVM has its own
+  /// distribution, with the passes that bring loops into the form that it
+  /// needs.
   static void install(llvm::PassBuilder &PB, Decider Decide,
                       llvm::json::Array &Log);
 

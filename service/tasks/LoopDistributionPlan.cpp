@@ -11,18 +11,18 @@ using namespace mlcompiler;
 
 namespace {
 
-/// Collects what one group needs, backwards from its nodes.
+/// Collects what one group needs, going backwards from its nodes.
 class GroupBuilder {
 public:
   GroupBuilder(const LoopGraph &G, const Partition &P, unsigned Number)
       : G(G), P(P), Number(Number) {}
 
-  /// With the loads in \p Kept, which later groups need. False if it cannot be
-  /// computed at its place among the groups.
+  /// Builds the group, with the loads in \p Kept, which later groups need.
+  /// Returns false if it cannot be computed at its place among the groups.
   bool build(LoopGroup &Group, ArrayRef<unsigned> Kept = {});
 
-  /// The first group before this one in which a load has the value that it has
-  /// in the loop as it stands, if there is one.
+  /// The first earlier group in which a load has the value that it has in the
+  /// original loop, if there is one.
   std::optional<unsigned> keeperOf(unsigned Load) const;
 
 private:
@@ -42,8 +42,9 @@ private:
 
 } // namespace
 
-/// Whether there is a store that a load comes before, or else behind, in
-/// some iterations.
+/// Whether there is a matching store that conflicts with a load. In some
+/// iterations, the load must come before the store if \p IsBefore, and behind
+/// it otherwise.
 template <typename Predicate>
 bool GroupBuilder::anyStore(unsigned Load, bool IsBefore,
                             Predicate Matches) const {
@@ -65,7 +66,7 @@ bool GroupBuilder::isOverwrittenBefore(unsigned Load) const {
                   [&](unsigned Group) { return Group < Number; });
 }
 
-/// Whether it reads what is stored only after this group.
+/// Whether a load reads what only a later group stores.
 bool GroupBuilder::isStoredLater(unsigned Load) const {
   return anyStore(Load, /*IsBefore=*/false,
                   [&](unsigned Group) { return Group > Number; });
@@ -95,7 +96,8 @@ bool GroupBuilder::build(LoopGroup &Group, ArrayRef<unsigned> Kept) {
   return collect(Group, std::move(Open), /*IsAhead=*/false);
 }
 
-/// Collects what is needed for \p Open; \p IsAhead of the nodes that need it.
+/// Collects what \p Open need. \p IsAhead says that it must be there before the
+/// nodes that need it.
 bool GroupBuilder::collect(LoopGroup &Group, SmallVector<unsigned> Open,
                            bool IsAhead) {
   auto Need = [&](unsigned I) { Open.push_back(I); };
@@ -104,7 +106,7 @@ bool GroupBuilder::collect(LoopGroup &Group, SmallVector<unsigned> Open,
     if (Group.Needed.test(I))
       continue;
     Group.Needed.set(I);
-    // What is frozen in two loops may be frozen to two values.
+    // Freezing in two loops may give two values.
     if (IsAhead && isa<FreezeInst>(G.body()[I]))
       return false;
     const Reload *R = G.reloadOf(I);
@@ -132,8 +134,8 @@ bool GroupBuilder::collect(LoopGroup &Group, SmallVector<unsigned> Open,
   return true;
 }
 
-/// Those pairs of which one lies in another loop than the other, or that what
-/// is loaded back relies on.
+/// The pairs that need a check: their accesses are in different loops, or a
+/// value that is loaded back relies on them.
 static std::vector<MemoryEdge> neededChecks(const LoopGraph &G,
                                             ArrayRef<LoopGroup> Groups) {
   std::vector<MemoryEdge> Checks;
@@ -171,7 +173,8 @@ std::optional<LoopPlan> mlcompiler::planLoops(const LoopGraph &G,
   for (const std::optional<unsigned> &Group : P)
     Count = std::max(Count, *Group + 1);
   Plan.Groups.resize(Count);
-  // Last ones first: what they take from arrays, earlier ones put there.
+  // The last loop comes first: an earlier one has to put into arrays what a
+  // later one takes from them.
   std::vector<SmallSetVector<unsigned, 4>> Kept(Count);
   for (unsigned Number = Count; Number-- != 0;) {
     GroupBuilder Builder(G, P, Number);

@@ -12,9 +12,9 @@
 using namespace llvm;
 using namespace mlcompiler;
 
-/// Whether \p Body reads what a store of node \p N may write. Edges do not say
-/// so of a load and a store that are one node's, but another node may need that
-/// load as well.
+/// Whether \p Body reads what a store of node \p N may write. If the load and
+/// the store are in one node, no edge says so, but another node may also need
+/// that load.
 static bool readsWhatIsStored(const LoopGraph &G, const BitVector &Body,
                               unsigned N) {
   return any_of(G.nodes()[N].Roots, [&](unsigned Root) {
@@ -27,8 +27,8 @@ static bool readsWhatIsStored(const LoopGraph &G, const BitVector &Body,
   });
 }
 
-/// Whether one of two nodes reads or writes what the other writes, or computes
-/// with what the other is for: then neither may overtake the other.
+/// Whether one of two nodes reads or writes what the other writes, or uses what
+/// the other computes. Neither may then overtake the other.
 static bool meet(const LoopGraph &G, unsigned A, const BitVector &OfA,
                  unsigned B, const BitVector &OfB) {
   auto Holds = [](const BitVector &Body, ArrayRef<unsigned> Roots) {

@@ -12,29 +12,32 @@
 
 namespace mlcompiler {
 
-/// How far the nodes of a loop have been put into groups. Whatever is chosen
-/// among what is allowed, the outcome is legal.
+/// How far the nodes of a loop have been put into groups. Every sequence of
+/// allowed choices leads to a legal outcome.
 class DistributionState {
 public:
-  /// Nothing is in a group yet.
+  /// Begins with no node in a group.
   DistributionState(const LoopGraph &G, std::string Name)
       : G(G), Name(std::move(Name)), Groups(G.nodes().size()) {}
 
   const LoopGraph &graph() const { return G; }
-  /// The name of the loop, for a person.
+  /// The name of the loop, for people.
   llvm::StringRef name() const { return Name; }
   const Partition &partition() const { return Groups; }
-  /// How many groups have been begun; the last of them can be added to.
+  /// How many groups have been begun. Nodes can be added to the last of them.
   unsigned groupCount() const { return Count; }
   unsigned placed() const { return Placed; }
   bool isDone() const { return Placed == Groups.size(); }
 
-  /// Nodes of which all that must come before them is in a group, in order.
+  /// The nodes that may come next, in order: all nodes that must come before
+  /// them are in groups.
   std::vector<unsigned> ready();
 
-  /// Whether a node may go into the current group: always, if there is one.
+  /// Whether a node may go into the current group. It always may, if there is
+  /// one.
   bool mayMerge() const { return Count != 0; }
-  /// Whether one may go into a new group, which does not depend on which.
+  /// Whether a node may go into a new group. The answer is the same for every
+  /// node.
   bool mayDistribute() const;
 
   void merge(unsigned Node) { place(Node, Count - 1); }
@@ -50,7 +53,7 @@ private:
   const LoopGraph &G;
   const std::string Name;
   Partition Groups;
-  /// The nodes that must come before each node; found when asked for.
+  /// The nodes that must come before each node, found when first asked for.
   std::vector<llvm::BitVector> Earlier;
   unsigned Count = 0;
   unsigned Placed = 0;

@@ -5,8 +5,8 @@
 //===----------------------------------------------------------------------===//
 ///
 /// \file
-/// The loops are copies of the original one from which what they do not need is
-/// deleted. The original is the last of them.
+/// The loops are copies of the original loop, from which everything that they
+/// do not need is deleted. The original is the last of them.
 ///
 //===----------------------------------------------------------------------===//
 
@@ -23,7 +23,8 @@
 using namespace llvm;
 using namespace mlcompiler;
 
-/// A loop's metadata is its identity, so each has its own, which says the same.
+/// Copies a loop's metadata. It is the loop's identity, so each loop needs its
+/// own.
 static void copyLoopID(MDNode *ID, BasicBlock *Latch) {
   if (!ID)
     return;
@@ -37,7 +38,8 @@ static void copyLoopID(MDNode *ID, BasicBlock *Latch) {
 
 namespace {
 
-/// One of the loops: the original body's instructions and blocks in it.
+/// One of the loops. It maps the original body's instructions and blocks to its
+/// own.
 class Copy {
 public:
   Copy(const LoopGraph &G, const LoopGroup &Group, ArrayRef<Value *> Arrays,
@@ -58,7 +60,7 @@ private:
 
   const LoopGraph &G;
   const LoopGroup &Group;
-  /// By the place of the load whose values they hold.
+  /// The arrays, by the place of the load whose values they hold.
   const ArrayRef<Value *> Arrays;
   ValueToValueMapTy *const Map;
 };
@@ -119,7 +121,7 @@ Value *Copy::insertLoad(unsigned I, const Reload &R) {
   return R.Widen ? Builder.CreateCast(*R.Widen, Load, V->getType()) : Load;
 }
 
-/// The number of the iteration.
+/// Inserts a counter of iterations.
 PHINode *Copy::insertCounter() {
   BasicBlock *Header = of(G.loop().getHeader());
   BasicBlock *Latch = of(G.loop().getLoopLatch());
@@ -162,8 +164,8 @@ void Copy::insertArrayAccesses() {
   }
 }
 
-/// Leaves out what lies between a branch that nothing depends on and the block
-/// that all its ways meet in.
+/// Leaves out the blocks between a branch that nothing depends on and the block
+/// in which all its ways meet.
 void Copy::foldBranch(BasicBlock *B) {
   BasicBlock *Here = of(B);
   BasicBlock *Join = of(G.postDominator(B));
@@ -180,8 +182,8 @@ void Copy::prune() {
   SmallVector<std::pair<Instruction *, Value *>> Loads;
   for (const auto &[I, R] : Group.Reloads)
     Loads.push_back({of(G.body()[I]), insertLoad(I, *R)});
-  // Not before all are there, since one may be in the address of another. The
-  // map would follow the replacement.
+  // Loads are replaced when all are there, because one may be in the address of
+  // another. The map would follow the replacement.
   for (auto [V, Load] : Loads) {
     V->replaceAllUsesWith(Load);
     V->eraseFromParent();
@@ -197,7 +199,7 @@ void Copy::prune() {
       continue;
     }
     Instruction *Here = of(Original);
-    // Its users are not needed either.
+    // The users of the instruction are not needed either.
     Here->replaceAllUsesWith(PoisonValue::get(Here->getType()));
     Here->eraseFromParent();
   }
@@ -205,7 +207,8 @@ void Copy::prune() {
     foldBranch(B);
 }
 
-/// Whether any pair of ranges overlaps, or may, since one wraps.
+/// Emits a check whether any pair of ranges overlaps, or may overlap because
+/// one wraps.
 Value *Distributor::expandCheck(Instruction *Before) {
   SCEVExpander Expander(SE, "distribution");
   IRBuilder<> Builder(Before);
@@ -215,8 +218,8 @@ Value *Distributor::expandCheck(Instruction *Before) {
   auto Expand = [&](const SCEV *S) {
     return Expander.expandCodeFor(S, S->getType(), Before);
   };
-  // Each by itself: an address that is poison is of an access that is never
-  // executed, and must not hide that others overlap.
+  // Each pair is frozen by itself. If an address is poison, its access is never
+  // executed. That must not hide that other ranges overlap.
   auto AddTo = [&](Value *Meet) {
     Meet = Builder.CreateFreeze(Meet);
     Overlap = Overlap ? Builder.CreateOr(Overlap, Meet) : Meet;
@@ -248,15 +251,15 @@ Value *Distributor::expandCheck(Instruction *Before) {
   return Overlap;
 }
 
-/// Leaves the loop as it is for when the check fails, beside the one that is
-/// split.
+/// Keeps a copy of the original loop beside the one that is split, for when the
+/// check fails.
 void Distributor::version() {
   BasicBlock *Check = L.getLoopPreheader();
   BasicBlock *Exit = L.getExitBlock();
   BasicBlock *Latch = L.getLoopLatch();
   BasicBlock *Preheader = SplitBlock(Check, Check->getTerminator(), &DT, &LI);
   Value *Overlap = expandCheck(Check->getTerminator());
-  // The values of both loops meet behind the exit.
+  // The values of both loops meet in a block behind the exit.
   BasicBlock *Join = SplitBlock(Exit, Exit->getFirstNonPHIIt(), &DT, &LI);
   BasicBlock *OtherExit = BasicBlock::Create(
       Exit->getContext(), Exit->getName() + ".whole", Exit->getParent(), Join);
@@ -291,7 +294,7 @@ void Distributor::version() {
   DT.recalculate(*Exit->getParent());
 }
 
-/// On the stack, for values that cross loops.
+/// Makes the arrays on the stack for values that cross loops.
 void Distributor::makeArrays() {
   Arrays.resize(G.body().size());
   Function &F = *L.getHeader()->getParent();
@@ -306,9 +309,9 @@ void Distributor::makeArrays() {
     }
 }
 
-/// From before the loops to behind them, so that arrays of other loops may have
-/// the same place. Done when all loops are there, since the preheader is copied
-/// with them.
+/// Lets the arrays live from before the loops to behind them, so that arrays of
+/// other loops may have the same place. This is done when all loops are there,
+/// because the preheader is copied with them.
 void Distributor::boundLifetimes() {
   IRBuilder<> Builder(Preheaders.front()->getTerminator());
   for (Value *Array : Arrays)
@@ -321,7 +324,8 @@ void Distributor::boundLifetimes() {
       Builder.CreateLifetimeEnd(Array);
 }
 
-/// What is used after the loops, and not computed by the last one.
+/// Rewires the values that are used after the loops, and that the last loop
+/// does not compute.
 void Distributor::rewireUsesBehind() {
   for (PHINode &Phi : L.getExitBlock()->phis()) {
     auto *V =

@@ -11,11 +11,11 @@
 
 namespace mlcompiler {
 
-/// Replaces the loop by the loops of \p Plan, of which there are at least two;
-/// behind a check at run time, with the loop as it was beside them, if the plan
-/// has pairs to check. Metadata is copied; of the analyses, those of \p LI and
-/// \p DT alone are as they should be on the way, and none may be relied on
-/// afterwards. Loops are in LCSSA form, and have preheaders.
+/// Replaces the loop by the loops of \p Plan, of which there are at least two.
+/// If the plan has pairs to check, the loops come behind a check at run time,
+/// and the original loop is kept for when it fails. Metadata is copied. \p LI
+/// and \p DT are kept up to date while this runs, but no analysis is valid
+/// afterwards. Loops must be in LCSSA form and have preheaders.
 void distributeLoop(LoopGraph &G, const LoopPlan &Plan, llvm::LoopInfo &LI,
                     llvm::DominatorTree &DT, llvm::ScalarEvolution &SE);
 

@@ -6,9 +6,9 @@
 ///
 /// \file
 /// Hands out the factors that LLVM has a cost model for: by how much each
-/// innermost loop is vectorised, interleaved and unrolled. They are asked for
-/// by the metadata of the loop, as by `#pragma clang loop`, where LLVM's
-/// vectoriser is about to meet it; what LLVM then does is read in its remarks.
+/// innermost loop is vectorised, interleaved and unrolled. The agent's choice
+/// is put into the metadata of the loop, as by `#pragma clang loop`, before
+/// LLVM's vectoriser. LLVM's remarks then tell what it did.
 ///
 //===----------------------------------------------------------------------===//
 
@@ -43,20 +43,21 @@ constexpr float Largest = 1e9f;
 /// The length of an embedding.
 constexpr size_t Dimension = 75;
 
-/// One of the things that a loop is asked about.
+/// One of the factors of a loop that an agent may choose.
 struct Factor {
   const char *Name;
   const char *Doc;
-  /// What may be asked for; 0 is LLVM's choice.
+  /// The values that it can have; 0 is LLVM's choice.
   ArrayRef<unsigned> Values;
-  /// The metadata that asks for it, and how all begins that is about the same.
+  /// The property that sets it, and the prefix of all properties about the same
+  /// factor.
   const char *Property;
   const char *Prefix;
 };
 
 constexpr unsigned Widths[] = {0, 1, 2, 4, 8, 16};
 constexpr unsigned Factorings[] = {0, 1, 2, 4, 8};
-// LLVM never does that by itself.
+// LLVM never unrolls and jams by itself.
 constexpr unsigned Jams[] = {0, 2, 4, 8};
 enum { Width, Interleave, Unroll, UnrollAndJam, FactorCount };
 constexpr Factor Factors[FactorCount] = {
@@ -76,7 +77,7 @@ constexpr Factor Factors[FactorCount] = {
      Jams, "llvm.loop.unroll_and_jam.count", "llvm.loop.unroll_and_jam."},
 };
 
-/// What LLVM would do by itself.
+/// What LLVM's cost model would choose.
 constexpr FeatureText CostModelFeatures[] = {
     {"width", "iterations that a vector instruction makes"},
     {"interleave", "vectors under way at the same time"},
@@ -95,7 +96,7 @@ public:
   /// Asks about the innermost loops of \p F, which are rotated, before the
   /// vectoriser.
   void enter(Function &F, FunctionAnalysisManager &FAM);
-  /// Behind the passes that the factors are for.
+  /// Called behind the passes that the factors are for.
   void leave();
 
 private:
@@ -119,19 +120,20 @@ private:
   bool IsFlat = true;
   /// The factors asked for, in the order of Factors.
   SmallVector<size_t> Asked;
-  /// A parked session is forked, and the right goes with it.
+  /// The right to set options. When a parked session is forked, the fork has it
+  /// as well.
   mutable std::optional<LLVMOptions> Process;
   Seeds Seed;
   LoopFactorsReport Report;
-  /// What the cost model makes of the function's loops, by their number, as
-  /// CostModelFeatures; empty unless that is shown.
+  /// What the cost model would choose for the function's loops, by their
+  /// numbers, as CostModelFeatures. Empty unless that is shown.
   std::vector<std::vector<int64_t>> ByItself;
-  /// In a fork that finds that out, nothing is asked, and the report has the
-  /// function's loops from there on.
+  /// Whether this is a fork that finds that out. It asks nothing, and its
+  /// report has the function's loops from FirstAhead on.
   bool LooksAhead = false;
   size_t FirstAhead = 0;
 
-  // What the decision at hand is about.
+  // The loop that the current decision is about.
   std::string Name;
   size_t Number = 0;
   Loop *L = nullptr;
@@ -140,20 +142,20 @@ private:
   SmallVector<SmallVector<bool>> Legal;
 };
 
-/// Before the vectoriser.
+/// Runs before the vectoriser.
 struct LoopFactorsPass : PassInfoMixin<LoopFactorsPass> {
   explicit LoopFactorsPass(LoopFactors &Task) : Task(&Task) {}
 
   PreservedAnalyses run(Function &F, FunctionAnalysisManager &FAM) {
     Task->enter(F, FAM);
-    // Metadata of loops is in no analysis.
+    // No analysis depends on the metadata of loops.
     return PreservedAnalyses::all();
   }
 
   LoopFactors *Task;
 };
 
-/// Behind the unroller.
+/// Runs behind the unroller.
 struct LoopFactorsEndPass : PassInfoMixin<LoopFactorsEndPass> {
   explicit LoopFactorsEndPass(LoopFactors &Task) : Task(&Task) {}
 
@@ -198,7 +200,7 @@ Error LoopFactors::check() {
 
 void LoopFactors::apply(LLVMOptions &Rights) const {
   Process = Rights;
-  // Off by default; without the metadata it does nothing.
+  // The pass is off by default. Without the metadata it does nothing.
   Process->set("enable-unroll-and-jam",
                IsAsked[UnrollAndJam] ? "true" : "false");
 }
@@ -244,7 +246,7 @@ void LoopFactors::describe(proto::TaskSpec &Spec) const {
   Spec.set_default_objective("loop_cost");
   Spec.set_default_programs("loops");
   Spec.set_default_level("O2");
-  // LLVM's choice of everything.
+  // Action 0 leaves every factor to LLVM.
   Spec.mutable_heuristic()->set_action(0);
   Spec.set_inactive_action(0);
   proto::ActionSpec &Action = *Spec.mutable_action();
@@ -305,10 +307,10 @@ void LoopFactors::describeChoices(proto::ActionSpec &Action) const {
 void LoopFactors::install(PassBuilder &PB, ModuleAnalysisManager &) {
   PB.registerVectorizerStartEPCallback(
       [this](FunctionPassManager &FPM, OptimizationLevel Level) {
-        // Nothing is vectorised there.
+        // At -O0 nothing is vectorised.
         if (Level == OptimizationLevel::O0)
           return;
-        // As LLVM does behind this point, so that loops are seen as its
+        // LLVM does the same behind this point, so loops are seen as its
         // vectoriser will see them.
         FPM.addPass(createFunctionToLoopPassAdaptor(
             LoopRotatePass(Level != OptimizationLevel::Oz)));
@@ -336,8 +338,8 @@ void LoopFactors::enter(Function &F, FunctionAnalysisManager &FAM) {
       Report.add(*LI.getLoopFor(Header), Called);
     return;
   }
-  // A width that the agent asks for does not say that sums may be made in
-  // another order, as one that the program asks for does.
+  // A width that the program asks for allows sums in another order. A width
+  // that the agent asks for does not.
   Process->set(ReorderingFlag, "false");
   bool IsWidened = false;
   LoopAnalyst Analyst(F, FAM);
@@ -355,8 +357,8 @@ void LoopFactors::enter(Function &F, FunctionAnalysisManager &FAM) {
     Process->set(ReorderingFlag, "true");
 }
 
-/// Forks to find out what LLVM does by itself. Whether this is the fork, which
-/// goes on as if there were no agent.
+/// Forks to find out what LLVM does by itself. Returns whether this is the
+/// fork, which goes on as if there were no agent.
 bool LoopFactors::lookAtCostModel() {
   auto Told = lookAhead();
   if (!Told)
@@ -380,7 +382,7 @@ void LoopFactors::leave() {
   conclude(formatv("{0}", json::Value(std::move(Told))).str());
 }
 
-/// Finds out what may be asked for at the loop.
+/// Finds out which values are legal for the loop.
 void LoopFactors::examine(LoopAnalyst &Analyst) {
   Facts = Analyst.examine(*L);
   Legal.clear();
@@ -391,10 +393,10 @@ void LoopFactors::examine(LoopAnalyst &Analyst) {
   }
 }
 
-/// Whether LLVM could do anything about a value other than its own choice.
+/// Whether LLVM could do what a value asks for.
 bool LoopFactors::isLegal(size_t Which, unsigned Value) const {
   const Loop *Of = Which == UnrollAndJam ? L->getParentLoop() : L;
-  // What the program says itself holds.
+  // What the program itself asks for takes precedence.
   if (!Of || hasProperty(*Of, Factors[Which].Prefix) ||
       hasProperty(*Of, "llvm.loop.disable_nonforced"))
     return false;
@@ -404,7 +406,7 @@ bool LoopFactors::isLegal(size_t Which, unsigned Value) const {
       return false;
     break;
   case Interleave:
-    // LLVM takes none but 1 where there are dependences.
+    // If there are dependences, LLVM takes only 1.
     if (!Facts.Legal || (Facts.SafeElements && Value > 1))
       return false;
     break;
@@ -427,8 +429,8 @@ SmallVector<unsigned> LoopFactors::ask() const {
   return Values;
 }
 
-/// Asks, and puts the answer into the metadata of the loop. Whether a width
-/// above 1 was asked for.
+/// Asks the agent, and puts its answer into the metadata of the loop. Returns
+/// whether a width above 1 was asked for.
 bool LoopFactors::decide(TakenFactors &Entry) {
   const SmallVector<unsigned> Answer = ask();
   Entry.Asked.emplace();

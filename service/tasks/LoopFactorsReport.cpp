@@ -12,7 +12,7 @@
 using namespace llvm;
 using namespace mlcompiler;
 
-/// Keeps remarks to the report.
+/// Passes remarks to the report, and to nothing else.
 class LoopFactorsReport::Reader : public DiagnosticHandler {
 public:
   Reader(LoopFactorsReport &Report, std::unique_ptr<DiagnosticHandler> Others)
@@ -26,8 +26,8 @@ public:
     return Others->handleDiagnostics(DI);
   }
 
-  // Remarks of any pass are enabled, and of no pass by its name. For a name,
-  // passes would look further than they do without remarks.
+  // Remarks are enabled in general, but not for any pass by its name. If they
+  // were enabled by name, passes would look further than without remarks.
   bool isAnyRemarkEnabled() const override { return true; }
 
 private:
@@ -69,7 +69,7 @@ void LoopFactorsReport::claimNewBlocks() {
                     Latest};
 }
 
-/// The number that a remark gives by that name; 0 if there is none.
+/// The number that a remark has under a name; 0 if there is none.
 static int64_t number(const DiagnosticInfoOptimizationBase &Remark,
                       StringRef Name) {
   int64_t Value = 0;
@@ -85,7 +85,7 @@ void LoopFactorsReport::read(const DiagnosticInfoOptimizationBase &Remark) {
     return;
   const auto *Header = dyn_cast_or_null<BasicBlock>(OfIR->getCodeRegion());
   const StringRef Pass = Remark.getPassName();
-  // Where a width was asked for, the vectoriser gives no name.
+  // If a width was asked for, the vectoriser does not name itself.
   const bool IsVectorizer = Pass.empty() || Pass == "loop-vectorize";
   if (!Header || !(IsVectorizer || Pass.starts_with("loop-unroll")))
     return;

@@ -17,38 +17,39 @@
 
 namespace mlcompiler {
 
-/// What became of one loop. A factor of 1 says that nothing was done.
+/// What became of one loop. A factor of 1 means that nothing was done.
 struct TakenFactors {
-  /// What it is called.
+  /// The loop's name.
   std::string Loop;
-  /// What was asked for, by factor; nothing if no agent was asked.
+  /// What the agent chose, by factor; nullopt if no agent was asked.
   std::optional<llvm::json::Object> Asked;
   int64_t Width = 1;
   int64_t Interleave = 1;
   /// How often the loop, or the vector loop that it became, was unrolled.
   int64_t Unroll = 1;
-  /// The same of what is left for the iterations that fill no vector.
+  /// The same for the scalar loop with the iterations that fill no vector.
   int64_t Remainder = 1;
-  /// The factor of the loop around it.
+  /// The factor by which the loop around it was unrolled and jammed.
   int64_t UnrollAndJam = 1;
   /// Why the loop was neither vectorised nor interleaved, as LLVM puts it.
   std::string Why;
 };
 
-/// Reads in LLVM's remarks what it does to the loops of one function at a time.
+/// Reads from LLVM's remarks what LLVM does to the loops of one function at a
+/// time.
 ///
-/// Remarks name blocks: the header of a loop, and of the loops that come from
+/// Remarks name blocks: the header of a loop, or of a loop that was made from
 /// it. So every block that is new when the next loop is vectorised belongs to
-/// the one before.
+/// the loop before.
 class LoopFactorsReport {
 public:
-  /// From here on, remarks are about the loops of \p F, of which none is known
-  /// yet. Other diagnostics go to where they went before.
+  /// From now on, remarks are about the loops of \p F, none of which is known
+  /// yet. Other diagnostics go where they went before.
   void enter(llvm::Function &F);
   /// The function's passes are done.
   void leave();
 
-  /// Another loop of the function. The references hold until the next one.
+  /// Adds a loop of the function. The reference is valid until the next call.
   TakenFactors &add(const llvm::Loop &L, std::string Name);
 
   const std::vector<TakenFactors> &loops() const { return Loops; }
@@ -57,7 +58,7 @@ private:
   class Reader;
   friend class Reader;
 
-  /// What a block belongs to.
+  /// The loop that a block belongs to.
   struct Owner {
     enum { Nothing, Body, Vector, Around } Part = Nothing;
     size_t Index = 0;
@@ -71,7 +72,8 @@ private:
   std::vector<TakenFactors> Loops;
   llvm::Function *F = nullptr;
   llvm::ValueMap<const llvm::BasicBlock *, Owner> Owners;
-  /// The loop that new blocks belong to; beyond the end if there is none.
+  /// The index of the loop that new blocks belong to; beyond the end if there
+  /// is none.
   size_t Latest = 0;
   bool Listening = false;
 };

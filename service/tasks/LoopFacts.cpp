@@ -23,7 +23,7 @@ using namespace mlcompiler;
 
 namespace {
 
-/// Listens to LLVM's remarks for as long as it lives, and keeps the first one.
+/// Listens to LLVM's remarks while it lives, and keeps the first one.
 class FirstRemark {
 public:
   explicit FirstRemark(LLVMContext &Context)
@@ -33,7 +33,7 @@ public:
 
   ~FirstRemark() { Context.setDiagnosticHandler(std::move(Before)); }
 
-  /// Empty if there was none.
+  /// The text of the remark; empty if there was none.
   StringRef text() const { return Text; }
 
 private:
@@ -47,8 +47,8 @@ private:
       return true;
     }
 
-    // Remarks of any pass are enabled, and of no pass by its name. For a name,
-    // passes would look further than they do without remarks.
+    // Remarks are enabled in general, but not for any pass by its name. If they
+    // were enabled by name, passes would look further than without remarks.
     bool isAnyRemarkEnabled() const override { return true; }
 
     std::string &Text;

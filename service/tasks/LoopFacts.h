@@ -39,7 +39,7 @@ constexpr FeatureText LoopFeatures[] = {
 constexpr size_t LoopFeatureCount = std::size(LoopFeatures);
 using LoopNumbers = std::array<float, LoopFeatureCount>;
 
-/// What is known of an innermost loop.
+/// What is known about an innermost loop.
 struct LoopFacts {
   LoopNumbers Loop{};
   BodyNumbers Body{};
@@ -51,10 +51,11 @@ struct LoopFacts {
   uint64_t SafeElements = 0;
 };
 
-/// Finds out what LLVM's vectoriser will find out of the loops of a function.
+/// Finds out about the loops of a function what LLVM's vectoriser will find
+/// out.
 ///
-/// Scalar evolution, the accesses and the demanded bits are its own: what the
-/// pipeline has worked out of them is what it would be if nothing were asked.
+/// It has scalar evolution, accesses and demanded bits of its own. So the
+/// pipeline's analyses stay as they would be if no agent were asked.
 class LoopAnalyst {
 public:
   LoopAnalyst(llvm::Function &F, llvm::FunctionAnalysisManager &FAM);

@@ -5,9 +5,10 @@
 //===----------------------------------------------------------------------===//
 ///
 /// \file
-/// Left out is what LLVM does not run by itself and what does not keep to the
-/// program: a width forced upon the vectoriser, for one, allows it to change
-/// the order of floating-point operations.
+/// The table leaves out options of passes that LLVM does not run by itself. It
+/// also leaves out options that may change what a program computes: for
+/// example, a forced width allows the vectoriser to change the order of
+/// floating-point operations.
 ///
 //===----------------------------------------------------------------------===//
 
@@ -22,8 +23,8 @@ static constexpr Parameter Table[] = {
      "cost of a callee above which its call stays; LLVM's own is 5 at -Oz, 50 "
      "at -Os and 250 at -O3"},
     {"inliner", "locally-hot-callsite-threshold", "525", "0 100 250 1000 2000",
-     "the same of a call that runs more often than its function is entered; "
-     "below -O3 LLVM's own is none"},
+     "the same cost for a call that runs more often than its function is "
+     "entered; below -O3 LLVM's own is none"},
     {"inliner", "hot-callsite-rel-freq", "60", "2 5 15 30 120",
      "how many times for each entry of its function a call must run to count "
      "as hot"},
@@ -65,7 +66,7 @@ static constexpr Parameter Table[] = {
      "whether loops are unrolled whose trip count is not known; LLVM's own is "
      "the target's"},
     {"unroller", "unroll-runtime-multi-exit", "0", "true",
-     "the same of loops with several exits"},
+     "whether such loops are unrolled if they have several exits"},
     {"unroller", "unroll-allow-partial", "", "true false",
      "whether loops are unrolled in part; LLVM's own is the target's"},
     {"vectorizers", "vectorize-loops", "1", "false",
@@ -123,7 +124,7 @@ static constexpr Parameter Table[] = {
     {"control_flow", "phi-node-folding-threshold", "2", "0 1 3 4 6 8",
      "cost of instructions that may be speculated to remove a phi"},
     {"control_flow", "two-entry-phi-node-folding-threshold", "4",
-     "0 1 2 6 8 12 16", "the same of a phi with two entries"},
+     "0 1 2 6 8 12 16", "the same cost for a phi with two entries"},
     {"control_flow", "simplifycfg-branch-fold-threshold", "2", "0 1 3 4 8",
      "combined conditions that a branch may cost more for the instructions it "
      "saves"},
@@ -192,7 +193,7 @@ static constexpr Parameter Table[] = {
     {"codegen", "tail-dup-placement-penalty", "2", "5 10 25", // divides by it
      "percent that copying must gain"},
     {"codegen", "tail-dup-indirect-size", "20", "0 5 10 40",
-     "the same of a block with an indirect branch"},
+     "instructions of a block with an indirect branch that is copied"},
     {"codegen", "enable-tail-merge", "0", "true false",
      "whether equal ends of blocks are made one; LLVM's own is yes"},
     {"codegen", "tail-merge-size", "3", "1 2 4 6 10",

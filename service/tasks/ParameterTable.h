@@ -12,21 +12,21 @@
 
 namespace mlcompiler {
 
-/// An option of LLVM's that says how far an optimisation goes.
+/// An option of LLVM that says how far an optimisation goes.
 struct Parameter {
-  /// What belongs together, for a person.
+  /// The group that it is listed in, for people.
   llvm::StringLiteral Group;
-  /// As `opt`, `llc` and `clang -mllvm` have it.
+  /// Its name in `opt`, `llc` and `clang -mllvm`.
   llvm::StringLiteral Name;
-  /// What LLVM has registered; empty if that is nothing.
+  /// The default that LLVM has registered; empty if there is none.
   llvm::StringLiteral Default;
-  /// What it can be set to, separated by spaces, in ascending order. Left out
-  /// is the default, where to set it is the same as not to.
+  /// The values that it can be set to, in ascending order, separated by spaces.
+  /// The default is left out if setting it makes no difference.
   llvm::StringLiteral Values;
   llvm::StringLiteral Doc;
 };
 
-/// All that can be decided, group by group.
+/// All parameters that can be decided, group by group.
 llvm::ArrayRef<Parameter> parameterTable();
 
 } // namespace mlcompiler

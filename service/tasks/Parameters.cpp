@@ -18,7 +18,8 @@ using namespace mlcompiler;
 
 namespace {
 
-/// Asks for values of LLVM's options, and sets those that are not left to LLVM.
+/// Asks for values of LLVM's options, and sets the options that the agent does
+/// not leave to LLVM.
 class Parameters : public UpfrontTask {
 public:
   void decide(Compilation &C, LLVMOptions &Process) override;
@@ -43,13 +44,13 @@ private:
 
   std::string Wanted = "all";
   bool OneAtATime = false;
-  /// What is decided, in the order of the table.
+  /// The parameters that are decided, in the order of the table.
   std::vector<Choice> Choices;
-  /// What has been chosen for each so far: 0 is LLVM's own.
+  /// The values chosen so far, one for each parameter; 0 is LLVM's own.
   std::vector<int64_t> Chosen;
-  /// What is going to be run.
+  /// The pipeline that will be run.
   std::string Pipeline;
-  /// Which of them is asked about now, if it is one at a time.
+  /// The parameter that is asked about now, if they come one at a time.
   size_t Asked = 0;
 };
 
@@ -200,7 +201,8 @@ void Parameters::decide(Compilation &C, LLVMOptions &Process) {
       Chosen[I] =
           support::endian::read64le(Action.data() + I * sizeof(int64_t));
   }
-  // All at the end, so that what a client measures in between is LLVM's own.
+  // Options are set at the end, so that a client that measures in between sees
+  // LLVM's own values.
   for (auto [Each, Value] : zip_equal(Choices, Chosen))
     if (Value)
       Process.set(Each.What->Name, Each.Values[Value - 1]);

@@ -16,7 +16,7 @@ using namespace mlcompiler;
 
 namespace {
 
-/// Runs whatever the agent names, on and on.
+/// Runs the pass that the agent names, again and again.
 class PassOrdering : public OpenEndedTask {
 public:
   Error drive(Compilation &C) override;
@@ -32,11 +32,11 @@ private:
   Error check() override;
   void describe(proto::TaskSpec &Spec) const override;
 
-  /// The actions as they are asked for, and each of them.
+  /// The actions as the client names them, and as a list.
   std::string Wanted = "llvm22";
   std::vector<std::string> Actions;
   bool Repeats = true;
-  /// For each action, whether it has not been taken yet.
+  /// For each action, 1 if it has not been taken yet, otherwise 0.
   std::vector<int64_t> Legal;
   /// Everything that has been run.
   std::string Pipeline;
@@ -54,7 +54,8 @@ static constexpr char ActionsName[] = "actions";
 static constexpr char Mask[] = "legal";
 
 void PassOrdering::describe(proto::TaskSpec &Spec) const {
-  // What no compile may leave out, such as mandatory inlining.
+  // This pipeline runs what no compile may leave out, such as mandatory
+  // inlining.
   Spec.set_default_pipeline("default<O0>");
   Spec.set_default_objective("ir_instructions");
   Spec.set_default_programs("kernels");
@@ -129,7 +130,7 @@ Error PassOrdering::drive(Compilation &C) {
       const std::string What = "pipeline '" + (*Texts)[Action] + "'";
       if (Error E = C.verify(What))
         return E;
-      // Everything may be deleted once nothing is exported: no gain.
+      // A module without exports could be deleted entirely, which is no gain.
       if (Error E = C.checkExports(What, proto::BROKEN_MODULE))
         return E;
     }

@@ -146,8 +146,8 @@ static constexpr StringLiteral LLVM22[] = {
     "simple-loop-unswitch<nontrivial;trivial>",
 };
 
-// Without the attributor, which was listed in the original's -Oz and switched
-// off there, and which in LLVM 22 is neither deterministic nor always right.
+// The attributor is left out. The original lists it in its -Oz, where it was
+// switched off. In LLVM 22 it is neither deterministic nor always right.
 static constexpr StringLiteral POSETODG34[] = {
     "instcombine<no-verify-fixpoint>,elim-avail-extern,rpo-function-attrs,"
     "globalopt,globaldce,constmerge",

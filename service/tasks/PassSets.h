@@ -16,8 +16,8 @@ namespace mlcompiler {
 struct PassSet {
   llvm::StringLiteral Name;
   llvm::StringLiteral Doc;
-  /// As `opt -passes=` takes them, except that those of several levels stand
-  /// one behind the other.
+  /// Pipelines as `opt -passes=` takes them, except that passes of different
+  /// levels may follow one another.
   llvm::ArrayRef<llvm::StringLiteral> Actions;
 };
 

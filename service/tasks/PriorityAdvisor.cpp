@@ -22,7 +22,7 @@ const policy::Kind &mlcompiler::priorityKind() {
 }
 
 unsigned PriorityAdvisor::heuristicPriority() const {
-  // Only the base class says that it may be called.
+  // This function is public only in the base class.
   const RegAllocPriorityAdvisor &Advisor = Heuristic;
   return Advisor.getPriority(*VirtReg);
 }
@@ -31,8 +31,8 @@ unsigned PriorityAdvisor::getPriority(const LiveInterval &LI) const {
   VirtReg = &LI;
   Listener.asked(*this);
   const unsigned Answer = Stock->getPriority(LI);
-  // A float has 24 bits for the heuristic's 32. An agent that repeats as much
-  // of it as a float holds means the heuristic's own.
+  // A float has 24 bits, and the heuristic's priority has 32. An agent that
+  // gives back the priority that it was shown means the exact one.
   const unsigned Own = heuristicPriority();
   const auto Shown = static_cast<float>(std::min(Own, LargestPriority));
   return Answer == static_cast<unsigned>(Shown) ? Own : Answer;

@@ -20,18 +20,18 @@ const policy::Kind &priorityKind();
 
 class PriorityAdvisor;
 
-/// Told of what a PriorityAdvisor does.
+/// Is told what a PriorityAdvisor does.
 class PriorityListener {
 public:
   virtual ~PriorityListener() = default;
 
   /// LLVM's own advisor is about to answer.
   virtual void asked(const PriorityAdvisor &Advisor) = 0;
-  /// \p Advisor is about to go.
+  /// \p Advisor is about to be destroyed.
   virtual void done(const PriorityAdvisor &Advisor) {}
 };
 
-/// What LLVM asks about, remembered while its own advisor answers.
+/// Remembers what LLVM asks about while LLVM's own advisor answers.
 class PriorityAdvisor : public llvm::RegAllocPriorityAdvisor {
 public:
   PriorityAdvisor(const llvm::MachineFunction &MF, const llvm::RAGreedy &RA,
@@ -46,7 +46,7 @@ public:
   const llvm::MachineFunction &machineFunction() const { return MF; }
   const llvm::LiveInterval &virtReg() const { return *VirtReg; }
   unsigned heuristicPriority() const;
-  /// As much of that as a float can hold.
+  /// The same, bounded by what a float can hold.
   unsigned shownPriority() const {
     return std::min(heuristicPriority(), LargestPriority);
   }

@@ -35,13 +35,13 @@ bool RangeSplitter::canSplitAtBlocks(bool SingleInstructions) const {
                 });
 }
 
-/// Whether a copy can be put at the top of the block.
+/// Whether a copy can be put at the top of a block.
 static bool hasTop(const MachineBasicBlock &Block) {
   return !Block.isEHPad() && !Block.isInlineAsmBrIndirectTarget();
 }
 
-/// Whether a copy can be put at the end of the block, behind all that defines
-/// a value.
+/// Whether a copy can be put at the end of a block, behind every instruction
+/// that defines a value.
 static bool hasEnd(const MachineBasicBlock &Block) {
   return all_of(Block.successors(),
                 [](const MachineBasicBlock *Next) { return hasTop(*Next); }) &&
@@ -85,8 +85,8 @@ SmallVector<const MachineLoop *, 4> RangeSplitter::loops() const {
     return !hasBorders(*Entry.first) || !crossesBorder(*Entry.first);
   });
   SmallVector<const MachineLoop *, 4> Found(make_first_range(Uses));
-  // Two may have the same uses, such as a loop and the one around it. Then the
-  // one whose blocks come first is the first.
+  // Two loops may have the same uses, such as a loop and the one around it. The
+  // loop whose header comes first is then first.
   llvm::sort(Found, [&](const MachineLoop *A, const MachineLoop *B) {
     return std::make_tuple(-Uses[A], A->getHeader()->getNumber()) <
            std::make_tuple(-Uses[B], B->getHeader()->getNumber());
@@ -96,7 +96,7 @@ SmallVector<const MachineLoop *, 4> RangeSplitter::loops() const {
 
 void RangeSplitter::splitAtBlocks(LiveRangeEdit &Edit, bool SingleInstructions,
                                   SmallVectorImpl<unsigned> &Pieces) {
-  // The rest has no uses left, and so may well live in memory.
+  // The rest has no uses left, so it can live in memory.
   Editor.reset(Edit, SplitEditor::SM_Speed);
   for (const SplitAnalysis::BlockInfo &Block : Analysis.getUseBlocks())
     if (Analysis.shouldSplitSingleBlock(Block, SingleInstructions))

@@ -16,10 +16,10 @@ class MachineLoop;
 
 namespace mlcompiler {
 
-/// Cuts the live ranges of one function by LLVM's own splitter.
+/// Cuts the live ranges of one function with LLVM's own splitter.
 ///
-/// Contract: what is asked and done is about the live range looked at last,
-/// which has not changed since.
+/// Contract: every call is about the live range that look() was last called
+/// with, which must not have changed since.
 class RangeSplitter {
 public:
   RangeSplitter(llvm::LiveIntervals &LIS, llvm::VirtRegMap &VRM,
@@ -29,21 +29,22 @@ public:
 
   void look(const llvm::LiveInterval &LI);
 
-  /// Whether some block could have a piece of its own. \p SingleInstructions:
-  /// that may have one instruction only.
+  /// Whether some block could have a piece of its own. With
+  /// \p SingleInstructions, a piece with a single instruction also counts.
   bool canSplitAtBlocks(bool SingleInstructions) const;
 
-  /// Loops with uses that the live range enters or leaves, and at whose borders
-  /// there is a place for copies. Those with the most uses by frequency come
-  /// first.
+  /// The loops that have uses, that the live range enters or leaves, and at
+  /// whose borders there is a place for copies. Loops with the most uses,
+  /// weighted by frequency, come first.
   llvm::SmallVector<const llvm::MachineLoop *, 4> loops() const;
 
-  /// Gives each block with uses a piece of its own. \p Pieces: of each new
-  /// register 0 if it is the rest, which has no uses in those blocks.
+  /// Gives each block with uses a piece of its own. \p Pieces gets the number
+  /// of each new register's piece. Piece 0 is the rest, which has no uses in
+  /// those blocks.
   void splitAtBlocks(llvm::LiveRangeEdit &Edit, bool SingleInstructions,
                      llvm::SmallVectorImpl<unsigned> &Pieces);
 
-  /// Gives the loop a piece of its own. \p Pieces: as above.
+  /// Gives the loop a piece of its own. \p Pieces is as above.
   void splitAround(const llvm::MachineLoop &Loop, llvm::LiveRangeEdit &Edit,
                    llvm::SmallVectorImpl<unsigned> &Pieces);
 

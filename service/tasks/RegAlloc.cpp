@@ -6,8 +6,8 @@
 ///
 /// \file
 /// Hands out all decisions of a register allocator: which live range comes
-/// next, and what becomes of it. The allocator is ours, in the place of LLVM's
-/// greedy one; liveness, interference, spiller and splitter are LLVM's.
+/// next, and what becomes of it. The allocator is ours, and takes the place of
+/// LLVM's greedy one. Liveness, interference, spiller and splitter are LLVM's.
 ///
 //===----------------------------------------------------------------------===//
 
@@ -38,20 +38,20 @@ static constexpr const char *CheapestName = "cheapest_action";
 
 namespace {
 
-// Actions. The largest class of x86-64 and AArch64 that code generation gives
-// to live ranges has 48 registers to choose from.
+// The actions. Code generation for x86-64 and AArch64 gives live ranges no
+// register class with more than 48 registers to choose from.
 constexpr int64_t RegisterColumns = 48;
 constexpr int64_t Spill = RegisterColumns;
 constexpr int64_t SplitAtBlocks = Spill + 1;
 constexpr int64_t SplitAround = SplitAtBlocks + 1;
 constexpr int64_t LoopColumns = 4;
 constexpr int64_t Actions = SplitAround + LoopColumns;
-/// Live ranges to choose from at once.
+/// How many live ranges an agent chooses from.
 constexpr int64_t Rows = 16;
 
-/// Values of `order`; the first one leaves it to the agent.
+/// The values of `order`. The first one leaves the order to the agent.
 constexpr StringLiteral Orders[] = {"agent", "weight", "size", "global_first"};
-/// Values of `allocator`; all but the first are LLVM's.
+/// The values of `allocator`. All except the first are LLVM's allocators.
 constexpr StringLiteral Allocators[] = {"agent", "basic", "greedy", "pbqp"};
 
 class RegAlloc : public CodegenTask, AllocationDriver {
@@ -87,9 +87,10 @@ private:
   bool ShowsBasic = false;
   bool ShowsCheapest = false;
 
-  /// The function at hand; null between functions.
+  /// The allocation of the current function; null between functions.
   Allocation *Current = nullptr;
-  /// What to choose the next live range from, while that is asked.
+  /// The live ranges to choose the next one from, while the agent is asked for
+  /// it.
   SmallVector<const LiveInterval *, 16> Waiting;
   ProgressNumbers Progress{};
 };
@@ -128,8 +129,8 @@ void RegAlloc::declare(TaskOptions &Options) {
 }
 
 void RegAlloc::apply(LLVMOptions &Process) const {
-  // Where code is not to be optimised, LLVM has an allocator that assigns
-  // registers instruction by instruction, and none other fits there.
+  // Without optimisation, LLVM would assign registers instruction by
+  // instruction, and no other allocator would fit there.
   Process.set("optimize-regalloc", "true");
   if (IsVerified)
     Process.set("verify-machineinstrs", "true");
@@ -296,8 +297,8 @@ void RegAlloc::take(int64_t Action) {
   Current->splitAround(*Current->splitLoops()[Action - SplitAround]);
 }
 
-/// What LLVM's basic allocator would do. It takes a register only from what
-/// weighs no more.
+/// What LLVM's basic allocator would do. It takes a register only from live
+/// ranges that weigh no more.
 int64_t RegAlloc::asBasic() const {
   if (!Waiting.empty())
     return 0;
@@ -314,7 +315,7 @@ int64_t RegAlloc::asBasic() const {
   return Found == Columns.end() ? Spill : Found - Columns.begin();
 }
 
-/// What is cheapest, by the numbers of the columns that may be chosen.
+/// The cheapest action, by the numbers of the columns that may be chosen.
 int64_t RegAlloc::cheapest(ArrayRef<int64_t> May,
                            ArrayRef<ColumnNumbers> Numbers) const {
   if (!Waiting.empty())

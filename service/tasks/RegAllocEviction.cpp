@@ -6,9 +6,10 @@
 ///
 /// \file
 /// Hands out the eviction decisions of LLVM's greedy register allocator. The
-/// features, the mask and every legality check are LLVM's own ML advisor. It is
-/// wrapped, by an immutable pass that stands in for LLVM's analysis, so that
-/// the live range and its candidates are at hand beside the features.
+/// features, the mask and every legality check are those of LLVM's own ML
+/// advisor. An immutable pass that stands in for LLVM's analysis wraps the
+/// advisor. So the task sees the live range and its candidates in addition to
+/// the features.
 ///
 //===----------------------------------------------------------------------===//
 
@@ -54,7 +55,7 @@ private:
 
   bool IncludeDefault = false;
   bool IncludeWeights = false;
-  /// Belongs to LLVM, which keeps it until the function is done.
+  /// LLVM owns the advisor, and keeps it until the function is done.
   const EvictionAdvisor *Advisor = nullptr;
 };
 
@@ -76,7 +77,7 @@ private:
   EvictionListener &Owner;
 };
 
-/// Has the ID of LLVM's analysis, and is there before that would be made.
+/// Takes the place of LLVM's analysis: it has the same ID and is added first.
 class AskingAnalysis : public RegAllocEvictionAdvisorAnalysisLegacy {
 public:
   explicit AskingAnalysis(EvictionListener &Owner)
@@ -160,11 +161,10 @@ void RegAllocEviction::describe(proto::TaskSpec &Spec) const {
     setBounds(Tensor, 0, IsDefault ? double(EvictNothing) : Largest);
     Tensor.set_doc(
         IsDefault
-            ? "what LLVM's own heuristic would do; where that is not legal, "
-              "32; "
-              "where 32 is not legal, the first legal column. Repeating it "
-              "from "
-              "the beginning gives the object file of the heuristic compiler"
+            ? "what LLVM's own heuristic would do. Where that is not legal, it "
+              "is 32, or the first legal column if 32 is not legal either. "
+              "Repeating it from the beginning gives the object file of the "
+              "heuristic compiler"
             : "spill weights of the live ranges that each column evicts, the 8 "
               "heaviest in descending order, then zeros; column 32: the live "
               "range's own. The largest float: it cannot be spilled");

@@ -6,8 +6,8 @@
 ///
 /// \file
 /// Hands out the priorities by which LLVM's greedy register allocator takes
-/// live ranges from its queue. The features are LLVM's own ML advisor's, which
-/// is wrapped as that of evictions is.
+/// live ranges from its queue. The features are those of LLVM's own ML advisor,
+/// which is wrapped like the advisor for evictions.
 ///
 //===----------------------------------------------------------------------===//
 
@@ -46,7 +46,7 @@ private:
   void describe(proto::TaskSpec &Spec) const override;
 
   bool IncludeDefault = false;
-  /// Belongs to LLVM, which keeps it until the function is done.
+  /// LLVM owns the advisor, and keeps it until the function is done.
   const PriorityAdvisor *Advisor = nullptr;
 };
 
@@ -68,7 +68,7 @@ private:
   PriorityListener &Owner;
 };
 
-/// Has the ID of LLVM's analysis, and is there before that would be made.
+/// Takes the place of LLVM's analysis: it has the same ID and is added first.
 class AskingAnalysis : public RegAllocPriorityAdvisorAnalysisLegacy {
 public:
   explicit AskingAnalysis(PriorityListener &Owner)

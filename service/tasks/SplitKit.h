@@ -5,13 +5,14 @@
 //===----------------------------------------------------------------------===//
 ///
 /// \file
-/// Declares what LLVM 22 has in its archives and uses in its greedy register
-/// allocator, but does not install the header of (lib/CodeGen/SplitKit.h): of
-/// the functions those that are called here, of the members all, for they
-/// decide where each of them lies.
+/// Declares classes of LLVM 22's greedy register allocator, which are in its
+/// archives, but whose header is not installed (lib/CodeGen/SplitKit.h). Only
+/// functions that are called here are declared, but all data members are,
+/// because each decides where the next one lies.
 ///
-/// The build reads from LLVM's archive how much memory its own allocator
-/// reserves for the two, and refuses an LLVM in which that is anything else.
+/// The build reads from LLVM's archive how much memory its allocator reserves
+/// for the two classes. It refuses an LLVM in which their sizes differ from
+/// these.
 ///
 //===----------------------------------------------------------------------===//
 
@@ -79,18 +80,18 @@ public:
   SplitAnalysis(const VirtRegMap &VRM, const LiveIntervals &LIS,
                 const MachineLoopInfo &Loops);
 
-  /// Looks at a live range, which the calls below are about.
+  /// Analyses a live range. The calls below are about this one.
   void analyze(const LiveInterval *LI);
 
   ArrayRef<BlockInfo> getUseBlocks() const { return UseBlocks; }
 
-  /// Whether a piece for that block alone would be of use. With \p SingleInstrs
-  /// also where there is one instruction in it.
+  /// Whether a piece for this block alone would be of use. With
+  /// \p SingleInstrs, a block with a single instruction may have one.
   bool shouldSplitSingleBlock(const BlockInfo &Block, bool SingleInstrs) const;
 };
 
-/// Cuts the live range that a SplitAnalysis has looked at into pieces. What is
-/// in no piece that was opened makes piece 0.
+/// Cuts into pieces the live range that a SplitAnalysis has analysed.
+/// Everything outside the pieces that were opened is piece 0.
 class SplitEditor {
   SplitAnalysis &SA;
   LiveIntervals &LIS;
@@ -103,8 +104,8 @@ class SplitEditor {
   VirtRegAuxInfo &VRAI;
 
 public:
-  /// How piece 0 and the others share: not at all, or so that there are few
-  /// copies, or cheap ones.
+  /// Whether piece 0 may overlap the others: not at all, to have fewer copies,
+  /// or to have cheaper ones.
   enum ComplementSpillMode { SM_Partition, SM_Size, SM_Speed };
 
 private:
@@ -123,19 +124,19 @@ public:
               MachineDominatorTree &MDT, MachineBlockFrequencyInfo &MBFI,
               VirtRegAuxInfo &VRAI);
 
-  /// Begins to cut.
+  /// Begins a cut.
   void reset(LiveRangeEdit &Edit, ComplementSpillMode Mode);
   /// Begins a piece, and returns its number.
   unsigned openIntv();
-  /// Has the piece begin at the end of a block.
+  /// Lets the piece begin at the end of a block.
   SlotIndex enterIntvAtEnd(MachineBasicBlock &MBB);
   /// Gives the piece a whole block.
   void useIntv(const MachineBasicBlock &MBB);
-  /// Has the piece end at the top of a block.
+  /// Lets the piece end at the top of a block.
   SlotIndex leaveIntvAtTop(MachineBasicBlock &MBB);
-  /// Makes a piece of what the live range does in one block.
+  /// Makes a piece of the live range's part in one block.
   void splitSingleBlock(const SplitAnalysis::BlockInfo &Block);
-  /// Rewrites the code. \p Pieces says of each new register which piece it is.
+  /// Rewrites the code. \p Pieces gets the number of each new register's piece.
   void finish(SmallVectorImpl<unsigned> *Pieces);
 };
 

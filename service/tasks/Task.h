@@ -29,34 +29,34 @@ namespace proto = ::mlcompiler_gym::v1;
 
 class Compilation;
 
-/// What is decided: what it looks like to an agent, and how LLVM is made to
+/// A kind of decision: what it looks like to an agent, and how LLVM is made to
 /// stop at each decision.
 ///
-/// A task brings LLVM to ask an InteractiveModelRunner, or asks the
-/// DecisionPoint itself; everything between that and the agent is the
-/// session's. One object serves one compile. To
-/// make, configure and describe one changes nothing outside of it, and so is
-/// done anywhere; what follows is done in a session.
+/// A task makes LLVM ask an InteractiveModelRunner, or asks the DecisionPoint
+/// itself. The session does everything between that and the agent. One object
+/// serves one compile. Creating, configuring and describing a task changes
+/// nothing outside of it, so any process may do that. Everything else is done
+/// in a session.
 class Task : public StoppedDecision {
 public:
-  /// A task called \p Name as \p Options make it. Fails if there is no such
-  /// task, option or value of an option, naming those that are accepted.
+  /// Creates the task called \p Name with \p Options. If there is no such task,
+  /// option or value, fails with a message that lists what is accepted.
   static llvm::Expected<std::unique_ptr<Task>>
   create(llvm::StringRef Name,
          const google::protobuf::RepeatedPtrField<proto::Option> &Options);
 
-  /// The description, complete.
+  /// The complete description.
   const proto::TaskSpec &spec() const { return Spec; }
 
-  /// Sets what LLVM must be told, for the rest of the process.
+  /// Sets the options of LLVM that the task needs, for the rest of the process.
   virtual void apply(LLVMOptions &Process) const {}
 
-  /// Writes, of the tensors that are sent of the decision at hand, all but
-  /// those that LLVM itself writes. LLVM has written its own by then.
+  /// Writes all tensors of the decision that LLVM does not write itself. LLVM
+  /// has written its own by then.
   virtual void write(Tensors &To) const {}
 
-  /// What LLVM made of each decision, an object each in their order, if that is
-  /// not what was decided by itself. Called when the pipeline is done.
+  /// What LLVM made of each decision, one object for each, in order. Empty if
+  /// LLVM does exactly what was decided. Called when the pipeline is done.
   virtual llvm::json::Array taken() const { return {}; }
 
 protected:
@@ -68,7 +68,7 @@ protected:
   /// Fails if the values of the options do not fit together.
   virtual llvm::Error check() { return llvm::Error::success(); }
 
-  /// Fills in everything but the name, the doc, the kind and the options.
+  /// Fills in everything except the name, the doc, the kind and the options.
   virtual void describe(proto::TaskSpec &Spec) const = 0;
 
 private:
@@ -78,7 +78,8 @@ private:
 /// A task whose decisions come up before the pipeline.
 class UpfrontTask : public Task {
 public:
-  /// Called before the pipeline is built. Sets what has been decided.
+  /// Called before the pipeline is built. Asks for the decisions and carries
+  /// them out.
   virtual void decide(Compilation &C, LLVMOptions &Process) = 0;
 
   static bool classof(const Task *T) {
@@ -92,7 +93,7 @@ protected:
 /// A task whose decisions come up in the pipeline.
 class PipelineTask : public Task {
 public:
-  /// Called before the pipeline is built; may register analyses, and passes at
+  /// Called before the pipeline is built. May register analyses, and passes at
   /// extension points.
   virtual void install(llvm::PassBuilder &PB,
                        llvm::ModuleAnalysisManager &MAM) = 0;
@@ -108,7 +109,7 @@ protected:
 /// A task whose decisions come up when code is generated, function by function.
 class CodegenTask : public Task {
 public:
-  /// Called before code is generated; may add analyses.
+  /// Called before code is generated. May add analyses.
   virtual void install(llvm::legacy::PassManagerBase &PM) = 0;
 
   const llvm::MachineFunction *machineFunction() const override = 0;

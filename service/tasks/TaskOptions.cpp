@@ -54,7 +54,7 @@ void TaskOptions::number(StringRef Name, double &Field, double Low, double High,
   Option.Spec.set_high(High);
   Option.Accepted = formatv("a number in {0:g}..{1:g}", Low, High);
   Option.Assign = [&Field, Low, High](StringRef Value) {
-    // Not a number is not in between either.
+    // A NaN is not in between either.
     return Value.find_first_not_of("0123456789.eE+-") == StringRef::npos &&
            !Value.getAsDouble(Field) && Low <= Field && Field <= High;
   };

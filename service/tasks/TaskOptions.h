@@ -20,43 +20,45 @@ namespace mlcompiler {
 
 namespace proto = ::mlcompiler_gym::v1;
 
-/// The options of a task, declared once: from that they are described to the
-/// client, checked, and put where the task has them.
+/// The options of a task. Each is declared once. The declaration serves to
+/// describe the option to the client, to check its value, and to store the
+/// value in the task.
 ///
-/// To declare or assign them changes the task's own fields and nothing else, so
-/// both may be done in any process.
+/// Declaring and assigning options changes only the task's own fields, so any
+/// process may do both.
 class TaskOptions {
 public:
-  // Each declares an option that ends up in Field, whose value until then is
-  // the default. Field outlives this object.
+  // Each of these declares an option that is stored in Field. The value of
+  // Field at this point is the default. Field must outlive this object.
   void flag(llvm::StringRef Name, bool &Field, const llvm::Twine &Doc);
   /// Bounds are inclusive.
   void integer(llvm::StringRef Name, int64_t &Field, int64_t Low, int64_t High,
                const llvm::Twine &Doc);
   void number(llvm::StringRef Name, double &Field, double Low, double High,
               const llvm::Twine &Doc);
-  /// One of \p Values.
+  /// The value is one of \p Values.
   void choice(llvm::StringRef Name, std::string &Field,
               llvm::ArrayRef<llvm::StringRef> Values, const llvm::Twine &Doc);
-  /// Anything; each of \p Known stands for something longer.
+  /// The value can be anything. Each of \p Known stands for something longer.
   void text(llvm::StringRef Name, std::string &Field,
             llvm::ArrayRef<llvm::StringRef> Known, const llvm::Twine &Doc);
 
-  /// Gives the fields their values. Fails if there is no such option, naming
-  /// those of \p Task, or a value is not what was declared.
+  /// Gives the fields their values. Fails if there is no such option, with a
+  /// message that lists the options of \p Task, or if a value is not as
+  /// declared.
   llvm::Error
   assign(llvm::StringRef Task,
          const google::protobuf::RepeatedPtrField<proto::Option> &Values);
 
-  /// Fills in what the client is told of them.
+  /// Fills in what the client is told about them.
   void describe(proto::TaskSpec &Spec) const;
 
 private:
   struct Declared {
     proto::OptionSpec Spec;
-    /// Returns false if it is not such a value.
+    /// Stores a value; returns false if it is not accepted.
     std::function<bool(llvm::StringRef)> Assign;
-    /// What it must be, for a message: "true or false".
+    /// What is accepted, for a message: "true or false".
     std::string Accepted;
   };
 

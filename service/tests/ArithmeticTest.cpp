@@ -11,7 +11,7 @@
 
 using namespace mlcompiler;
 
-/// Units in the last place of a T between \p Got and what is \p Right.
+/// How far \p Got is from \p Right, in units in the last place of a T.
 template <typename T> static double ulps(T Got, long double Right) {
   T Rounded = static_cast<T>(Right);
   T Next =
@@ -19,7 +19,7 @@ template <typename T> static double ulps(T Got, long double Right) {
   return std::fabs((Got - Right) / (Next - std::fabs(Rounded)));
 }
 
-/// Every so many floats that are not negative, up to \p Last.
+/// Calls \p Do with evenly spaced floats that are not negative, up to \p Last.
 template <typename F> static void forFloats(float Last, F Do) {
   for (uint32_t Bits = 0x00800000; policy::fromBits<float>(Bits) <= Last;
        Bits += 997)

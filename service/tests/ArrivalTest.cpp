@@ -34,14 +34,14 @@ struct ArrivalTest : ::testing::Test {
         close(Each);
   }
 
-  /// Hands the client over, and lets go of it.
+  /// Hands the client over, and closes it here.
   Handover handOver(const proto::Request &Request, int Parking = -1) {
     Handover Result = sendArrival(Nursery, Read, Request, Parking);
     Read.close();
     return Result;
   }
 
-  /// What comes to the parked session next.
+  /// The arrival that the parked session receives next.
   Arrival receive() {
     Envelope Received;
     EXPECT_TRUE(receiveArrival(Parked, Received));

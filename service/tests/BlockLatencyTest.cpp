@@ -50,7 +50,8 @@ TEST(BlockLatencyTest, AnExecutionWaitsForTheOneBefore) {
 }
 
 TEST(BlockLatencyTest, WhatIsCombinedWithALoadIsNeededLater) {
-  // A sum of what is loaded: each addition waits for the one before alone.
+  // A sum of loaded values, in which each addition waits only for the one
+  // before.
   TimedInstruction Sum = add(9, 1, 6);
   Sum.Reads.push_back({1, 5});
   EXPECT_EQ(timeBlock({Sum}).Once, 6);
@@ -71,7 +72,7 @@ TEST(BlockLatencyTest, ALoadWaitsForTheStoreThatItReadsFrom) {
 }
 
 TEST(BlockLatencyTest, AnAddressMovesWithItsRegister) {
-  // The same, with a pointer that goes on.
+  // The same, with a pointer that moves on.
   const BlockLatency Moved =
       timeBlock({load(9, 8, 1), add(1, 1, 1), store(1, 9, 8), add(9, 9, 1)});
   EXPECT_EQ(Moved.Repeated, 1);

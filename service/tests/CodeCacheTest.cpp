@@ -32,7 +32,7 @@ TEST(CodeCache, FindsWhatWasInserted) {
 }
 
 TEST(CodeCache, IsBoundedAndForgetsTheOldest) {
-  // One bucket beside the head.
+  // The cache has one bucket in addition to the head.
   CodeCache Cache(8192);
   const std::string Value(900, 'x');
   for (uint8_t I = 0; I != 40; ++I)
@@ -77,7 +77,8 @@ TEST(CodeCache, IsSharedWithForks) {
   EXPECT_EQ(Cache.counts().Generated, 2u);
 }
 
-// Whatever many processes write over each other, what is found is true.
+// Many processes overwrite each other's entries, and every entry that is found
+// is right.
 TEST(CodeCache, FindsNothingTorn) {
   CodeCache Cache(8192);
   auto ValueOf = [](uint8_t I) { return std::string(100 + 7 * I, char(I)); };

@@ -61,7 +61,7 @@ TEST(CodeShape, BranchesReachAByte) {
 }
 
 TEST(CodeShape, ALongBranchMakesOthersLong) {
-  // The first reaches as long as the second is short.
+  // The first branch reaches as long as the second one is short.
   EXPECT_EQ(bytes({{"f", shape({branch(0), branch(1), code(125), label(0),
                                 code(100), label(1)})}}),
             6 + 6 + 125 + 100u);

@@ -44,7 +44,7 @@ static proto::Error reportOf(function_ref<void()> Body) {
   return Reply.error();
 }
 
-/// Recurses until the stack is full; nobody passes a frame of -1.
+/// Recurses until the stack is full, since no frame begins with -1.
 __attribute__((noinline)) static int overflow(volatile char *Above) {
   volatile char Frame[4096];
   Frame[0] = *Above;

@@ -29,8 +29,8 @@ TEST(EntryCountsTest, RecursionThatEndsIsASeries) {
 }
 
 TEST(EntryCountsTest, InliningACallIntoItselfChangesNothing) {
-  // Half of the calls are left, and they are of a body twice as long, less what
-  // the inlined copy does not execute.
+  // Half of the calls are left. Each runs a body that is twice as long, less
+  // what the inlined copy does not execute.
   const double Before = entryCounts({1}, {{0, 0, 0.5}})[0];
   const double After = entryCounts({1}, {{0, 0, 0.25}})[0] * 1.5;
   EXPECT_NEAR(Before, After, 1e-9);

@@ -15,7 +15,7 @@ namespace {
 
 class GivenActionsTest : public testing::Test {
 protected:
-  /// What is taken at a decision of that mask, or why nothing is.
+  /// The action that is taken at a decision with \p Mask, or the error.
   std::string take(std::initializer_list<int64_t> Mask) {
     Decision.set<int64_t>("mask", Mask);
     auto Taken = Given.take(Checker, Decision);

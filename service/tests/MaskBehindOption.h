@@ -13,7 +13,8 @@
 
 namespace mlcompiler {
 
-/// A task of two actions, whose mask comes after a feature that "more" adds.
+/// A task with two actions. Its mask comes after a feature that the option
+/// "more" adds.
 inline proto::TaskSpec maskBehindOption() {
   using llvm::TensorSpec;
   proto::TaskSpec Spec;

@@ -4,8 +4,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// libFuzzer's entry. Whatever comes is refused, or it decides from any
-// features, twice alike, something that is legal.
+// The entry of libFuzzer. Every input is either refused, or is a policy that
+// takes a legal action for any features, and the same one each time.
 //
 //===----------------------------------------------------------------------===//
 
@@ -44,7 +44,8 @@ static void play(Evaluator &E) {
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *Data, size_t Size) {
-  // Behind a header that fits, for there would be no other way past it.
+  // The input follows a header that fits, because a fuzzer would hardly find
+  // one.
   std::string File = "MLCGPOL1";
   for (int I = 0; I != 4; ++I)
     File += static_cast<char>(Size >> (8 * I));

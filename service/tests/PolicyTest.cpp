@@ -37,7 +37,7 @@ Transform clipTo(float Low, float High) {
   return T;
 }
 
-/// From features a (2 elements) and b (1) by one layer to three logits.
+/// A layer from the features a (2 elements) and b (1 element) to three logits.
 Model smallNetwork() {
   Model M;
   M.Inputs = {{"a", 2, {}}, {"b", 1, {}}};
@@ -264,7 +264,7 @@ TEST(Policy, SamplesAScalar) {
       ASSERT_LE(D.LogProbability, Density + 1e-5);
     Sum += D.Value;
   }
-  // Less than the mean, for it is cut off above.
+  // The average is below the mean because values are cut off above.
   EXPECT_NEAR(Sum / 20000, 30.5 - 0.10, 0.05);
 }
 
@@ -350,8 +350,8 @@ TEST(Policy, RefusesWhatIsNoPolicyFile) {
 }
 
 TEST(Policy, GivesTheSameBitsEverywhere) {
-  // FNV-1a of all that is computed. It came out of builds by two compilers for
-  // x86-64, x86-64-v3 and -v4, and AArch64.
+  // FNV-1a of everything that is computed. Builds by two compilers for x86-64,
+  // x86-64-v3 and -v4, and AArch64 all gave this value.
   uint64_t Hash = 0xcbf29ce484222325;
   auto Mix = [&Hash](const void *Bytes, size_t Count) {
     for (size_t I = 0; I != Count; ++I)

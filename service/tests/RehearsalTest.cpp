@@ -51,7 +51,7 @@ TEST(Rehearsal, HasTheDeadlineOfTheRequest) {
                 pause();
             }).code(),
             proto::DEADLINE_EXCEEDED);
-  // No time has passed here, and what remains is not over at once.
+  // No time has passed here, so the rest of the request does not fail at once.
   crash::endRequest();
 }
 

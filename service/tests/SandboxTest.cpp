@@ -5,7 +5,7 @@
 //===----------------------------------------------------------------------===//
 ///
 /// \file
-/// What code could do that had taken over a session.
+/// Tries what code could do that has taken over a session.
 ///
 //===----------------------------------------------------------------------===//
 
@@ -34,8 +34,8 @@ using namespace mlcompiler;
 
 namespace {
 
-/// What a process that was confined came to: its exit status, 200 if there was
-/// no confining it, and its last words.
+/// How a confined process ended: its exit status, which is 200 if it could not
+/// be confined, and its last words.
 struct End {
   int Status;
   proto::Error Report;
@@ -76,7 +76,7 @@ static End confined(function_ref<int()> Body, bool IsSession = true) {
           Reply.error()};
 }
 
-/// The error that \p Call fails with in a session; 0 if it does not.
+/// The error that \p Call fails with in a session; 0 if it succeeds.
 static int errorOf(function_ref<long()> Call, bool IsSession = true) {
   return confined([&] { return Call() < 0 ? errno : 0; }, IsSession).Status;
 }
@@ -210,7 +210,7 @@ TEST(Sandbox, SignalsNobodyElse) {
     return syscall(SYS_tgkill, Parent, Parent, SIGABRT) < 0 ? 0 : 1;
   });
   EXPECT_EQ(E.Status, 0);
-  // But itself.
+  // A process may signal itself.
   E = confined([]() -> int { abort(); });
   EXPECT_EQ(E.Report.signal(), "SIGABRT");
 }

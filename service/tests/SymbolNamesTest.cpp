@@ -21,8 +21,8 @@ TEST(SymbolNames, TextIsAsLLVMWritesIt) {
   EXPECT_EQ(toText("\x01v"), "\x01v");
 }
 
-// All names of up to three bytes from an alphabet that has beginnings, middles
-// and ends of characters, and what text is written with.
+// Goes through all names of up to three bytes. Their alphabet has beginnings,
+// middles and ends of characters, and what text is written with.
 TEST(SymbolNames, EveryNameHasATextOfItsOwn) {
   const StringRef Alphabet("\\5cf\x01\x7f\x80\xbf\xc3\xe2\x82\xed\xa0\xf0\xff");
   std::vector<std::string> Names{""};

@@ -45,7 +45,7 @@ TEST(Tensors, FindsTheMaskAmongWhatIsSent) {
 
 TEST(Tensors, LetsLLVMWriteWhatIsSent) {
   Tensors Decision = tensorsOf(withMore("true"));
-  // LLVM has an order of its own.
+  // LLVM binds tensors in an order of its own.
   void *Bound = Decision.bind(TensorSpec::createSpec<int64_t>("mask", {1, 2}));
   Decision.set<float>("more", {1, 2, 3});
   Tensors Moved = std::move(Decision);

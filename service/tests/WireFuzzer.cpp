@@ -4,9 +4,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// libFuzzer's entry. Whatever comes, and in whatever pieces it comes, the same
-// frames are read, and the memory that is read is our own (the sanitizers see
-// to that).
+// The entry of libFuzzer. The same frames must be read from an input in
+// whatever pieces it arrives. The sanitizers make sure that only our own memory
+// is read.
 //
 //===----------------------------------------------------------------------===//
 
@@ -59,7 +59,7 @@ struct Line {
 
 } // namespace
 
-/// As the loop of a session: a frame is a request, or a mistake.
+/// Does as the loop of a session: a frame is a request, or a mistake.
 static void take(StringRef Frame, Seen &What) {
   What.Frames.push_back(Frame.str());
   proto::Request Request;

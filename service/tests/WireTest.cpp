@@ -104,7 +104,7 @@ TEST_F(WireTest, PassesADescriptorOn) {
 }
 
 TEST_F(WireTest, GivesADescriptorToTheFrameThatItCameWith) {
-  // Sent one by one, but received together.
+  // The frames are sent one by one, but received together.
   const int Null = open("/dev/null", O_RDONLY);
   send(framed("measure"));
   send(framed("observe"));
@@ -130,10 +130,11 @@ TEST_F(WireTest, GivesADescriptorToTheFrameWhereverItIsCut) {
   const std::string Before = framed("observe");
   const std::string Fork = framed("fork");
   for (size_t Cut = 1; Cut != Fork.size(); ++Cut) {
-    // With its beginning, and what was sent before it.
+    // The descriptor comes with the frame's beginning, and with what was sent
+    // before.
     ASSERT_TRUE(sendDescriptors(Client, Null, Before + Fork.substr(0, Cut)));
     send(Fork.substr(Cut) + Before);
-    // With its end.
+    // The descriptor comes with the frame's end.
     send(Before + Fork.substr(0, Cut));
     ASSERT_TRUE(sendDescriptors(Client, Null, Fork.substr(Cut)));
     for (StringRef Expected :
@@ -162,7 +163,7 @@ TEST_F(WireTest, KeepsOneDescriptorOfAFrameThatNeverEnds) {
     if (recv(Service.socket(), &Byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0)
       break;
   }
-  // The next number is one further than before.
+  // The next descriptor's number is one more than before.
   const int After = dup(Client);
   EXPECT_EQ(After, Before + 1);
   close(After);

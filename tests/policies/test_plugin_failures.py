@@ -107,7 +107,7 @@ def scalar(high: float) -> pb.Policy:
         (model("inlining", "callee_users", 3), "the feature has 1"),
         (model("inlining", "callee_users", outputs=33), "one of 33 actions"),
         (model("regalloc_eviction", "progress"), "asks for one of 33 actions"),
-        (scalar(1e10), "go beyond those that regalloc_priority asks for"),
+        (scalar(1e10), "go beyond the bounds of regalloc_priority"),
         (model("regalloc_priority", "weight"), "asks for a number"),
         (with_threshold("many"), "size_increase_threshold is no number"),
         (with_threshold("nan"), "size_increase_threshold is no number"),

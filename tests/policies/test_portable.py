@@ -175,7 +175,7 @@ def broken(change: str) -> pb.Policy:
         ("not finite", "layer 0 is not finite"),
         ("no head", "no head"),
         ("no function", "no function"),
-        ("elements", "elements of a are to be 1 to 16384"),
+        ("elements", "elements of a must be 1 to 16384"),
         ("scale", "scale of a has 3 numbers for 2 elements"),
         ("no transform", "a transform of a"),
         ("same feature", "two inputs are of the feature a"),

@@ -26,10 +26,13 @@ RULES = {
     r"\b(nobody|somebody)\b(?! else)": "name who or what it is",
     r"\bthose (that|which|who)\b": "name the noun instead of 'those'",
     r"\bthat of (that|what|the others?|it|those)\b": "name the noun instead of 'that'",
-    r"\bthe same of\b": "say the sentence again with its own noun",
-    r",? (and|or) else\b": "say 'otherwise', in a sentence of its own",
+    r"\b[Tt]he same of\b": "say the sentence again with its own noun",
+    r"^(That|Those|These) of\b": "name the noun",
+    r",? (and|or) else\b|[,;:] else\b": "say 'otherwise', or 'if not'",
+    r"\bone behind the other\b": "say 'one after the other'",
     r"^(Else|If not so),": "say 'Otherwise'",
-    r"\b(is|are|was|were) to (be|have|come)\b": "say 'must', 'should' or 'will'",
+    r"\b(is|are|was|were) to (be|have|come|stay|go)\b": "say 'must', 'should' or "
+    "'will'",
     r"\b(anew|whereof|thereof|wherein|therein|hitherto|heretofore)\b": "use a "
     "plain word",
     r"\bbesides\b[.,;:)]": "say 'also', or 'in addition'",
@@ -112,6 +115,13 @@ def scripts() -> Iterator[Text]:
             yield from prose_texts.comments(path)
 
 
+def service() -> Iterator[Text]:
+    """The comments and messages of the service, its plugins and its tests."""
+    for path in _native("service"):
+        yield from prose_texts.comments(path)
+        yield from prose_texts.cpp_messages(path)
+
+
 def programs() -> Iterator[Text]:
     """The comments of all other C and C++; its strings are data."""
     for folder in ("mlcompiler_gym", "examples"):
@@ -120,15 +130,15 @@ def programs() -> Iterator[Text]:
 
 
 def building() -> Iterator[Text]:
-    """The comments of what builds and tests."""
-    for pattern in ("run", "**/CMakeLists.txt", "**/*.cmake", "*.toml"):
+    """The comments of what builds and tests, and of the protocol."""
+    for pattern in ("run", "**/CMakeLists.txt", "**/*.cmake", "*.toml", "**/*.proto"):
         for path in sorted(ROOT.glob(pattern)):
             if not path.relative_to(ROOT).parts[0].startswith((".", "build")):
                 yield from prose_texts.comments(path)
 
 
 #: Everything that is judged.
-CORPORA = (pages, package, scripts, programs, building)
+CORPORA = (pages, package, scripts, service, programs, building)
 
 
 def _python(folder: str) -> list[Path]:
