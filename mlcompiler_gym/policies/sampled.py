@@ -3,7 +3,7 @@
 
 ``best_of_N`` of this module is such a policy, by the task's reference policy:
 
-    mlcompiler-gym eval ... --policy mlcompiler_gym.policies.sampled:best_of_32
+    mlcompiler-gym eval ... --policy mlcompiler_gym.policies.sampled:best_of_64
 """
 
 from __future__ import annotations
@@ -106,8 +106,8 @@ def best_of(env: gymnasium.Env[Any, Any], seed: int, *, samples: int) -> BestSam
 
 
 def __getattr__(name: str) -> PolicyMaker:
-    """The policy of a name: ``best_of_32``."""
+    """The policy of a name: ``best_of_64``."""
     parts = _NAME.fullmatch(name)
     if parts is None:
-        raise AttributeError(f"there is no policy {name!r}; say best_of_N: best_of_32")
+        raise AttributeError(f"there is no policy {name!r}; say best_of_N: best_of_64")
     return functools.partial(best_of, samples=int(parts[1]))

@@ -52,23 +52,57 @@ def test_it_is_the_same_policy_everywhere(tmp_path: Path) -> None:
     shown.close()
 
 
-def test_it_says_how_it_was_made() -> None:
-    card = PortablePolicy.from_bytes(read_reference("inlining")).card
-    assert card.command.startswith("mlcompiler-gym train mlcompiler/Inlining-v0")
+@pytest.mark.parametrize("target", [None, "aarch64-linux-gnu"])
+def test_evictions_have_one(target: str | None) -> None:
+    content = read_reference("regalloc_eviction")
+    settings: dict[str, Any] = {"programs": "kernels/lz", "target": target}
+    env: Any = gym.make("mlcompiler/RegAllocEviction-v0", **settings)
+    shown: Any = gym.make(
+        "mlcompiler/RegAllocEviction-v0", **settings, **settings_for(env, "reference")
+    )
+    assert reference(shown).to_bytes() == content
+    assert BuildPolicy.find("regalloc_eviction=reference").content == content
+    assert portable_policy("regalloc_eviction=reference").to_bytes() == content
+    shown.unwrapped.reset(seed=0)
+    made = shown.unwrapped.rollout("reference")
+    assert made.terminated
+    assert len(made.actions) > 0
+    if target is None:
+        # It decides otherwise than LLVM now and then.
+        shown.unwrapped.reset(seed=0)
+        theirs = shown.unwrapped.rollout("llvm").actions
+        assert made.actions.tolist() != theirs.tolist()
+    env.close()
+    shown.close()
+
+
+@pytest.mark.parametrize(
+    ("task", "env_id"),
+    [
+        ("inlining", "mlcompiler/Inlining-v0"),
+        ("regalloc_eviction", "mlcompiler/RegAllocEviction-v0"),
+    ],
+)
+def test_it_says_how_it_was_made(task: str, env_id: str) -> None:
+    card = PortablePolicy.from_bytes(read_reference(task)).card
+    assert card.command.startswith(f"mlcompiler-gym train {env_id}")
     assert card.programs
     assert card.results
-    assert card.seen
+
+
+def test_it_says_what_its_inputs_were() -> None:
+    assert PortablePolicy.from_bytes(read_reference("inlining")).card.seen
 
 
 def test_a_task_without_one() -> None:
-    why = "no reference policy for regalloc_eviction; there are some for: "
-    env: Any = gym.make("mlcompiler/RegAllocEviction-v0", programs="kernels/lz")
+    why = "no reference policy for loop_distribution; there are some for: "
+    env: Any = gym.make("mlcompiler/LoopDistribution-v0", programs="loops")
     with pytest.raises(PolicyError, match=why):
         settings_for(env, "reference")
     with pytest.raises(PolicyError, match=why):
-        BuildPolicy.find("regalloc_eviction=reference")
+        BuildPolicy.find("loop_distribution=reference")
     with pytest.raises(EvaluationError, match=why):
-        portable_policy("regalloc_eviction=reference")
+        portable_policy("loop_distribution=reference")
     env.unwrapped.reset(seed=0)
     with pytest.raises(PolicyError, match=why):
         env.unwrapped.rollout("reference")
