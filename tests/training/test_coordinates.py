@@ -19,7 +19,7 @@ from mlcompiler_gym.training.coordinates import train_coordinates
 from mlcompiler_gym.training.rounds import hold_out
 
 EVICTION = "mlcompiler/RegAllocEviction-v0"
-NAMES = ["kernels/align", "kernels/basic"]
+NAMES = ["kernels/align", "kernels/btree", "kernels/basic"]
 SMALL = CoordinatesSettings(
     rounds=1, steps=(4.0,), confidence=0.0, programs=3, functions=3, clip=math.inf
 )
