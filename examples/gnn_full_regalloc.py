@@ -28,15 +28,19 @@ from mlcompiler_gym.envs.wrappers import signed_log
 
 gym.register_envs(mlcompiler_gym)
 
-#: Numbers of a live range; behind them come its state and its register.
+#: Numbers of a live range; behind them come its state, its register, and the MIR2Vec
+#: embedding of its instructions.
 RANGE = 14
 STATES = 3
+EMBEDDING = 100
 #: What a column is: a register, to spill, to split at blocks or around a loop.
 KINDS = np.repeat(np.eye(4, dtype=np.float32), [REGISTERS, 1, 1, 4], axis=0)
 PER_COLUMN = (
     "free",
     "hint",
     "saves_copies",
+    "saves_later",
+    "denies",
     "opens_saved",
     "spills",
     "heaviest",
@@ -44,12 +48,15 @@ PER_COLUMN = (
 )
 
 
-def seen_as_graph(env: Any, observation: dict[str, Any]) -> Data:
+def seen_as_graph(observation: dict[str, Any]) -> Data:
     """The decision that a compile stands at."""
-    graph = env.unwrapped.interference_graph()
+    graph = observation["interference"]
     state = graph.nodes[:, RANGE].astype(int)
-    nodes = np.hstack([signed_log(graph.nodes[:, :RANGE]), np.eye(STATES)[state]])
-    links = np.vstack([graph.edge_links, graph.edge_links[:, ::-1]])
+    numbers = signed_log(np.delete(graph.nodes, [RANGE, RANGE + 1], axis=1))
+    nodes = np.hstack([numbers, np.eye(STATES)[state]])
+    # Without any edge, Gymnasium has no array of them.
+    links = np.zeros((0, 2), np.int64) if graph.edges is None else graph.edge_links
+    links = np.vstack([links, links[:, ::-1]])
     columns = np.stack([signed_log(observation[name]) for name in PER_COLUMN], 1)
     return Data(
         x=torch.as_tensor(nodes, dtype=torch.float32),
@@ -66,7 +73,7 @@ class GraphPolicy(nn.Module):
 
     def __init__(self, width: int = 32) -> None:
         super().__init__()
-        self.first = SAGEConv(RANGE + STATES, width)
+        self.first = SAGEConv(RANGE + EMBEDDING + STATES, width)
         self.second = SAGEConv(width, width)
         self.column = nn.Sequential(
             nn.Linear(len(PER_COLUMN) + KINDS.shape[1] + 2 * width, width),
@@ -99,7 +106,7 @@ class Learner:
         function = f"{info['program']} {info['function']}"
         graphs, actions, over = [], [], False
         while not over:
-            graphs.append(seen_as_graph(self.env, observation))
+            graphs.append(seen_as_graph(observation))
             with torch.no_grad():
                 logits = self.policy(Batch.from_data_list(graphs[-1:]))
             actions.append(int(torch.multinomial(logits.softmax(1), 1)))
@@ -133,7 +140,7 @@ class Learner:
         with make(programs) as env:
 
             def best(observation: Any, _: dict[str, Any]) -> int:
-                graph = seen_as_graph(env, observation)
+                graph = seen_as_graph(observation)
                 with torch.no_grad():
                     return int(self.policy(Batch.from_data_list([graph])).argmax())
 
@@ -147,7 +154,7 @@ def make(programs: list[str]) -> Any:
         order="weight",
         function="each",
         observation="dict",
-        interference=True,
+        observations=("interference",),
     )
 
 

@@ -46,7 +46,7 @@ gym.register_envs(mlcompiler_gym)
 ENV_ID = "mlcompiler/RegAlloc-v0"
 COLUMNS = 54
 REGISTERS = 48
-PER_COLUMN = 7
+PER_COLUMN = 9
 #: Numbers of the decision as a whole: of the function and of the live range.
 WHOLE = 4 + 14
 #: At first, the rule is followed in 3 of 4 decisions between eight columns.
@@ -54,11 +54,11 @@ LEAD = 3.0
 
 
 class ColumnNet(nn.Module):
-    """The same network for each column; float32 (n, 450) as it is sent.
+    """The same network for each column; float32 (n, 558) as it is sent.
 
     It sees the numbers of the column and of the decision, and what kind of column it
     is: a register, to spill, to split at blocks, or around a loop. Where rows also hold
-    the rule's answer, (n, 451), the logit of that column begins `lead` ahead.
+    the rule's answer, (n, 559), the logit of that column begins `lead` ahead.
     """
 
     known: Tensor

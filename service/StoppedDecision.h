@@ -7,7 +7,9 @@
 #ifndef MLCOMPILER_GYM_SERVICE_STOPPEDDECISION_H
 #define MLCOMPILER_GYM_SERVICE_STOPPEDDECISION_H
 
+#include "InterferenceGraph.h"
 #include "llvm/Support/JSON.h"
+#include <optional>
 #include <string>
 
 namespace llvm {
@@ -36,6 +38,12 @@ public:
   /// The function whose code is being generated; null if none is.
   virtual const llvm::MachineFunction *machineFunction() const {
     return nullptr;
+  }
+
+  /// The live ranges of that function, if their registers are being decided one
+  /// by one.
+  virtual std::optional<InterferenceGraph> interference() const {
+    return std::nullopt;
   }
 };
 

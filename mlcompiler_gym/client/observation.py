@@ -36,14 +36,14 @@ class Graph(NamedTuple):
     """A graph of a module; ``docs/observations.md`` lists the columns.
 
     Attributes:
-        nodes: int64 array of shape ``(nodes, columns)``.
+        nodes: int64 or float32 array of shape ``(nodes, columns)``.
         edges: int64 array of shape ``(edges, columns)``.
         edge_links: int64 array of shape ``(edges, 2)``: source and target of each
             edge, as indices of nodes.
         names: What each node is called; empty if nodes have no names.
     """
 
-    nodes: NDArray[np.int64]
+    nodes: NDArray[Any]
     edges: NDArray[np.int64]
     edge_links: NDArray[np.int64]
     names: list[str]

@@ -4,12 +4,10 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
-from gymnasium.spaces import GraphInstance
 from numpy.typing import NDArray
 from typing_extensions import override
 
@@ -76,35 +74,6 @@ class RegAllocEnv(CompilerEnv):
                 setup, decision_reward=LocalReward(setup.features)
             )
         return setup
-
-    def interference_graph(self) -> GraphInstance:
-        """The interference graph of the function, as it stands.
-
-        Needs ``interference=True``. What is fixed, such as the registers of arguments,
-        is not in it; the mask knows of that.
-
-        Returns:
-            ``nodes``: float32, (live ranges, 16), in the order of LLVM's numbers. A
-            node has the numbers of a row. Then comes 0 if it waits, 1 if it is at hand
-            or 2 if it has a register, and LLVM's number of the register.
-            ``edge_links``: int64, (edges, 2), of live ranges that are live at the same
-            time and whose classes share a register, each pair once. ``edges`` is None.
-
-        Raises:
-            ValueError: The environment was made without ``interference=True``.
-        """
-        decision = json.loads(str(self.observe("decision")["decision"]))
-        if "interference" not in decision:
-            raise ValueError(
-                "there is no interference graph; make the environment with "
-                "interference=True"
-            )
-        graph = decision["interference"]
-        return GraphInstance(
-            np.array(graph["nodes"], np.float32).reshape(-1, 16),
-            None,
-            np.array(graph["edges"], np.int64).reshape(-1, 2),
-        )
 
 
 class LocalReward:

@@ -3,63 +3,21 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 //===----------------------------------------------------------------------===//
-///
-/// \file
-/// Computes what LLVM's mir2vec::MIREmbedder computes, except for rounding. But
-/// LLVM searches its vocabulary for the name of each opcode, and crashes at
-/// registers without a class, such as $mxcsr.
-///
-//===----------------------------------------------------------------------===//
 
-#include "llvm/CodeGen/MIR2Vec.h"
+#include "MachineSeeds.h"
 #include "ObservationSource.h"
 #include "SymbolNames.h"
 #include "TensorSpecs.h"
-#include "Vocabularies.h"
 #include "llvm/ADT/DepthFirstIterator.h"
 #include "llvm/CodeGen/MachineFunction.h"
-#include "llvm/CodeGen/TargetInstrInfo.h"
-#include "llvm/CodeGen/TargetRegisterInfo.h"
-#include "llvm/CodeGen/TargetSubtargetInfo.h"
 #include <limits>
 
 using namespace llvm;
 using namespace mlcompiler;
 
-static constexpr size_t Dimension = 100;
+static constexpr size_t Dimension = MachineSeeds::Dimension;
 
 namespace {
-
-/// The weighted seed embeddings of a target's entities, by LLVM's numbers for
-/// them.
-class MachineSeeds {
-public:
-  Error load(const Triple &TheTriple);
-  bool isLoaded() const { return Loaded; }
-
-  /// Adds the vector of a function to \p To.
-  void add(const MachineFunction &MF, MutableArrayRef<double> To);
-
-private:
-  /// An embedding; empty if the entity has none.
-  using Vector = std::vector<double>;
-  /// Embeddings by number. Entities that have not come up yet are missing.
-  using Vectors = DenseMap<unsigned, Vector>;
-
-  const Vector &find(Vectors &Known, unsigned Number, StringRef Section,
-                     float Weight, function_ref<std::string()> Entity);
-  const Vector &ofOpcode(const MachineInstr &MI, const TargetInstrInfo &TII);
-  const Vector &ofOperand(const MachineOperand &MO,
-                          const MachineRegisterInfo &MRI);
-
-  const Vocabulary *Loaded = nullptr;
-  Vectors Opcodes;
-  Vectors CommonOperands;
-  Vectors PhysicalRegisters;
-  /// The embeddings of virtual registers, by class.
-  Vectors VirtualRegisters;
-  const Vector None;
-};
 
 class MIR2Vec : public ObservationSource {
 public:
@@ -93,120 +51,6 @@ static ObservationRegistry::Add<MIR2Vec>
       "AArch64. Source: VenkataKeerthy et al., CC 2023; "
       "llvm/CodeGen/MIR2Vec.h.");
 
-//===----------------------------------------------------------------------===//
-// Seeds
-//===----------------------------------------------------------------------===//
-
-static constexpr StringLiteral OpcodeSection = "Opcodes";
-static constexpr StringLiteral CommonSection = "CommonOperands";
-static constexpr StringLiteral PhysicalSection = "PhysicalRegisters";
-static constexpr StringLiteral VirtualSection = "VirtualRegisters";
-
-/// The names of MachineOperand::MachineOperandType from MO_Immediate on, as in
-/// LLVM's vocabulary, where they are private. The types behind these occur only
-/// in debug instructions and on other targets.
-static constexpr StringLiteral CommonOperandNames[] = {
-    "Immediate",       "CImmediate",        "FPImmediate",  "MBB",
-    "FrameIndex",      "ConstantPoolIndex", "TargetIndex",  "JumpTableIndex",
-    "ExternalSymbol",  "GlobalAddress",     "BlockAddress", "RegisterMask",
-    "RegisterLiveOut", "Metadata",          "MCSymbol",     "CFIIndex",
-    "IntrinsicID",     "Predicate",         "ShuffleMask"};
-static_assert(MachineOperand::MO_ShuffleMask == std::size(CommonOperandNames));
-
-Error MachineSeeds::load(const Triple &TheTriple) {
-  StringRef Target;
-  switch (TheTriple.getArch()) {
-  case Triple::x86_64:
-    Target = "x86-64";
-    break;
-  case Triple::aarch64:
-    Target = "aarch64";
-    break;
-  default:
-    return fail(proto::INVALID_ARGUMENT,
-                "there is no MIR2Vec vocabulary for target '" +
-                    TheTriple.str() +
-                    "'; there is one for x86-64 and one for "
-                    "AArch64");
-  }
-  auto Read = Vocabulary::load(
-      ("mir2vec-" + Target + "-" + Twine(Dimension) + "d").str(),
-      {OpcodeSection, CommonSection, PhysicalSection, VirtualSection},
-      Dimension);
-  if (!Read)
-    return Read.takeError();
-  Loaded = *Read;
-  return Error::success();
-}
-
-const MachineSeeds::Vector &
-MachineSeeds::find(Vectors &Known, unsigned Number, StringRef Section,
-                   float Weight, function_ref<std::string()> Entity) {
-  auto [Found, New] = Known.try_emplace(Number);
-  if (New) {
-    Found->second = Loaded->find(Section, Entity()).vec();
-    for (double &Element : Found->second)
-      Element *= Weight;
-  }
-  return Found->second;
-}
-
-const MachineSeeds::Vector &MachineSeeds::ofOpcode(const MachineInstr &MI,
-                                                   const TargetInstrInfo &TII) {
-  return find(Opcodes, MI.getOpcode(), OpcodeSection, mir2vec::OpcWeight, [&] {
-    return mir2vec::MIRVocabulary::extractBaseOpcodeName(
-        TII.getName(MI.getOpcode()));
-  });
-}
-
-const MachineSeeds::Vector &
-MachineSeeds::ofOperand(const MachineOperand &MO,
-                        const MachineRegisterInfo &MRI) {
-  const unsigned Type = MO.getType();
-  if (Type != MachineOperand::MO_Register) {
-    if (Type > std::size(CommonOperandNames))
-      return None;
-    return find(CommonOperands, Type, CommonSection,
-                mir2vec::CommonOperandWeight,
-                [&] { return CommonOperandNames[Type - 1].str(); });
-  }
-  const Register Reg = MO.getReg();
-  const TargetRegisterInfo &TRI = *MRI.getTargetRegisterInfo();
-  if (Reg.isPhysical())
-    return find(PhysicalRegisters, Reg.id(), PhysicalSection,
-                mir2vec::RegOperandWeight, [&]() -> std::string {
-                  const auto *Class = TRI.getMinimalPhysRegClass(Reg);
-                  return Class ? TRI.getRegClassName(Class) : "";
-                });
-  const auto *Class = Reg.isVirtual() ? MRI.getRegClassOrNull(Reg) : nullptr;
-  if (!Class)
-    return None;
-  return find(VirtualRegisters, Class->getID(), VirtualSection,
-              mir2vec::RegOperandWeight,
-              [&] { return std::string(TRI.getRegClassName(Class)); });
-}
-
-static void addTo(MutableArrayRef<double> To, ArrayRef<double> Vector) {
-  for (size_t I = 0; I != Vector.size(); ++I)
-    To[I] += Vector[I];
-}
-
-void MachineSeeds::add(const MachineFunction &MF, MutableArrayRef<double> To) {
-  const TargetInstrInfo &TII = *MF.getSubtarget().getInstrInfo();
-  for (const MachineBasicBlock *MBB : depth_first(&MF))
-    for (const MachineInstr &MI : *MBB) {
-      if (MI.isDebugInstr())
-        continue;
-      addTo(To, ofOpcode(MI, TII));
-      for (const MachineOperand &MO : MI.operands())
-        addTo(To, ofOperand(MO, MF.getRegInfo()));
-    }
-}
-
-//===----------------------------------------------------------------------===//
-// MIR2Vec
-//===----------------------------------------------------------------------===//
-
 void MIR2Vec::describe(proto::ObservationSpec &Spec) const {
   Spec.set_media("tensors");
   proto::TensorSpec &Tensor = *Spec.add_tensors();
@@ -222,7 +66,9 @@ void MIR2Vec::describe(proto::ObservationSpec &Spec) const {
 
 MIR2Vec::Function MIR2Vec::embed(const MachineFunction &MF) {
   Function Result{MF.getName().str(), std::vector<double>(Dimension)};
-  Seeds.add(MF, Result.Row);
+  for (const MachineBasicBlock *MBB : depth_first(&MF))
+    for (const MachineInstr &MI : *MBB)
+      Seeds.add(MI, Result.Row);
   return Result;
 }
 
@@ -236,9 +82,8 @@ static void append(ArrayRef<double> Row, std::string &To) {
 Error MIR2Vec::observe(const ObservationContext &Context,
                        proto::Observation &Out) {
   Compilation &C = Context.Compile;
-  if (!Seeds.isLoaded())
-    if (Error E = Seeds.load(C.module().getTargetTriple()))
-      return E;
+  if (Error E = Seeds.load(C.module().getTargetTriple()))
+    return E;
   std::vector<Function> Current;
   const MachineFunction *MF =
       Context.Stopped ? Context.Stopped->machineFunction() : nullptr;
@@ -265,7 +110,8 @@ Error MIR2Vec::observe(const ObservationContext &Context,
   } else {
     std::vector<double> Sum(Dimension);
     for (const Function &F : Functions)
-      addTo(Sum, F.Row);
+      for (size_t I = 0; I != Dimension; ++I)
+        Sum[I] += F.Row[I];
     append(Sum, *Tensor.mutable_data());
   }
   Tensor.add_shape(Dimension);

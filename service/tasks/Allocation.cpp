@@ -11,6 +11,7 @@
 #include "llvm/CodeGen/LiveIntervalUnion.h"
 #include "llvm/CodeGen/LiveRegMatrix.h"
 #include "llvm/CodeGen/LiveStacks.h"
+#include "llvm/CodeGen/MachineBlockFrequencyInfo.h"
 #include "llvm/CodeGen/MachineDominators.h"
 #include "llvm/CodeGen/MachineLoopInfo.h"
 #include "llvm/CodeGen/MachineRegisterInfo.h"
@@ -133,7 +134,27 @@ unsigned Allocation::splits(const LiveInterval &Of) const {
 // What may be done
 //===----------------------------------------------------------------------===//
 
+void Allocation::findFixedCopies() {
+  FixedCopies.clear();
+  for (const MachineBasicBlock &MBB : A.MF)
+    for (const MachineInstr &MI : MBB) {
+      if (!MI.isFullCopy())
+        continue;
+      Register Range = MI.getOperand(0).getReg();
+      Register Fixed = MI.getOperand(1).getReg();
+      if (Range.isPhysical())
+        std::swap(Range, Fixed);
+      if (Range.isVirtual() && Fixed.isPhysical())
+        FixedCopies.push_back(
+            {Range, Fixed.asMCReg(),
+             A.Frequencies.getBlockFreqRelativeToEntryBlock(&MBB)});
+    }
+  IsEdited = false;
+}
+
 void Allocation::examine() {
+  if (IsEdited)
+    findFixedCopies();
   // Live ranges may have changed since the last query.
   A.Matrix.invalidateVirtRegs();
   Columns.clear();
@@ -200,6 +221,7 @@ void Allocation::LRE_DidCloneVirtReg(Register Copy, Register Old) {
 }
 
 void Allocation::spill(const LiveInterval &Range) {
+  IsEdited = true;
   LiveRangeEdit Edit(&Range, New, A.MF, A.LIS, &A.VRM, this, &DeadRemats);
   TheSpiller->spill(Edit);
   for (Register Reg : TheSpiller->getSpilledRegs())
@@ -237,6 +259,7 @@ void Allocation::spill() {
 }
 
 void Allocation::split(function_ref<void(LiveRangeEdit &)> Cut) {
+  IsEdited = true;
   const Register Reg = LI->reg();
   LiveRangeEdit Edit(LI, New, A.MF, A.LIS, &A.VRM, this, &DeadRemats);
   Cut(Edit);

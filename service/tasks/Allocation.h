@@ -63,6 +63,15 @@ struct RegisterColumn {
   bool isFree() const { return IsLegal && Holders.empty(); }
 };
 
+/// A copy between a live range and a physical register, which a live range that
+/// gets this register saves.
+struct FixedCopy {
+  llvm::Register Range;
+  llvm::MCRegister Register;
+  /// Relative to the function's entry.
+  double Frequency;
+};
+
 /// Assigns registers to the live ranges of one function, as the caller says.
 ///
 /// Contract: the caller takes a live range, and then does with it one of the
@@ -90,6 +99,9 @@ public:
   bool isCurrent(const llvm::LiveInterval &Range) const { return &Range == LI; }
   /// How often \p Of, or the live range that it is a piece of, has been split.
   unsigned splits(const llvm::LiveInterval &Of) const;
+
+  /// Copies between live ranges and registers, as the code stands.
+  llvm::ArrayRef<FixedCopy> fixedCopies() const { return FixedCopies; }
 
   // What may be done with the current live range.
   llvm::ArrayRef<RegisterColumn> registers() const { return Columns; }
@@ -143,6 +155,7 @@ private:
   void enqueue(llvm::Register Reg);
   bool dropIfUnused(llvm::Register Reg);
   void examine();
+  void findFixedCopies();
   void spill(const llvm::LiveInterval &Range);
   void split(llvm::function_ref<void(llvm::LiveRangeEdit &)> Cut);
   void enqueueNew();
@@ -164,6 +177,10 @@ private:
   /// yet.
   llvm::SmallVector<llvm::Register, 8> New;
   llvm::SmallPtrSet<llvm::MachineInstr *, 32> DeadRemats;
+
+  std::vector<FixedCopy> FixedCopies;
+  /// Instructions have changed since these were found.
+  bool IsEdited = true;
 
   const llvm::LiveInterval *LI = nullptr;
   std::vector<RegisterColumn> Columns;

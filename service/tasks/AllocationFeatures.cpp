@@ -134,9 +134,51 @@ ColumnNumbers mlcompiler::describeRegister(const Allocation &Of,
   return {float(Column.isFree()),
           float(Column.IsHint),
           atMostFinite(copiesSaved(A, Of.current(), Column.Register)),
+          0,
+          0,
           float(Of.classes().getLastCalleeSavedAlias(Column.Register) &&
                 !A.Matrix.isPhysRegUsed(Column.Register)),
           float(Column.Holders.size()),
           Largest,
           atMostFinite(Sum)};
+}
+
+/// Frequency-weighted copies between two live ranges.
+static double copiesBetween(const AllocationAnalyses &A, const LiveInterval &LI,
+                            Register Other) {
+  double Sum = 0;
+  for (MachineInstr &MI : A.MF.getRegInfo().reg_nodbg_instructions(LI.reg()))
+    if (MI.isFullCopy() && (MI.getOperand(0).getReg() == Other ||
+                            MI.getOperand(1).getReg() == Other))
+      Sum += A.Frequencies.getBlockFreqRelativeToEntryBlock(MI.getParent());
+  return Sum;
+}
+
+LaterCopies::LaterCopies(const Allocation &Of)
+    : TRI(Of.analyses().VRM.getTargetRegInfo()) {
+  const AllocationAnalyses &A = Of.analyses();
+  const LiveInterval &Current = Of.current();
+  for (const FixedCopy &Copy : Of.fixedCopies()) {
+    if (Copy.Range == Current.reg() || A.VRM.hasPhys(Copy.Range) ||
+        !A.LIS.hasInterval(Copy.Range))
+      continue;
+    const LiveInterval &Other = A.LIS.getInterval(Copy.Range);
+    if (Other.empty())
+      continue;
+    const bool Interferes = Other.overlaps(Current);
+    const double Frequency =
+        Interferes ? Copy.Frequency : copiesBetween(A, Current, Copy.Range);
+    if (Frequency && A.Matrix.checkInterference(Other, Copy.Register) ==
+                         LiveRegMatrix::IK_Free)
+      All.push_back(
+          {Copy.Register, Interferes ? Denies : SavesLater, Frequency});
+  }
+}
+
+void LaterCopies::describe(MCRegister Register, ColumnNumbers &Numbers) const {
+  for (const Found &Each : All)
+    if (Each.Number == Denies ? TRI.regsOverlap(Each.Register, Register)
+                              : Each.Register == Register)
+      Numbers[Each.Number] =
+          atMostFinite(Numbers[Each.Number] + Each.Frequency);
 }

@@ -8,36 +8,21 @@
 #define MLCOMPILER_GYM_SERVICE_TASKS_ALLOCATIONFEATURES_H
 
 #include "Allocation.h"
-#include "FeatureText.h"
+#include "InterferenceGraph.h"
 #include <array>
 
 namespace mlcompiler {
-
-/// Numbers of a live range. Frequencies are relative to the function's entry.
-constexpr FeatureText RangeFeatures[] = {
-    {"weight", "spill weight; 0 where it must not be spilled"},
-    {"spillable", "1: it may be spilled"},
-    {"size", "instructions that it covers, used or not"},
-    {"operands", "operands that read or write it"},
-    {"reads", "frequency-weighted operands that read it"},
-    {"writes", "frequency-weighted operands that write it"},
-    {"copies", "frequency-weighted copies to or from it"},
-    {"hottest", "frequency of the hottest block with a use"},
-    {"depth", "loops around the deepest of its uses"},
-    {"local", "1: it lies within one block"},
-    {"rematerializable", "1: it can be computed again instead of reloaded"},
-    {"crosses_calls", "1: it is live across a call, which keeps few registers"},
-    {"registers", "registers that its class has"},
-    {"splits", "how often it, or what it is a piece of, has been split"},
-};
-constexpr size_t RangeFeatureCount = std::size(RangeFeatures);
-using RangeNumbers = std::array<float, RangeFeatureCount>;
 
 /// Numbers of what may be done with it.
 constexpr FeatureText ColumnFeatures[] = {
     {"free", "1: a register that is free"},
     {"hint", "1: a register that the target or a copy hints at"},
     {"saves_copies", "frequency-weighted copies that this register saves now"},
+    {"saves_later", "frequency-weighted copies that this register saves if "
+                    "waiting live ranges also get it, which are copied to or "
+                    "from it"},
+    {"denies", "frequency-weighted copies that waiting live ranges could save "
+               "with this register, and cannot any more"},
     {"opens_saved", "1: a register that the function must save for its caller "
                     "and has not used so far"},
     {"spills", "live ranges that are spilled for it"},
@@ -48,7 +33,15 @@ constexpr FeatureText ColumnFeatures[] = {
      "split, 0.2 for each copy"},
 };
 /// The places of some of them.
-enum { IsFree = 0, SavesCopies = 2, Spills = 4, Heaviest, Cost };
+enum {
+  IsFree = 0,
+  SavesCopies = 2,
+  SavesLater,
+  Denies,
+  Spills = 6,
+  Heaviest,
+  Cost
+};
 constexpr size_t ColumnFeatureCount = std::size(ColumnFeatures);
 using ColumnNumbers = std::array<float, ColumnFeatureCount>;
 
@@ -72,6 +65,27 @@ float spillCost(const Allocation &Of, const llvm::LiveInterval &LI);
 /// Describes a register that the current live range of \p Of may be given.
 ColumnNumbers describeRegister(const Allocation &Of,
                                const RegisterColumn &Column);
+
+/// Copies between waiting live ranges and physical registers, as far as they
+/// depend on the register that the live range at hand gets.
+class LaterCopies {
+public:
+  explicit LaterCopies(const Allocation &Of);
+
+  /// Adds what a register comes to, to the numbers of its column.
+  void describe(llvm::MCRegister Register, ColumnNumbers &Numbers) const;
+
+private:
+  /// What this register would save, or deny.
+  struct Found {
+    llvm::MCRegister Register;
+    size_t Number;
+    double Frequency;
+  };
+
+  const llvm::TargetRegisterInfo &TRI;
+  llvm::SmallVector<Found, 8> All;
+};
 
 /// A rough guess of what the copies at the loop's borders add to the score.
 float splitCost(const Allocation &Of, const llvm::MachineLoop &Loop);

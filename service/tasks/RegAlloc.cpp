@@ -60,6 +60,7 @@ public:
   void install(legacy::PassManagerBase &PM) override;
   void write(Tensors &To) const override;
   const MachineFunction *machineFunction() const override;
+  std::optional<InterferenceGraph> interference() const override;
   json::Object describeDecision() const override;
   std::string decisionLabel() const override;
 
@@ -83,7 +84,6 @@ private:
   std::string Order = Orders[0].str();
   std::string Allocator = Allocators[0].str();
   bool IsVerified = false;
-  bool ShowsInterference = false;
   bool ShowsBasic = false;
   bool ShowsCheapest = false;
 
@@ -118,8 +118,6 @@ void RegAlloc::declare(TaskOptions &Options) {
                "whether LLVM's verifier of machine code looks at it behind "
                "every pass of the code generator, and ends the session if it "
                "finds an error");
-  Options.flag("interference", ShowsInterference,
-               "whether the observation 'decision' has the interference graph");
   Options.flag(BasicName, ShowsBasic,
                "whether to send the feature of this name, what LLVM's basic "
                "allocator would do");
@@ -208,7 +206,8 @@ void RegAlloc::describe(proto::TaskSpec &Spec) const {
                      "file of that allocator");
   Suggest(CheapestName,
           "what a simple rule would do. It takes the free register that saves "
-          "most copies. If none is free, it splits around a loop where that "
+          "most copies, where what it denies is subtracted. If none is free, "
+          "it splits around a loop where that "
           "costs less than a third of taking a register or spilling. Otherwise "
           "it takes the register that costs least, if that is less than "
           "spilling. Otherwise it splits at blocks, and if it cannot, spills");
@@ -315,6 +314,12 @@ int64_t RegAlloc::asBasic() const {
   return Found == Columns.end() ? Spill : Found - Columns.begin();
 }
 
+/// Copies that a free register saves, now or later. What waiting live ranges
+/// could save with it is subtracted.
+static float copiesSaved(const ColumnNumbers &Numbers) {
+  return Numbers[SavesCopies] + Numbers[SavesLater] - Numbers[Denies];
+}
+
 /// The cheapest action, by the numbers of the columns that may be chosen.
 int64_t RegAlloc::cheapest(ArrayRef<int64_t> May,
                            ArrayRef<ColumnNumbers> Numbers) const {
@@ -325,7 +330,7 @@ int64_t RegAlloc::cheapest(ArrayRef<int64_t> May,
     if (!May[Column])
       continue;
     if (Numbers[Column][IsFree] &&
-        (!Free || Numbers[Column][SavesCopies] > Numbers[*Free][SavesCopies]))
+        (!Free || copiesSaved(Numbers[Column]) > copiesSaved(Numbers[*Free])))
       Free = Column;
     if (!Taken || Numbers[Column][Cost] < Numbers[*Taken][Cost])
       Taken = Column;
@@ -358,7 +363,7 @@ ColumnNumbers RegAlloc::describeColumn(int64_t Action) const {
     Numbers[Heaviest] = finiteWeight(Current->current());
     Numbers[Cost] = spillCost(*Current, Current->current());
   } else if (Action >= SplitAround) {
-    Numbers[6] =
+    Numbers[Cost] =
         splitCost(*Current, *Current->splitLoops()[Action - SplitAround]);
   }
   return Numbers;
@@ -385,10 +390,16 @@ void RegAlloc::write(Tensors &To) const {
         Element = Numbers[Row][Number];
   }
   std::vector<ColumnNumbers> Numbers(Actions);
-  if (Waiting.empty())
-    for (auto [Action, IsLegal] : enumerate(May))
-      if (IsLegal)
-        Numbers[Action] = describeColumn(Action);
+  if (Waiting.empty()) {
+    const LaterCopies Later(*Current);
+    for (auto [Action, IsLegal] : enumerate(May)) {
+      if (!IsLegal)
+        continue;
+      Numbers[Action] = describeColumn(Action);
+      if (int64_t(Action) < RegisterColumns)
+        Later.describe(Current->registers()[Action].Register, Numbers[Action]);
+    }
+  }
   for (auto [Number, Feature] : enumerate(ColumnFeatures))
     for (auto [Action, Element] : enumerate(To.elements<float>(Feature.Name)))
       Element = Numbers[Action][Number];
@@ -400,6 +411,12 @@ void RegAlloc::write(Tensors &To) const {
 
 const MachineFunction *RegAlloc::machineFunction() const {
   return Current ? &Current->analyses().MF : nullptr;
+}
+
+std::optional<InterferenceGraph> RegAlloc::interference() const {
+  if (!Current)
+    return std::nullopt;
+  return describeInterference(*Current);
 }
 
 static json::Object describe(const Allocation &Of, const LiveInterval &LI) {
@@ -415,8 +432,6 @@ static json::Object describe(const Allocation &Of, const LiveInterval &LI) {
 json::Object RegAlloc::describeDecision() const {
   json::Object Decision = Waiting.empty() ? describePlace() : describeRows();
   Decision["function"] = toText(machineFunction()->getName());
-  if (ShowsInterference)
-    Decision["interference"] = describeInterference(*Current);
   return Decision;
 }
 

@@ -2,6 +2,7 @@
 """The environment that allocates registers from scratch, and its code."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from gymnasium import spaces
 from support.regalloc import (
     AARCH64,
     EMPTY,
+    EVICTION,
     TARGETS,
     TWO,
     X86,
@@ -22,7 +24,7 @@ from support.regalloc import (
     legal_at_random,
     two,
 )
-from support.toolchain import KERNEL_NAMES, finish, play, run
+from support.toolchain import KERNEL_NAMES, VOCABULARIES, embeddings, finish, play, run
 
 from mlcompiler_gym import InvalidActionError, Program, load_programs
 from mlcompiler_gym.envs import CompilerEnv
@@ -32,7 +34,8 @@ ALLOC = "mlcompiler/RegAlloc-v0"
 REGISTERS, SPILL, BLOCKS, LOOPS = 48, 48, 49, range(50, 54)
 #: Numbers of what may become of a live range, in their order.
 COLUMNS = (
-    *("free", "hint", "saves_copies", "opens_saved", "spills", "heaviest", "cost"),
+    *("free", "hint", "saves_copies", "saves_later", "denies", "opens_saved"),
+    *("spills", "heaviest", "cost"),
 )
 #: Numbers of a live range.
 RANGE = (
@@ -40,6 +43,9 @@ RANGE = (
     *("hottest", "depth", "local", "rematerializable", "crosses_calls", "registers"),
     "splits",
 )
+
+#: Where a node has its state, and then its register; its embedding is behind them.
+STATE = len(RANGE)
 
 #: The allocator's own code is checked behind every pass, and what it measures is its.
 CHECKED: dict[str, Any] = {"verify_machine_code": True}
@@ -162,12 +168,22 @@ def test_what_is_seen_is_what_is_described(make_checked: Make, target: str) -> N
             assert not any(seen[name].any() for name in COLUMNS)
         else:
             assert not any(seen[f"row_{name}"].any() for name in RANGE)
-            assert seen["cheapest_action"][0] in legal
+            check_cheapest(seen, legal)
             check_columns(seen, decision, legal)
             taken.add(decision["virtual_register"])
         seen, _, terminated, _, info = env.step(int(rng.choice(legal)))
     assert min(asked) > 50
     assert len(taken) > 30
+
+
+def check_cheapest(seen: Any, legal: Any) -> None:
+    """The rule takes the free register that saves most copies in the end."""
+    [rule] = seen["cheapest_action"].astype(int)
+    assert rule in legal
+    free = [action for action in legal if seen["free"][action]]
+    if free:
+        saved = seen["saves_copies"] + seen["saves_later"] - seen["denies"]
+        assert rule == max(free, key=lambda action: saved[action])
 
 
 def check_columns(seen: Any, decision: Any, legal: Any) -> None:
@@ -181,13 +197,16 @@ def check_columns(seen: Any, decision: Any, legal: Any) -> None:
     for number, column in enumerate(decision["columns"]):
         if number not in legal:
             continue
-        free, hint, saves, opens, spills, heaviest, cost = columns[number]
+        free, hint, saves, later, denies, opens, spills, heaviest, cost = columns[
+            number
+        ]
         assert free == (not column["spills"])
         assert hint == column["hint"]
         assert spills == len(column["spills"])
         assert (cost > 0) >= (spills > 0 and heaviest > 0)
         assert saves == 0 or hint or spills
         assert opens in (0, 1)
+        assert min(later, denies) >= 0
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -195,36 +214,124 @@ def test_what_interferes_gets_no_common_register(
     make_checked: Make, target: str
 ) -> None:
     """The edges are what the allocator must respect, and all that keeps it."""
-    env = make_checked(
-        programs="kernels/lz", target=target, interference=True, order="weight"
-    )
+    env = make_checked(programs="kernels/lz", target=target, order="weight")
     env.reset()
     choose = legal_at_random(env, 0)
     for _ in range(60):
-        graph = env.interference_graph()  # type: ignore[attr-defined]
+        graph = env.observe("interference")["interference"]
         decision = decision_of(env)
-        names = decision["interference"]["names"]
-        assert len(names) == len(set(names)) == len(graph.nodes)
-        state, register = graph.nodes[:, -2], graph.nodes[:, -1]
+        assert len(graph.names) == len(set(graph.names)) == len(graph.nodes)
+        state, register = graph.nodes[:, STATE], graph.nodes[:, STATE + 1]
         assert ((state == 2) == (register > 0)).all()
         [at_hand] = np.flatnonzero(state == 1)
-        assert names[at_hand] == decision["virtual_register"]
+        assert graph.names[at_hand] == decision["virtual_register"]
         assert (graph.edge_links[:, 0] < graph.edge_links[:, 1]).all()
         ends = register[graph.edge_links]
         assert not ((ends[:, 0] == ends[:, 1]) & (ends[:, 0] > 0)).any()
+        sources = graph.nodes[graph.edge_links[:, 0]]
+        assert (graph.edges[:, 0] <= sources[:, RANGE.index("registers")]).all()
         # Who holds what could be taken interferes, and is named.
         links = graph.edge_links[(graph.edge_links == at_hand).any(axis=1)]
-        neighbours = {names[end] for end in links.ravel()}
+        neighbours = {graph.names[end] for end in links.ravel()}
         for column in decision["columns"]:
             assert neighbours.issuperset(column["spills"])
         env.step(choose(None))
 
 
-def test_no_graph_unless_it_is_asked_for(make_checked: Make) -> None:
-    env = make_checked(programs=TWO)
+#: A function without registers of no class, which LLVM's own tool crashes on.
+SMALL = ir(
+    "define i64 @small(i64 %a, i64 %b, i64 %c) {\n"
+    "  %x = mul i64 %a, %b\n  %y = udiv i64 %x, %c\n  %z = xor i64 %y, %a\n"
+    "  %s = lshr i64 %z, %b\n  %t = sub i64 %s, %c\n  ret i64 %t\n}\n",
+    "small",
+)
+
+
+def test_nodes_have_the_mir2vec_embedding_of_their_instructions(
+    make_checked: Make,
+) -> None:
+    env = make_checked(programs=SMALL, observation="dict")
     env.reset()
-    with pytest.raises(ValueError, match="interference=True"):
-        env.interference_graph()  # type: ignore[attr-defined]
+    graph = env.observe("interference")["interference"]
+    optimized = run(
+        "opt-22", "-passes=default<O2>", "-o", "-", data=env.program.bitcode
+    )
+    code = run(
+        *("llc-22", "-relocation-model=pic", "-stop-before=greedy", "-o", "-"),
+        data=optimized,
+    )
+    vocabulary = VOCABULARIES / "mir2vec-x86-64-100d.json"
+    printed = embeddings(
+        *(code, "--mode=mir", "--level=inst", f"--mir2vec-vocab-path={vocabulary}")
+    )
+    assert len(graph.names) == 5
+    for name, node in zip(graph.names, graph.nodes, strict=True):
+        vectors = [
+            vector
+            for _, instruction, vector in printed
+            if re.search(rf"{name}\b", instruction)
+        ]
+        assert len(vectors) >= 2, name
+        # The tool prints two decimals.
+        np.testing.assert_allclose(
+            node[STATE + 2 :], np.sum(vectors, axis=0), atol=0.006 * len(vectors)
+        )
+
+
+def test_a_graph_is_part_of_the_observation(make_checked: Make) -> None:
+    env = make_checked(programs=TWO, observation="dict", observations=("interference",))
+    seen, _ = env.reset()
+    assert seen in env.observation_space
+    shown = env.observe("interference")["interference"]
+    np.testing.assert_array_equal(seen["interference"].nodes, shown.nodes)
+    np.testing.assert_array_equal(seen["interference"].edge_links, shown.edge_links)
+    finish(env, legal_at_random(env, 0))
+
+
+def test_other_tasks_have_an_empty_graph(make_env: MakeEnv) -> None:
+    env = make_env(EVICTION, programs="kernels/lz")
+    env.reset()
+    assert env.observe("interference")["interference"].nodes.shape == (0, 116)
+
+
+def test_what_a_register_denies_others(make_checked: Make) -> None:
+    """Two values that are live at the same time, one of which is returned."""
+    program = ir(
+        "define i64 @deny(i64 %a, i64 %b) {\n  %x = xor i64 %a, %b\n  ret i64 %x\n}\n",
+        "deny",
+    )
+    env = make_checked(programs=program, observation="dict")
+    env.reset()
+    denied = []
+    for row in range(2):
+        twin = env.fork()
+        seen, *_ = twin.step(row)
+        registers = [each["register"] for each in decision_of(twin)["columns"]]
+        denies = seen["denies"][: len(registers)]
+        denied.append({r: n for r, n in zip(registers, denies, strict=True) if n})
+        twin.close()
+    # One comes in RDI, which the other one cannot have, and leaves in RAX.
+    assert {"RSI": 1.0} in denied
+    assert {"RAX": 1.0} in denied
+
+
+def test_what_a_register_saves_later(make_checked: Make) -> None:
+    """A split leaves copies between its pieces, which may have the same register."""
+    env = make_checked(
+        programs="kernels/calendar",
+        function="julian_days",
+        observation="dict",
+        order="weight",
+        cheapest_action=True,
+    )
+    seen, _ = env.reset()
+    found, terminated = {}, False
+    while not terminated:
+        columns = np.flatnonzero(seen["saves_later"])
+        names = [each["register"] for each in decision_of(env)["columns"]]
+        found.update({names[c]: float(seen["saves_later"][c]) for c in columns})
+        seen, _, terminated, _, _ = env.step(int(seen["cheapest_action"][0]))
+    assert found
 
 
 @pytest.mark.parametrize("order", ["agent", "global_first"])

@@ -16,14 +16,12 @@ from numpy.typing import NDArray
 from support.regalloc import IDS as REGALLOC_IDS
 from support.regalloc import MakeEnv
 from support.samples import CALLS, TRIPLE, fails, ir_program
-from support.toolchain import NAMES, SOME, run
+from support.toolchain import NAMES, SOME, VOCABULARIES, embeddings, run
 
-import mlcompiler_gym
 from mlcompiler_gym import LocalService, Program, load_programs
 from mlcompiler_gym.envs import CompilerEnv
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 
-VOCABULARIES = Path(mlcompiler_gym.__path__[0], "vocabularies")
 KINDS = {"ir2vec": "symbolic", "ir2vec-flow-aware": "flow-aware"}
 DIMENSIONS = {
     "ir2vec": 75,
@@ -81,25 +79,6 @@ declare i32 @extern(i32)
 """,
     "tangled",
 )
-
-
-def embeddings(module: bytes, *options: str) -> list[tuple[str, str, list[float]]]:
-    """What llvm-ir2vec says: function, what the vector is of, and the vector."""
-    text = run("llvm-ir2vec-22", "embeddings", *options, "-", data=module).decode()
-    found = []
-    function, label = "", ""
-    for line in text.splitlines():
-        header = re.match(r"(?:Function: |MIR2Vec .* machine function )(.*?):?$", line)
-        if header:
-            function, label = header[1], ""
-            continue
-        vector = re.search(r" \[((?: +-?[\d.]+)+) +\]$", line)
-        # Some instructions are printed on several lines.
-        label += line[: vector.start()] if vector else line
-        if vector:
-            found.append((function, label, [float(x) for x in vector[1].split()]))
-            label = ""
-    return found
 
 
 def ir2vec(bitcode: bytes, level: str, name: str) -> list[tuple[str, str, list[float]]]:

@@ -14,6 +14,8 @@ from mlcompiler_gym.envs import CompilerEnv
 
 KERNELS = Path(__file__).parents[2] / "mlcompiler_gym" / "programs" / "kernels"
 KERNEL_NAMES = sorted(path.stem for path in (KERNELS / "src").glob("*.c"))
+#: Where the vocabularies of IR2Vec and MIR2Vec are.
+VOCABULARIES = KERNELS.parents[1] / "vocabularies"
 #: Folders of the sets whose programs ship with us.
 FOLDERS = {"kernels": KERNELS, "loops": KERNELS.with_name("loops")}
 #: What these programs are called.
@@ -51,6 +53,25 @@ def heuristic_object(
     flags = ["-relocation-model=pic"] + ([f"-mcpu={cpu}"] if cpu else [])
     optimized = run("opt-22", *flags, f"-passes={pipeline}", "-o", "-", data=bitcode)
     return run("llc-22", *flags, "-filetype=obj", "-o", "-", data=optimized)
+
+
+def embeddings(module: bytes, *options: str) -> list[tuple[str, str, list[float]]]:
+    """What llvm-ir2vec says: function, what the vector is of, and the vector."""
+    text = run("llvm-ir2vec-22", "embeddings", *options, "-", data=module).decode()
+    found = []
+    function, label = "", ""
+    for line in text.splitlines():
+        header = re.match(r"(?:Function: |MIR2Vec .* machine function )(.*?):?$", line)
+        if header:
+            function, label = header[1], ""
+            continue
+        vector = re.search(r" \[((?: +-?[\d.]+)+) +\]$", line)
+        # Some instructions are printed on several lines.
+        label += line[: vector.start()] if vector else line
+        if vector:
+            found.append((function, label, [float(x) for x in vector[1].split()]))
+            label = ""
+    return found
 
 
 def executable_bytes(path: Path) -> int:

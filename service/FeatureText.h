@@ -4,8 +4,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef MLCOMPILER_GYM_SERVICE_TASKS_FEATURETEXT_H
-#define MLCOMPILER_GYM_SERVICE_TASKS_FEATURETEXT_H
+#ifndef MLCOMPILER_GYM_SERVICE_FEATURETEXT_H
+#define MLCOMPILER_GYM_SERVICE_FEATURETEXT_H
 
 #include "llvm/ADT/ArrayRef.h"
 #include <string>
@@ -28,4 +28,4 @@ inline std::string list(llvm::ArrayRef<FeatureText> Texts) {
 
 } // namespace mlcompiler
 
-#endif // MLCOMPILER_GYM_SERVICE_TASKS_FEATURETEXT_H
+#endif // MLCOMPILER_GYM_SERVICE_FEATURETEXT_H
