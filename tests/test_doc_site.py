@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import html
 import html.parser
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -66,6 +68,21 @@ def test_every_link_within_the_site_leads_somewhere(site: Path) -> None:
             ):
                 broken.append(f"{path.relative_to(site)}: {link}")
     assert broken == []
+
+
+def test_every_page_has_its_own_text(site: Path) -> None:
+    """Sphinx has pages of its own, such as search.html, which would take its place."""
+    folder = ROOT / "docs"
+    sources = [p for p in folder.rglob("*.md") if "```{include}" not in p.read_text()]
+    assert len(sources) > 30
+    for source in sources:
+        title = re.search(r"^# (.+)$", source.read_text(), re.MULTILINE)
+        assert title is not None, source
+        built = (site / source.relative_to(folder).with_suffix(".html")).read_text()
+        shown = re.search(r"<h1>(.*?)<a class=.headerlink", built, re.DOTALL)
+        assert shown is not None, source
+        plain = html.unescape(re.sub(r"<[^>]*>", "", shown[1]))
+        assert plain == re.sub(r"[`*]", "", title[1]), source
 
 
 def test_pages_have_what_they_include(site: Path) -> None:

@@ -52,7 +52,8 @@ class RegAllocEnv(CompilerEnv):
         function: As in :class:`~mlcompiler_gym.RegAllocEvictionEnv`.
         reward: ``"final"`` and ``"dense"`` as in
             :class:`~mlcompiler_gym.RegAllocEvictionEnv`; the former is RL4ReAl's
-            global reward. ``"local"``: RL4ReAl's local one, see :class:`LocalReward`.
+            global reward. ``"local"``: its local one, the spill weight of what gets a
+            register; ``docs/full_regalloc.md`` has its terms.
     """
 
     task = "regalloc"
