@@ -98,7 +98,7 @@ public:
                           : static_cast<uint32_t>(Alignment.value())});
   }
 
-  // What is no instruction has a size that is not known here.
+  // The size of anything but an instruction is not known here.
   void emitBytes(StringRef Data) override { addUnknown(); }
   void emitValueImpl(const MCExpr *Value, unsigned Size, SMLoc Loc) override {
     addUnknown();

@@ -143,7 +143,7 @@ class Arena:
         return cases
 
     def _make_network(self) -> Network:
-        """How large the inputs are, chance decides."""
+        """The network. Random decisions show how large its inputs are."""
         settings = self._settings
         made = self._compilers.rollouts(
             "random",
