@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -61,6 +62,7 @@ class _Compile:
         given: What is answered to these calls.
         answers: What was answered, in the order in which calls came up.
         promises: By call, what the other answer promises.
+        counts: How many calls came up so far, by caller and callee.
         reward: What it came to.
     """
 
@@ -68,6 +70,7 @@ class _Compile:
     given: Mapping[_Call, int]
     answers: dict[_Call, int] = field(default_factory=dict)
     promises: dict[_Call, float] = field(default_factory=dict)
+    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     reward: float = -np.inf
 
     def copy(self, other: _Compile, count: int) -> None:
@@ -75,13 +78,13 @@ class _Compile:
         for call, answer in itertools.islice(other.answers.items(), count):
             self.answers[call] = answer
             self.promises[call] = other.promises[call]
+            self.counts[call[:2]] += 1
 
     def decide(self, decision: Decision, setup: Setup) -> int:
         """What is answered to the next call."""
         callee, _, caller = str(decision.info["decision"]).partition(" -> ")
-        count = 0
-        while (call := (caller, callee, count)) in self.answers:
-            count += 1
+        call = caller, callee, self.counts[caller, callee]
+        self.counts[caller, callee] += 1
         answer = self.given.get(call, decision.own)
         self.answers[call] = answer
         self.promises[call] = _promise(setup, decision.observation, answer)
