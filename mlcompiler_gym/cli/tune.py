@@ -55,6 +55,10 @@ def tune(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write the object file.")
     ] = None,
+    trajectory: Annotated[
+        Path | None,
+        typer.Option(help="Write the trajectory, for replay and the leaderboard."),
+    ] = None,
     plot: Annotated[
         Path | None, typer.Option(help="Draw the best so far: tuning.png.")
     ] = None,
@@ -106,6 +110,8 @@ def tune(
     _show(program, tuning)
     if output is not None:
         write_file(output, tuning.object_code)
+    if trajectory is not None:
+        write_file(trajectory, f"{tuning.trajectory.to_json()}\n".encode())
     if plot is not None:
         from mlcompiler_gym.tuning.plot import plot as draw
 

@@ -25,8 +25,10 @@ TRAJECTORIES = "trajectories.jsonl.gz"
 _SIZE = 512 << 20
 _LINE = 16 << 20
 
-#: An action: the number of a discrete one, or a priority.
-Action = Annotated[int, Field(ge=0, lt=1 << 63)] | float
+#: The number of a choice.
+_Number = Annotated[int, Field(ge=0, lt=1 << 63)]
+#: An action: the number of a discrete one, a priority, or several choices.
+_Action = _Number | float | tuple[_Number, ...]
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class Entry:
 
     program: Text
     program_sha256: Sha256
-    actions: tuple[Action, ...]
+    actions: tuple[_Action, ...]
     compiles: Annotated[int, Field(ge=1)] | None
     value: Annotated[float, Field(ge=0)]
     baseline: Annotated[float, Field(ge=0)]

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from mlcompiler_gym.envs.config import CompileConfig
 from mlcompiler_gym.envs.trajectory import Trajectory
@@ -103,11 +103,7 @@ def pack(
     found = _read(Path(journal), track, check_compiler(board, track))
     hashes = track.hashes()
     _check_programs(found, hashes, track, str(journal))
-    # No track is of a task whose actions are several choices.
-    attempts = {
-        name: cast("tuple[int | float, ...]", each.trajectory.actions)
-        for name, each in found.items()
-    }
+    attempts = {name: each.trajectory.actions for name, each in found.items()}
     digest = hashlib.sha256(json.dumps(attempts).encode()).hexdigest()
     with tempfile.TemporaryDirectory(prefix="mlcompiler-gym-") as scratch:
         records = recompute(

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from mlcompiler_gym.envs.actions import Action
 from mlcompiler_gym.envs.config import CompileConfig
 from mlcompiler_gym.evaluation import LocalPlayers, Players, Record, evaluate
 from mlcompiler_gym.evaluation.player import make_env
@@ -16,7 +17,7 @@ from mlcompiler_gym.evaluation.statistics import (
     ratio_of,
     rounded,
 )
-from mlcompiler_gym.leaderboard.entries import Action, Entry
+from mlcompiler_gym.leaderboard.entries import Entry
 from mlcompiler_gym.leaderboard.errors import LeaderboardError
 from mlcompiler_gym.leaderboard.recompute import Recomputation
 from mlcompiler_gym.leaderboard.submission import Submission, read

@@ -11,6 +11,7 @@ from time import monotonic
 from typing import Any
 
 from mlcompiler_gym.envs.parameters import ParametersEnv
+from mlcompiler_gym.envs.trajectory import Trajectory
 from mlcompiler_gym.errors import TuningError
 from mlcompiler_gym.tuning.tuner import Tried, Tuner
 
@@ -35,6 +36,7 @@ class Tuning:
         commandline: The `opt` and `llc` that give the object file.
         llvm_arguments: What they must be told to have these parameters.
         object_code: The object file of ``best``.
+        trajectory: What compiles it once more.
     """
 
     objectives: tuple[str, ...]
@@ -45,6 +47,7 @@ class Tuning:
     commandline: str
     llvm_arguments: list[str]
     object_code: bytes
+    trajectory: Trajectory
 
 
 def tune(
@@ -151,11 +154,14 @@ class _Compiler:
         keys = [self.env.setup.actions.check(action) for action in actions]
         return [tuple(found[key].values()) for key in keys]
 
-    def build(self, chosen: Mapping[str, str]) -> tuple[str, list[str], bytes]:
-        """The command line, its options, and the object file."""
+    def build(
+        self, chosen: Mapping[str, str]
+    ) -> tuple[str, list[str], bytes, Trajectory]:
+        """The command line, its options, the object file, and what was done."""
         with self.env.fork() as twin:
             twin.step(twin.action(chosen))
-            return twin.commandline(), twin.llvm_arguments, twin.emit("object")
+            made = twin.emit("object")
+            return twin.commandline(), twin.llvm_arguments, made, twin.trajectory
 
 
 class _Search:
@@ -186,7 +192,7 @@ class _Search:
         best = self._best()
         if best is None:
             raise TuningError("the compiler survived none of the compiles")
-        commandline, arguments, object_code = self._compiler.build(best.chosen)
+        commandline, arguments, made, trajectory = self._compiler.build(best.chosen)
         return Tuning(
             objectives=self._tuner.objectives,
             baseline=self._baseline,
@@ -195,7 +201,8 @@ class _Search:
             tried=self._tried,
             commandline=commandline,
             llvm_arguments=arguments,
-            object_code=object_code,
+            object_code=made,
+            trajectory=trajectory,
         )
 
     def _search(self, compiles: int) -> None:

@@ -15,7 +15,9 @@ from mlcompiler_gym.cli.app import app
 
 
 def test_the_command(tmp_path: Path) -> None:
-    study, picture, code = (tmp_path / n for n in ("lz.log", "lz.png", "lz.o"))
+    study, picture, code, trajectory = (
+        tmp_path / name for name in ("lz.log", "lz.png", "lz.o", "lz.json")
+    )
     arguments: list[str | Path] = [
         "tune",
         "kernels/lz",
@@ -26,6 +28,7 @@ def test_the_command(tmp_path: Path) -> None:
     ]
     arguments += ["--objective", "text_size", "--objective", "ir_instructions"]
     arguments += ["--parameters", "inliner", "-o", code]
+    arguments += ["--trajectory", trajectory]
     cli(*arguments, "--compiles", "6")
     done = cli(*arguments, "--compiles", "10")
     assert "10 compiles" in done.stderr
@@ -39,6 +42,8 @@ def test_the_command(tmp_path: Path) -> None:
     (tmp_path / "input.bc").write_bytes(program.bitcode)
     subprocess.run(line, shell=True, cwd=tmp_path, check=True, timeout=120)
     assert (tmp_path / "output.o").read_bytes() == code.read_bytes()
+    cli("replay", trajectory, "-o", tmp_path / "again.o")
+    assert (tmp_path / "again.o").read_bytes() == code.read_bytes()
 
 
 @pytest.mark.parametrize(

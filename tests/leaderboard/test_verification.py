@@ -17,7 +17,7 @@ from support.samples import ir_program
 from support.strategies import examples
 
 from mlcompiler_gym import replay
-from mlcompiler_gym.evaluation import EpisodePlan, LocalPlayers, Result
+from mlcompiler_gym.evaluation import EpisodePlan, LocalPlayers, Result, evaluate
 from mlcompiler_gym.leaderboard import (
     Board,
     LeaderboardError,
@@ -78,6 +78,24 @@ def test_what_is_true_is_accepted_and_ranked_the_same_each_time(board: Board) ->
     assert files[0] == files[1]
     [standing] = rank(board, [first]).tracks["loop"]["search-10"]
     assert standing.ratio == pytest.approx(row.value / row.baseline, abs=1e-6)
+
+
+@pytest.mark.parametrize("task", ["Parameters", "RegAlloc", "RegAllocPriority"])
+def test_actions_of_each_kind_can_be_submitted(tmp_path: Path, task: str) -> None:
+    """Several choices at once, one choice, and a number."""
+    board = one_track(
+        tmp_path / "board",
+        env=f"mlcompiler/{task}-v0",
+        programs="loops/split_chain",
+        level="O2",
+    )
+    track, folder = board.track("one"), board.submissions / "drawn"
+    new(folder, board, track, "open")
+    fill_in(folder)
+    evaluate(track.evaluation("random"), track.programs, tmp_path / "drawn.jsonl")
+    pack(folder, board, tmp_path / "drawn.jsonl")
+    found = verified(folder, board)
+    assert found.status == "accepted", found.report()
 
 
 @examples(10)
