@@ -293,7 +293,8 @@ class Recomputer:
             lambda part: keeps(walker.walk(program, actions, set(part)).value),
             _REDUCTIONS,
         )
-        steps = walker.walk(program, actions, set(kept), look=True).steps
+        look = max(kept, default=-1) + 1
+        steps = walker.walk(program, actions, set(kept), look=look).steps
         return _named([f"decision {p}: {steps[p]}" for p in kept if p < len(steps)])
 
     def close(self) -> None:

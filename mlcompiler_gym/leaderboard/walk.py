@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import json
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,11 +59,13 @@ class Walk:
 
     Attributes:
         value: The objective's value; None if the compiler did not survive it.
+        taken: How many decisions there were.
         differing: Places at which it was decided otherwise than LLVM would have.
-        steps: What was decided, if the walk kept it.
+        steps: The first decisions, as many as were looked at.
     """
 
     value: float | None
+    taken: int
     differing: tuple[int, ...]
     steps: tuple[Step, ...]
 
@@ -86,7 +89,7 @@ class Walker:
         actions: Sequence[Action],
         places: Collection[int] | None = None,
         *,
-        look: bool = False,
+        look: int = 0,
     ) -> Walk:
         """Compile once.
 
@@ -95,12 +98,13 @@ class Walker:
             actions: As recorded.
             places: Where to act as recorded; elsewhere LLVM's own answer is taken.
                 ``None``: everywhere.
-            look: Also keep what is decided, and what it changes.
+            look: How many decisions to keep, with what each of them changes. That
+                takes far longer than to take them.
         """
         env = self._compiler
         observation, info = env.reset(options={"program": program})
         own = self._own()
-        differing, steps = [], []
+        differing, steps, taken = [], [], 0
         ir = self._ir() if look else []
         over = "no_decision" in info
         for place in self._places(actions):
@@ -115,8 +119,9 @@ class Walker:
                 np.asarray(default, np.float64).ravel(),
             ):
                 differing.append(place)
-            about = self._about() if look else {}
-            context = _context(ir, about)
+            looks = place < look
+            about = self._about() if looks else {}
+            context = _context(ir, about) if looks else ()
             try:
                 result = env.step(action)
             except InvalidActionError:
@@ -127,7 +132,8 @@ class Walker:
                 result = env.step(action)
             observation, _, terminated, truncated, info = result
             over = terminated or truncated
-            if look:
+            taken += 1
+            if looks:
                 before, ir = ir, ([] if "error" in info else self._ir())
                 steps.append(
                     Step(
@@ -142,7 +148,7 @@ class Walker:
         if values is None and "error" not in info:
             values = env.baseline
         value = None if values is None else float(values[self._objective])
-        return Walk(value, tuple(differing), tuple(steps))
+        return Walk(value, taken, tuple(differing), tuple(steps))
 
     def _places(self, actions: Sequence[Action]) -> Iterator[int]:
         """Where there may be a decision: without end if the compile has one."""
@@ -197,14 +203,24 @@ def _context(ir: Sequence[str], about: dict[str, str]) -> tuple[str, ...]:
 def _change(before: Sequence[str], after: Sequence[str]) -> tuple[str, ...]:
     if not before or not after:
         return ()
+    # Nearly all of a module stays as it is, and comparing it takes long.
+    head = _same(zip(before, after, strict=False))
+    rest = min(len(before), len(after)) - head
+    tail = min(_same(zip(reversed(before), reversed(after), strict=False)), rest)
+    old, new = (each[head : len(each) - tail] for each in (before, after))
     # Only the lines themselves: numbers of values move with each change.
     found = [
         _cut(line)
-        for line in difflib.unified_diff(before, after, n=0, lineterm="")
+        for line in difflib.unified_diff(old, new, n=0, lineterm="")
         if line[:1] in "+-" and line[:3] not in ("+++", "---")
     ]
     more = len(found) - _CHANGED
     return tuple(found[:_CHANGED] + ([f"… and {more} lines more"] if more > 0 else []))
+
+
+def _same(pairs: Iterable[tuple[str, str]]) -> int:
+    """How many lines are the same, up to the first that differ."""
+    return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def _cut(text: str) -> str:

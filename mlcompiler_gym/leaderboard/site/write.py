@@ -28,7 +28,7 @@ from mlcompiler_gym.leaderboard.walk import Step, Walker
 from mlcompiler_gym.programs import Program
 
 #: Programs of a track whose decisions are shown: those with the largest gains.
-_SHOWN = 60
+_SHOWN = 30
 #: Decisions of each.
 _STEPS = 120
 
@@ -233,7 +233,9 @@ class _Site:
     def _program(
         self, track: Track, name: str, results: list[Result], look: bool
     ) -> str:
-        steps = self._decisions(track, name, results[0].verdict) if look else []
+        decisions, left_out = (
+            self._decisions(track, name, results[0].verdict) if look else ([], 0)
+        )
         return self._render(
             "program.html",
             "../../",
@@ -242,24 +244,30 @@ class _Site:
             rows=list(
                 zip(results, charts.bars([each.ratio for each in results]), strict=True)
             ),
-            decisions=steps[:_STEPS],
-            left_out=max(0, len(steps) - _STEPS),
+            decisions=decisions,
+            left_out=left_out,
         )
 
-    def _decisions(self, track: Track, name: str, verdict: Verdict) -> list[Decision]:
-        """The decisions of a submission, if it is still what was verified."""
+    def _decisions(
+        self, track: Track, name: str, verdict: Verdict
+    ) -> tuple[list[Decision], int]:
+        """The first decisions of a submission, and how many more there are.
+
+        There are none if it is not what was verified any more.
+        """
         program = next(each for each in track.load() if each.name == name)
         actions = self._actions(track, verdict, program)
         if actions is None:
-            return []
+            return [], 0
         if track.id not in self._walkers:
             evaluation = track.evaluation("llvm")
             self._walkers[track.id] = Walker(evaluation, track.objective)
-        walk = self._walkers[track.id].walk(program, actions, look=True)
-        return [
+        walk = self._walkers[track.id].walk(program, actions, look=_STEPS)
+        decisions = [
             Decision(number + 1, step, number in walk.differing)
             for number, step in enumerate(walk.steps)
         ]
+        return decisions, walk.taken - len(decisions)
 
     def _actions(
         self, track: Track, verdict: Verdict, program: Program
