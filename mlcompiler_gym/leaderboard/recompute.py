@@ -288,6 +288,8 @@ class Recomputer:
             self._walker = Walker(self._what, self._track.objective)
         walker = self._walker
         differing = walker.walk(program, actions).differing
+        if not differing:
+            return []
         kept = reduce(
             differing,
             lambda part: keeps(walker.walk(program, actions, set(part)).value),

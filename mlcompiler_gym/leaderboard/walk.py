@@ -15,6 +15,7 @@ import numpy as np
 
 from mlcompiler_gym.envs.actions import Action
 from mlcompiler_gym.envs.errors import InvalidActionError
+from mlcompiler_gym.errors import EvaluationError
 from mlcompiler_gym.evaluation import Evaluation
 from mlcompiler_gym.evaluation.player import make_env
 from mlcompiler_gym.policies import Policy, heuristic, inactive
@@ -79,8 +80,16 @@ class Walker:
     """
 
     def __init__(self, evaluation: Evaluation, objective: str) -> None:
-        llvm = Evaluation(evaluation.env_id, "llvm", evaluation.settings)
-        self._env, self._compiler = make_env(llvm)
+        def played_by(policy: str) -> Evaluation:
+            return Evaluation(evaluation.env_id, policy, evaluation.settings)
+
+        try:
+            self._env, self._compiler = make_env(played_by("llvm"))
+        except EvaluationError:
+            # There is no answer of LLVM's to show.
+            self._env, self._compiler = make_env(played_by("random"))
+        kind = self._compiler.setup.spec.kind
+        self._open_ended = kind == pb.TaskSpec.OPEN_ENDED
         self._objective = objective
 
     def walk(
@@ -100,6 +109,9 @@ class Walker:
                 ``None``: everywhere.
             look: How many decisions to keep, with what each of them changes. That
                 takes far longer than to take them.
+
+        Raises:
+            ValueError: There is no other answer than the recorded one at a place.
         """
         env = self._compiler
         observation, info = env.reset(options={"program": program})
@@ -113,7 +125,8 @@ class Walker:
             default = None if own is None else own(observation, info)
             recorded = place < len(actions) and (places is None or place in places)
             action = actions[place] if recorded else default
-            assert action is not None
+            if action is None:
+                raise ValueError("there is no answer but the recorded one")
             if default is not None and not np.array_equal(
                 np.asarray(action, np.float64).ravel(),
                 np.asarray(default, np.float64).ravel(),
@@ -152,18 +165,20 @@ class Walker:
 
     def _places(self, actions: Sequence[Action]) -> Iterator[int]:
         """Where there may be a decision: without end if the compile has one."""
-        if self._own() is None:
+        if self._open_ended:
             return iter(range(len(actions)))
         return iter(range(1 << 30))
 
     def _own(self) -> Policy | None:
-        """LLVM's own answers, or answers that leave everything as it is."""
-        if self._compiler.setup.spec.kind == pb.TaskSpec.OPEN_ENDED:
+        """LLVM's own answers, or answers that leave everything as it is, if any."""
+        if self._open_ended:
             return None
-        try:
-            return heuristic(self._env)
-        except ValueError:
-            return inactive(self._env)
+        for make in (heuristic, inactive):
+            try:
+                return make(self._env)
+            except ValueError:
+                continue
+        return None
 
     def _meaning(self, action: Any) -> str:
         actions = self._compiler.setup.actions
@@ -171,7 +186,7 @@ class Walker:
 
     def _about(self) -> dict[str, str]:
         """What is decided on, except tables."""
-        if self._own() is None:
+        if self._open_ended:
             return {}
         decision = json.loads(str(self._compiler.observe("decision")["decision"]))
         return {

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Stepping through recorded decisions."""
 
+import json
 from collections import Counter
 from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
-from support.leaderboard import make_board
+from support.leaderboard import make_board, one_track
 
+from mlcompiler_gym.evaluation import evaluate
 from mlcompiler_gym.leaderboard.walk import Walker, _change
 
 _LINES = st.lists(st.sampled_from("abc"), min_size=1, max_size=15)
@@ -33,6 +35,27 @@ def test_only_the_first_decisions_are_looked_at(tmp_path: Path) -> None:
             every.taken,
             every.differing,
         )
+
+
+def test_a_task_without_answers_of_llvms(tmp_path: Path) -> None:
+    board = one_track(
+        tmp_path / "board",
+        env="mlcompiler/RegAlloc-v0",
+        objective="regalloc_score",
+        programs="loops/split_chain",
+        level="O2",
+    )
+    track = board.track("one")
+    [program] = track.load()
+    evaluate(track.evaluation("random"), [program], tmp_path / "drawn.jsonl")
+    drawn = json.loads((tmp_path / "drawn.jsonl").read_text())
+    walker = Walker(track.evaluation("never"), track.objective)
+    walk = walker.walk(program, drawn["trajectory"]["actions"], look=3)
+    walker.close()
+    assert walk.value == drawn["objective"]["regalloc_score"]
+    assert walk.taken == drawn["steps"]
+    assert [each.llvm for each in walk.steps] == [None] * 3
+    assert not walk.differing
 
 
 @given(_LINES, _LINES)
