@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+#: What the policy is called wherever policies are named.
+BEST = "best"
+
 #: IR instructions that are compiled to find an action. The program's instructions
 #: count once for each action that is tried. Most programs take less than a second.
 WORK = 30_000

@@ -9,14 +9,19 @@ import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from typing_extensions import override
 
+from mlcompiler_gym.best_action import BEST, WORK, affordable
 from mlcompiler_gym.envs.core import CompilerEnv
 from mlcompiler_gym.envs.episode import OpenEndedEpisode, StepResult
+from mlcompiler_gym.envs.rollout import PolicyData, Recorded, Rollout, policy_content
 from mlcompiler_gym.envs.scoring import baseline
 from mlcompiler_gym.envs.setup import Setup, make_setup
 from mlcompiler_gym.envs.step_reward import POSET_RL, StepReward
 from mlcompiler_gym.envs.vector import vector_maker
+from mlcompiler_gym.errors import PolicyError
+from mlcompiler_gym.policy_file import decode_policy
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 
 #: Optimisation levels that there are baselines of.
@@ -139,6 +144,94 @@ class PassOrderingEnv(CompilerEnv):
             for action, reached in values.items()
             if isinstance(action, int) and action not in values.errors
         }
+
+    def best_action(self, *, work: int = WORK) -> tuple[int, int]:
+        """The action that pays most, when the first are tried in copies.
+
+        Args:
+            work: IR instructions to compile at most, the program's once for each
+                action; two actions are tried in any case.
+
+        Returns:
+            The action, the first of several that are as good, and how many were
+            tried. If only one is legal, it is not tried.
+
+        Raises:
+            ResetNeededError: There is no episode under way.
+            ServiceError: The session has ended.
+        """
+        legal = [int(each) for each in np.flatnonzero(self.action_masks())]
+        if len(legal) == 1:
+            return legal[0], 0
+        size = self.measure("ir_instructions")["ir_instructions"]
+        tried = legal[: affordable(size, work)]
+        rewards = self.action_rewards(tried)
+        best = max(rewards, key=rewards.__getitem__, default=legal[0])
+        return best, len(tried)
+
+    @override
+    def rollout(
+        self,
+        policy: PolicyData,
+        *,
+        seed: int | None = None,
+        decisions: int | None = None,
+        features: Recorded = False,
+    ) -> Rollout:
+        """As :meth:`CompilerEnv.rollout`, and by the policy ``best``, too.
+
+        ``best`` tries the actions in copies of the compile before each step, and draws
+        nothing, so that a seed makes no difference. ``"reference"`` is such a policy.
+
+        Args:
+            policy: See :meth:`finish`.
+            seed: See :meth:`finish`.
+            decisions: How many.
+            features: Also return what each decision was made from; not by ``best``.
+
+        Raises:
+            InvalidRequestError: See :meth:`finish`.
+            PolicyError: See :meth:`finish`; or the environment has other actions than
+                the policy, or ``best`` is asked for features.
+            ResetNeededError: There is no episode under way.
+            ValueError: ``decisions`` is not a number from 1 on.
+        """
+        message = decode_policy(policy_content(self.task, policy))
+        if message.builtin != BEST or decisions is None or decisions < 1:
+            return super().rollout(
+                policy, seed=seed, decisions=decisions, features=features
+            )
+        if features:
+            raise PolicyError(f"{BEST!r} goes by no features; leave them out")
+        options = self.setup.config.options
+        for each in message.options:
+            if options.get(each.name) != each.value:
+                raise PolicyError(
+                    f"the policy chooses from other {each.name} than the environment "
+                    "has; make it with what settings_for(env, policy) says"
+                )
+        self._running("rollout")
+        taken, rewards = [], []
+        for _ in range(decisions):
+            action, _ = self.best_action()
+            observation, reward, terminated, truncated, info = self.step(action)
+            taken.append(action)
+            rewards.append(reward)
+            if terminated or truncated:
+                break
+        return Rollout(
+            actions=np.array(taken, np.int64),
+            log_probabilities=np.zeros(len(taken), np.float32),
+            rewards=np.array(rewards, np.float64),
+            masks=None,
+            recording=None,
+            reward=sum(rewards),
+            terminated=terminated,
+            truncated=truncated,
+            info=info,
+            observation=observation,
+            seed=None,
+        )
 
     def commandline(self, source: str = "input.bc", output: str = "output.bc") -> str:
         """The ``opt-22`` call that gives ``emit("bitcode")``, to the byte.

@@ -11,9 +11,11 @@ from typing import Any, Literal, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcompiler_gym.best_action import BEST
 from mlcompiler_gym.envs.actions import Action, Actions
 from mlcompiler_gym.envs.observer import Columns
-from mlcompiler_gym.policy_file import encode_policy
+from mlcompiler_gym.errors import PolicyError
+from mlcompiler_gym.policy_file import decode_policy, encode_policy
 from mlcompiler_gym.reference import REFERENCE, read_reference
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 from mlcompiler_gym.v1 import policy_pb2
@@ -158,6 +160,19 @@ class RolloutParts:
         )
 
 
+def policy_content(task: str, policy: PolicyData) -> bytes:
+    """The contents of a policy's file.
+
+    Raises:
+        PolicyError: There is no reference policy for the task.
+    """
+    if policy == REFERENCE:
+        return read_reference(task)
+    if isinstance(policy, str):
+        return encode_policy(policy_pb2.Policy(builtin=policy))
+    return policy.to_bytes()
+
+
 def play_request(
     task: str,
     policy: PolicyData,
@@ -168,19 +183,21 @@ def play_request(
     """The ``Play`` of a policy that decides a task.
 
     Raises:
-        PolicyError: There is no reference policy for the task.
+        PolicyError: There is no reference policy for the task, or the policy is
+            ``"best"``, by which a session cannot decide.
         ValueError: An argument is not what it may be.
     """
     if decisions is not None and decisions < 1:
         raise ValueError(f"decisions is a number from 1 on, not {decisions}")
     if features not in (False, True, "legal"):
         raise ValueError(f"features is False, True or 'legal', not {features!r}")
-    if policy == REFERENCE:
-        content = read_reference(task)
-    elif isinstance(policy, str):
-        content = encode_policy(policy_pb2.Policy(builtin=policy))
-    else:
-        content = policy.to_bytes()
+    content = policy_content(task, policy)
+    if decode_policy(content).builtin == BEST:
+        raise PolicyError(
+            f"{BEST!r} tries actions in copies of the compile, which the session that "
+            "is to answer cannot do; PassOrderingEnv.rollout(policy, decisions=n) can, "
+            "from Python, and so can eval"
+        )
     request = pb.Play(
         policy=content,
         decisions=decisions or 0,

@@ -6,9 +6,8 @@ from __future__ import annotations
 from typing import Any
 
 import gymnasium
-import numpy as np
 
-from mlcompiler_gym.best_action import WORK, affordable
+from mlcompiler_gym.best_action import WORK
 from mlcompiler_gym.envs.pass_ordering import PassOrderingEnv
 from mlcompiler_gym.policies.baselines import compiler_of
 
@@ -45,15 +44,8 @@ class Best:
 
     def __call__(self, observation: Any, info: dict[str, Any]) -> int:
         """The best action, the first of several; a single one is not tried."""
-        legal = [int(each) for each in np.flatnonzero(self._env.action_masks())]
-        self.tried = 0
-        if len(legal) == 1:
-            return legal[0]
-        size = self._env.measure("ir_instructions")["ir_instructions"]
-        tried = legal[: affordable(size, self._work)]
-        self.tried = len(tried)
-        rewards = self._env.action_rewards(tried)
-        return max(rewards, key=rewards.__getitem__, default=legal[0])
+        action, self.tried = self._env.best_action(work=self._work)
+        return action
 
 
 def best(env: gymnasium.Env[Any, Any]) -> Best:

@@ -14,7 +14,7 @@ from support.regalloc import MakeEnv
 
 from mlcompiler_gym import PassOrderingEnv
 from mlcompiler_gym.envs import CompilerEnv
-from mlcompiler_gym.errors import EvaluationError, InvalidRequestError
+from mlcompiler_gym.errors import EvaluationError, PolicyError
 from mlcompiler_gym.evaluation.naming import find_policy, portable_policy
 from mlcompiler_gym.policies import NAMED, Best, PortablePolicy, play, settings_for
 from mlcompiler_gym.policies.baselines import compiler_of
@@ -98,10 +98,37 @@ def test_a_file_of_it_is_a_portfolio(make_env: MakeEnv) -> None:
     assert played.steps == 1
     compiler = compiler_of(env)
     assert played.info["objective"] == compiler.baseline
+    # A rollout is the same.
+    env.reset()
+    made = compiler.rollout(policy, decisions=1)
+    assert made.actions.tolist() == list(compiler.trajectory.actions) == [0]
+    assert made.reward == made.rewards.sum() == played.reward
+    assert made.info["objective"] == played.info["objective"]
     # A session decides by itself, and does not compare.
     env.reset()
-    with pytest.raises(InvalidRequestError, match="no policy 'best'"):
-        compiler.rollout(policy, decisions=1)
+    with pytest.raises(PolicyError, match="tries actions in copies"):
+        compiler.rollouts(policy, 2, decisions=1)
+    with pytest.raises(PolicyError, match="goes by no features"):
+        compiler.rollout(policy, decisions=1, features=True)
+    # The policy is not for other actions.
+    plain.reset()
+    with pytest.raises(PolicyError, match="other actions"):
+        compiler_of(plain).rollout("reference", decisions=1)
+    assert not compiler_of(plain).trajectory.actions
+
+
+def test_the_reference_policy_rolls_out(make_env: MakeEnv) -> None:
+    plain = make_env(ORDERING, programs="kernels/lz")
+    env = make_env(ORDERING, programs="kernels/lz", **settings_for(plain, "reference"))
+    observation, info = env.reset(seed=0)
+    compiler = compiler_of(env)
+    chosen = Best(env)(observation, info)
+    made = compiler.rollout("reference", decisions=1)
+    assert made.actions.tolist() == [chosen]
+    assert (
+        made.info["objective"]["ir_instructions"]
+        < (compiler.baseline["ir_instructions"])
+    )
 
 
 KERNELS = list(load_programs("kernels").names)
