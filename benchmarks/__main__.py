@@ -26,6 +26,7 @@ NAMES = (
     "loops",
     "loop_factors",
     "models",
+    "ablation",
     "tuning",
     "loops_found",
     "validate_episodes",

@@ -8,8 +8,9 @@ figures with it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,10 +29,10 @@ DIGITS = 6
 
 @dataclass(frozen=True)
 class Interval:
-    """A geometric mean, and where it may lie.
+    """A mean, and where it may lie.
 
     Attributes:
-        mean: Geometric mean of the ratios.
+        mean: The mean; of ratios, the geometric one.
         bounds: Lower and upper end of the 95% interval; None: one package tells
             nothing of others.
     """
@@ -62,29 +63,43 @@ def ratio_of(value: float, baseline: float) -> float:
 def geometric_mean(ratios: Sequence[float], packages: Sequence[str]) -> Interval:
     """Geometric mean with a 95% interval, by a bootstrap of packages.
 
-    Programs of one package are alike, so packages are what is drawn, with all of
-    their programs.
-
     Args:
         ratios: The ratio of each program; positive.
         packages: That each belongs to.
     """
-    logs = np.log(np.asarray(ratios, np.float64))
+    return mean_of(np.log(np.asarray(ratios, np.float64)), packages, np.exp)
+
+
+def mean_of(
+    values: NDArray[np.float64],
+    packages: Sequence[str],
+    scale: Callable[[Any], Any] = np.asarray,
+) -> Interval:
+    """Mean with a 95% interval, by a bootstrap of packages.
+
+    Programs of one package are alike, so packages are what is drawn, with all of
+    their programs.
+
+    Args:
+        values: The value of each program, or of each decision; shape (n,).
+        packages: That each belongs to.
+        scale: What the mean and the ends of its interval are put through.
+    """
     names = sorted(set(packages))
     places = np.array([names.index(each) for each in packages])
-    sums = np.bincount(places, logs, len(names))
+    sums = np.bincount(places, values, len(names))
     counts = np.bincount(places, minlength=len(names)).astype(np.float64)
-    mean = float(np.exp(logs.mean()))
+    found = float(scale(values.mean()))
     if len(names) < 2:
-        return Interval(mean, None)
+        return Interval(found, None)
 
     def statistic(
         sums: NDArray[np.float64], counts: NDArray[np.float64], axis: int
     ) -> NDArray[np.float64]:
-        ratio: NDArray[np.float64] = np.exp(sums.sum(axis) / counts.sum(axis))
-        return ratio
+        means: NDArray[np.float64] = scale(sums.sum(axis) / counts.sum(axis))
+        return means
 
-    found = bootstrap(
+    drawn = bootstrap(
         (sums, counts),
         statistic,
         paired=True,
@@ -94,7 +109,7 @@ def geometric_mean(ratios: Sequence[float], packages: Sequence[str]) -> Interval
         method="percentile",
         rng=np.random.default_rng(_SEED),
     ).confidence_interval
-    return Interval(mean, (float(found.low), float(found.high)))
+    return Interval(found, (float(drawn.low), float(drawn.high)))
 
 
 @dataclass(frozen=True)

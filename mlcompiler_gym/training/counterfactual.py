@@ -98,8 +98,6 @@ class Forest:
         env: Any,
         settings: CounterfactualSettings,
     ) -> None:
-        from sklearn.ensemble import ExtraTreesRegressor
-
         order = np.lexsort((labels.decisions, labels.programs))
         features, savings = labels.features[order], savings_of(labels)[order]
         known = ~np.isnan(savings)
@@ -110,16 +108,7 @@ class Forest:
             )
         self._env, self._settings = env, settings
         self._seen = features[known]
-        self._estimator = ExtraTreesRegressor(
-            n_estimators=settings.trees,
-            max_leaf_nodes=settings.leaves,
-            min_samples_leaf=settings.smallest_leaf,
-            max_features=settings.features,
-            random_state=settings.seed,
-        ).fit(
-            self._seen,
-            np.clip(savings[known], -settings.clip, settings.clip),
-        )
+        self._estimator = fit_forest(self._seen, savings[known], settings)
 
     def policy(self, margin: float) -> PortablePolicy:
         """Deviate from the base policy where that promises to save more than a margin.
@@ -164,6 +153,32 @@ def _vote(trees: pb.Trees, margin: float) -> None:
         ]
         del tree.value[:]
         tree.value.extend(votes)
+
+
+def fit_forest(
+    features: NDArray[np.float32],
+    savings: NDArray[np.float64],
+    settings: CounterfactualSettings,
+) -> Any:
+    """Fit the trees.
+
+    Args:
+        features: Shape (n, elements).
+        savings: What action 1 saves against action 0, shape (n,); clipped here.
+        settings: Number and size of the trees, the clip and the seed.
+
+    Returns:
+        scikit-learn's ``ExtraTreesRegressor``.
+    """
+    from sklearn.ensemble import ExtraTreesRegressor
+
+    return ExtraTreesRegressor(
+        n_estimators=settings.trees,
+        max_leaf_nodes=settings.leaves,
+        min_samples_leaf=settings.smallest_leaf,
+        max_features=settings.features,
+        random_state=settings.seed,
+    ).fit(features, np.clip(savings, -settings.clip, settings.clip))
 
 
 def savings_of(labels: Labels) -> NDArray[np.float64]:
