@@ -131,10 +131,11 @@ class _Evolver(Learner):
         return self._arena.policy(self._state._mean)
 
     def state(self) -> bytes:
-        return pickle.dumps(self._state)
+        # cmaes leaves its generator of random numbers out of what is pickled.
+        return pickle.dumps((self._state, self._state._rng))
 
     def restore(self, state: bytes) -> None:
-        self._state = pickle.loads(state)
+        self._state, self._state._rng = pickle.loads(state)
 
     def close(self) -> None:
         self._arena.close()
