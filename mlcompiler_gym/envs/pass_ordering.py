@@ -15,7 +15,13 @@ from typing_extensions import override
 from mlcompiler_gym.best_action import BEST, WORK, affordable
 from mlcompiler_gym.envs.core import CompilerEnv
 from mlcompiler_gym.envs.episode import OpenEndedEpisode, StepResult
-from mlcompiler_gym.envs.rollout import PolicyData, Recorded, Rollout, policy_content
+from mlcompiler_gym.envs.rollout import (
+    PolicyData,
+    Recorded,
+    Rollout,
+    is_best,
+    policy_content,
+)
 from mlcompiler_gym.envs.scoring import baseline
 from mlcompiler_gym.envs.setup import Setup, make_setup
 from mlcompiler_gym.envs.step_reward import POSET_RL, StepReward
@@ -196,15 +202,15 @@ class PassOrderingEnv(CompilerEnv):
             ResetNeededError: There is no episode under way.
             ValueError: ``decisions`` is not a number from 1 on.
         """
-        message = decode_policy(policy_content(self.task, policy))
-        if message.builtin != BEST or decisions is None or decisions < 1:
+        content = policy_content(self.task, policy)
+        if not is_best(content) or decisions is None or decisions < 1:
             return super().rollout(
                 policy, seed=seed, decisions=decisions, features=features
             )
         if features:
             raise PolicyError(f"{BEST!r} goes by no features; leave them out")
         options = self.setup.config.options
-        for each in message.options:
+        for each in decode_policy(content).options:
             if options.get(each.name) != each.value:
                 raise PolicyError(
                     f"the policy chooses from other {each.name} than the environment "

@@ -173,6 +173,15 @@ def policy_content(task: str, policy: PolicyData) -> bytes:
     return policy.to_bytes()
 
 
+def is_best(content: bytes) -> bool:
+    """Whether a policy's file names ``best``, by which a session cannot decide."""
+    try:
+        return decode_policy(content).builtin == BEST
+    except PolicyError:
+        # The session says what is wrong with it.
+        return False
+
+
 def play_request(
     task: str,
     policy: PolicyData,
@@ -192,7 +201,7 @@ def play_request(
     if features not in (False, True, "legal"):
         raise ValueError(f"features is False, True or 'legal', not {features!r}")
     content = policy_content(task, policy)
-    if decode_policy(content).builtin == BEST:
+    if is_best(content):
         raise PolicyError(
             f"{BEST!r} tries actions in copies of the compile, which the session that "
             "is to answer cannot do; PassOrderingEnv.rollout(policy, decisions=n) can, "
