@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlcompiler_gym.best_action import affordable
+from mlcompiler_gym.best_action import BEST, affordable
 from mlcompiler_gym.building.unit import Unit
 from mlcompiler_gym.client.session import Service, Session
 from mlcompiler_gym.errors import PolicyError
@@ -162,7 +162,7 @@ class Deciders:
             spec = self._describe(policy)
             kind = spec.kind
             if kind == pb.TaskSpec.OPEN_ENDED:
-                if policy.message.builtin != "best":
+                if policy.message.builtin != BEST:
                     raise PolicyError(
                         f"{policy.name}: {policy.task} has no end of its own, so that "
                         "a build can ask only for the best of a few pipelines, which "

@@ -295,8 +295,7 @@ class Recomputer:
             lambda part: keeps(walker.walk(program, actions, set(part)).value),
             _REDUCTIONS,
         )
-        look = max(kept, default=-1) + 1
-        steps = walker.walk(program, actions, set(kept), look=look).steps
+        steps = walker.walk(program, actions, set(kept), look=max(kept) + 1).steps
         return _named([f"decision {p}: {steps[p]}" for p in kept if p < len(steps)])
 
     def close(self) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import gymnasium
 
+from mlcompiler_gym.best_action import BEST
 from mlcompiler_gym.policies.baselines import (
     Policy,
     PolicyMaker,
@@ -27,7 +28,7 @@ def _seedless(make: Callable[[gymnasium.Env[Any, Any]], Policy]) -> PolicyMaker:
 #: Policies by name. Sessions also know all of them except ``best``.
 NAMED: dict[str, PolicyMaker] = {
     "always": _seedless(active),
-    "best": _seedless(best),
+    BEST: _seedless(best),
     "inactive": _seedless(inactive),
     "last_use": _seedless(last_use),
     "llvm": _seedless(heuristic),

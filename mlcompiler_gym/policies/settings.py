@@ -7,6 +7,7 @@ from typing import Any
 
 import gymnasium
 
+from mlcompiler_gym.best_action import BEST
 from mlcompiler_gym.envs.setup import Setup
 from mlcompiler_gym.policies.baselines import (
     compiler_of,
@@ -47,7 +48,7 @@ def settings_for(
         wanted = _observations(setup, policy)
     if name == "llvm":
         return wanted | heuristic_settings(env) | missing_settings(setup, options)
-    if name == "best":
+    if name == BEST:
         # Each of its actions is a whole compile.
         wanted["max_episode_steps"] = 1
     for rule in setup.spec.rules:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcompiler_gym.best_action import BEST
 from mlcompiler_gym.errors import TrainingError
 from mlcompiler_gym.evaluation import EpisodePlan
 from mlcompiler_gym.evaluation.work import work_through
@@ -111,7 +112,7 @@ def train_portfolio(assignment: Assignment, settings: PortfolioSettings) -> Trai
     rows = [_played(size, table, unseen[size]) for size in sizes]
     chosen = min(rows, key=lambda row: row.ratio)
     places = places[: sizes[rows.index(chosen)]]
-    message = pb.Policy(task="pass_ordering", llvm_version=llvm, builtin="best")
+    message = pb.Policy(task="pass_ordering", llvm_version=llvm, builtin=BEST)
     lines = [",".join(table.sequences[place]) for place in places]
     if not settings.alone:
         lines.insert(0, OZ)

@@ -82,7 +82,8 @@ def test_goes_on_with_more_rounds(
     assert list(again.played[:1]) == list(first.played)
     assert len(again.played) == 2
     if name in ("clone", "es"):
-        train(name, programs, tmp_path / "whole", rounds=2)
+        whole = train(name, programs, tmp_path / "whole", rounds=2)
+        assert whole.policy.to_bytes() == again.policy.to_bytes()
         assert policies(tmp_path / "whole") == policies(tmp_path)
 
 
