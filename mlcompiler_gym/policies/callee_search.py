@@ -82,7 +82,7 @@ class _Compile:
 
     def decide(self, decision: Decision, setup: Setup) -> int:
         """What is answered to the next call."""
-        callee, _, caller = str(decision.info["decision"]).partition(" -> ")
+        caller, callee = call_of(decision.info["decision"])
         call = caller, callee, self.counts[caller, callee]
         self.counts[caller, callee] += 1
         answer = self.given.get(call, decision.own)
@@ -251,6 +251,12 @@ def callees(search: EpisodeSearch) -> None:
             climb.combine(len(climb.best.answers))
     finally:
         climb.close()
+
+
+def call_of(decision: str) -> tuple[str, str]:
+    """The caller and the callee of a decision of inlining, by its name."""
+    callee, _, caller = decision.partition(" -> ")
+    return caller, callee
 
 
 def _promise(setup: Setup, observation: Any, answer: int) -> float:

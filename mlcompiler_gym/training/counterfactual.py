@@ -7,6 +7,13 @@ extremely randomised trees predicts from the features what action 1 saves agains
 action 0. The policy deviates from a base policy, LLVM or a rule, where the predicted
 saving is larger than a margin. The margin is chosen by playing on packages that the
 forest has not seen.
+
+What single flips save does not say what all of them save together. To keep one of four
+calls that LLVM inlines keeps the callee's body; to keep all four may save three copies
+of it. With ``callees``, labels of inlining are of whole callees: all calls of a callee
+that the base policy answers alike are answered the other way. Each of these calls saves
+an equal share of what that saves, so margins and clips are still of one call. The policy
+decides call by call. It saves what the forest promises only where it flips all of them.
 """
 
 from __future__ import annotations
@@ -35,6 +42,7 @@ class CounterfactualSettings:
         base: What is deviated from, and decides all except what is tried: ``"llvm"``,
             or a rule of the task.
         decisions: How many are labelled of a program, at most.
+        callees: Whether a label is of all calls of a callee, in inlining.
         trees: How many trees the forest has.
         leaves: The most that a tree may have.
         smallest_leaf: Rows that a leaf has at least.
@@ -55,6 +63,7 @@ class CounterfactualSettings:
 
     base: str = "llvm"
     decisions: int = 24
+    callees: bool = False
     trees: int = 200
     leaves: int = 256
     smallest_leaf: int = 5
@@ -184,6 +193,8 @@ def fit_forest(
 def savings_of(labels: Labels) -> NDArray[np.float64]:
     """What action 1 saves against action 0, shape (n,); NaN if one is not known.
 
+    What several calls of a callee save together, each saves an equal share of.
+
     Raises:
         TrainingError: There are not two actions.
     """
@@ -193,7 +204,7 @@ def savings_of(labels: Labels) -> NDArray[np.float64]:
             "decides between two"
         )
     savings: NDArray[np.float64] = labels.values[:, 0] - labels.values[:, 1]
-    return savings
+    return savings / labels.calls
 
 
 def places_of(env: Any, base: str, inputs: Iterable[pb.Input]) -> list[int]:

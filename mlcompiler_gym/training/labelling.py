@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 import io
+import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import gymnasium
 import numpy as np
@@ -25,12 +26,16 @@ from mlcompiler_gym.evaluation import (
 )
 from mlcompiler_gym.evaluation.player import make_env
 from mlcompiler_gym.evaluation.work import work_key, work_through
+from mlcompiler_gym.policies.callee_search import call_of
 from mlcompiler_gym.programs import Program
 from mlcompiler_gym.programs.named_set import package_of
 from mlcompiler_gym.training.labels import Labels
 
 if TYPE_CHECKING:
     import pandas as pd
+
+#: What is decided on, as far as it counts: the callee, and the base policy's answer.
+_Call: TypeAlias = tuple[str, int]
 
 
 @dataclass(frozen=True)
@@ -45,12 +50,15 @@ class Labelling:
         decisions: The most that are labelled of a program. They are drawn, rare
             kinds rather than frequent ones: a kind is what the base policy answers,
             and all features that are 0 or 1.
+        callees: Whether the other action is taken at all calls of the same callee that
+            the base policy answers alike, instead of at one. In inlining alone.
     """
 
     env_id: str
     settings: Mapping[str, Any] = field(default_factory=dict)
     policy: str = "llvm"
     decisions: int = 24
+    callees: bool = False
 
     def __post_init__(self) -> None:
         if self.decisions < 1:
@@ -73,6 +81,7 @@ class Labelling:
             program.sha256.hex(),
             seed,
             llvm,
+            *(["callees"] if self.callees else []),
         ]
         return work_key(identity)
 
@@ -92,6 +101,12 @@ class Labeller:
         if len(self._env.setup.scoring.weights) > 1:
             raise TrainingError("labels are of one objective; name a single one")
         (self.objective,) = self._env.setup.scoring.weights
+        task = self._env.setup.config.task
+        if labelling.callees and task != "inlining":
+            raise TrainingError(
+                f"{task} does not decide on calls, so there are no callees to label; "
+                "leave out the setting callees"
+            )
         #: How many there are.
         self.actions = int(self._env.action_space.n)
         #: LLVM's version.
@@ -121,14 +136,78 @@ class Labeller:
         policy = self._labelling.policy
         _, info = self._env.reset(seed=seed, options={"program": program})
         chosen: list[int] = []
+        calls: list[_Call] = []
         if not info.get("no_decision"):
             made = self._env.rollout(policy, features=True)
             assert made.features is not None  # asked for
             chosen = _choose(
                 made.features, made.actions, self._labelling.decisions, program, seed
             )
+            calls = self._calls(made.actions) if self._labelling.callees else []
         found = self._env.counterfactuals(program, policy, chosen, parallel=1)
-        return found.to_pandas()
+        table = found.to_pandas()
+        if self._labelling.callees:
+            self._take_together(table, program, calls)
+        return table
+
+    def _calls(self, actions: NDArray[np.int64]) -> list[_Call]:
+        """What the episode that has just ended decided on."""
+        decided = json.loads(self._env.observe("decisions")["decisions"])
+        return [
+            (call_of(name)[1], answer)
+            for (name, _), answer in zip(decided, actions.tolist(), strict=True)
+        ]
+
+    def _take_together(
+        self, table: pd.DataFrame, program: Program, calls: list[_Call]
+    ) -> None:
+        """Take the other action at all calls that are alike, instead of at one.
+
+        Args:
+            table: What single decisions are worth. The values of other actions are
+                replaced, and there is a new column ``calls``.
+            program: What it is of.
+            calls: All decisions of the base policy's episode.
+        """
+        often = Counter(calls)
+        together: dict[_Call, float] = {}
+        rows = [calls[decision] for decision in table["decision"]]
+        values = table[self.objective].to_list()
+        for row, (call, own) in enumerate(zip(rows, table["own"], strict=True)):
+            if own or often[call] == 1:
+                continue
+            if call not in together:
+                together[call] = self._play(program, calls.index(call), *call)
+            values[row] = together[call]
+        table[self.objective] = np.array(values, np.float64)
+        place = table.columns.get_loc("own") + 1
+        table.insert(place, "calls", np.array([often[row] for row in rows], np.int64))
+
+    def _play(self, program: Program, first: int, callee: str, answer: int) -> float:
+        """What it comes to if all calls of a callee are answered the other way.
+
+        Args:
+            program: What is compiled.
+            first: The first decision that is answered so.
+            callee: The callee.
+            answer: What the base policy answers.
+
+        Returns:
+            NaN if the compiler does not survive it.
+        """
+        env, policy = self._env, self._labelling.policy
+        _, info = env.reset(options={"program": program})
+        if first:
+            info = env.rollout(policy, decisions=first).info
+        over = False
+        while not over:
+            if call_of(info["decision"])[1] == callee:
+                *_, terminated, truncated, info = env.step(1 - answer)
+                over = terminated or truncated
+            else:
+                made = env.rollout(policy, decisions=1)
+                over, info = made.terminated or made.truncated, made.info
+        return float(info.get("objective", {}).get(self.objective, np.nan))
 
 
 def collect(

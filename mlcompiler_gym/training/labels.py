@@ -28,12 +28,15 @@ class Labels:
         values: What the objective comes to if an action is taken and the base policy
             decides everything else, float64 of shape (n, actions); NaN where it is
             not known. Lower is better.
+        calls: At how many decisions the other action is taken for that, int64 of shape
+            (n,): 1, or all calls of a callee that the base policy answers alike.
     """
 
     programs: NDArray[np.str_]
     decisions: NDArray[np.int64]
     features: NDArray[np.float32]
     values: NDArray[np.float64]
+    calls: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.programs)
@@ -55,7 +58,8 @@ class Labels:
 
         Args:
             tables: As :meth:`~mlcompiler_gym.envs.counterfactuals.Counterfactuals.\
-to_pandas` makes them, all in the same environment.
+to_pandas` makes them, all in the same environment. Without a column ``calls``, each row
+                is of one decision.
             objective: Name of the column with what is learned.
             actions: How many there are.
 
@@ -97,4 +101,7 @@ def _piece(
     # is float64 and every feature float32.
     features = table.select_dtypes(np.float32).to_numpy()[first]
     names = np.full(len(decisions), str(table["program"].iloc[0]))
-    return kind(names, decisions, features, values)
+    calls = np.ones(len(decisions), np.int64)
+    if "calls" in table:
+        calls = table["calls"].to_numpy(np.int64)[first]
+    return kind(names, decisions, features, values, calls)

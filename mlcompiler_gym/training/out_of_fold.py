@@ -33,6 +33,10 @@ class FoldSettings(Protocol):
         """How many are labelled of a program, at most."""
 
     @property
+    def callees(self) -> bool:
+        """Whether a label is of all calls of a callee."""
+
+    @property
     def folds(self) -> int:
         """Parts that the packages are split into."""
 

@@ -44,6 +44,7 @@ class RulesSettings:
     Attributes:
         base: What they deviate from: ``"llvm"``, or a rule of the task.
         decisions: How many are labelled of a program, at most.
+        callees: Whether a label is of all calls of a callee, in inlining.
         clip: A saving counts as at most this much, or as at least its negative.
         losses: Share of the labels of a rule that may lose by it.
         support: Labels that a rule is drawn from, at least.
@@ -65,6 +66,7 @@ class RulesSettings:
 
     base: str = "llvm"
     decisions: int = 24
+    callees: bool = False
     clip: float = 40.0
     losses: float = 0.1
     support: int = 8

@@ -103,6 +103,7 @@ def _train_on_labels(
         assignment.settings,
         policy=settings.base,
         decisions=settings.decisions,
+        callees=settings.callees,
     )
     labels = collect(
         labelling,
@@ -126,6 +127,7 @@ def _train_on_labels(
         policy = fit(labels, env).policy(best)
     finally:
         env.close()
-    method = f"{method}, {chosen.name}; {len(labels)} decisions labelled by fork"
+    what = ", with all calls of a callee" if settings.callees else ""
+    method = f"{method}, {chosen.name}; {len(labels)} decisions labelled by fork{what}"
     policy = with_card(policy, assignment, method, settings.seed, chosen)
     return Trained(policy, rows, chosen)

@@ -65,7 +65,8 @@ def labels(place: dict[str, int]) -> Labels:
     values[np.arange(count), 1 - base] += 5
     values[corner(features, place) & (base == 1), 0] = 91.0
     names = np.array([f"pypi/p{i % 12}/u" for i in range(count)])
-    return Labels(names, np.arange(count), features, values)
+    calls = np.ones(count, np.int64)
+    return Labels(names, np.arange(count), features, values, calls)
 
 
 def corner(features: Any, place: dict[str, int]) -> Any:
