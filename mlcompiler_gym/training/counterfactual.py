@@ -12,8 +12,8 @@ What single flips save does not say what all of them save together. To keep one 
 calls that LLVM inlines keeps the callee's body; to keep all four may save three copies
 of it. With ``callees``, labels of inlining are of whole callees: all calls of a callee
 that the base policy answers alike are answered the other way. Each of these calls saves
-an equal share of what that saves, so margins and clips are still of one call. The policy
-decides call by call. It saves what the forest promises only where it flips all of them.
+an equal share of that, so margins and clips are still of one call. The policy decides
+call by call. It saves what the forest promises only where it flips all of them.
 """
 
 from __future__ import annotations
