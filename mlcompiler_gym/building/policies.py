@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlcompiler_gym.best_action import BEST, affordable
+from mlcompiler_gym.best_sample import USUAL_TASK as USUAL_SAMPLED_TASK
+from mlcompiler_gym.best_sample import BestOf, samples_of
 from mlcompiler_gym.building.unit import Unit
 from mlcompiler_gym.client.session import Service, Session
 from mlcompiler_gym.errors import PolicyError
@@ -29,6 +31,8 @@ _NO_PASSES = "no-op-module"
 _FOR_SIZE = ("Os", "Oz")
 #: The objective that says how large a program is.
 _SIZE = "ir_instructions"
+#: How many copies compile at the same time: a build compiles other units meanwhile.
+_ALONE = 1
 
 
 @dataclass(frozen=True)
@@ -40,16 +44,21 @@ class BuildPolicy:
         content: The contents of its file.
         message: The same, decoded.
         task: What it decides.
+        samples: How many compiles of each function are drawn from it, of which the best
+            is kept; None: it decides once.
     """
 
     name: str
     content: bytes
     message: policy_pb2.Policy
     task: str
+    samples: int | None = None
 
     @classmethod
     def find(cls, name: str) -> BuildPolicy:
         """A file, or a policy by name: ``reference``, ``regalloc_eviction=llvm``.
+
+        ``best_of_64`` is by the reference policy.
 
         A file's name has a slash in it or ends in ``.policy``, so that what lies about
         in the folder of a build changes nothing.
@@ -57,6 +66,7 @@ class BuildPolicy:
         Raises:
             PolicyError: The file cannot be read, or holds no policy.
         """
+        samples = None
         if name.endswith(".policy") or os.sep in name:
             try:
                 content = Path(name).read_bytes()
@@ -68,13 +78,15 @@ class BuildPolicy:
                 raise PolicyError(f"{name}: {error}") from None
         else:
             task, _, last = name.rpartition("=")
-            if last == REFERENCE:
-                content = read_reference(task or USUAL_TASK)
+            samples = samples_of(last)
+            if samples is not None or last == REFERENCE:
+                usual = USUAL_TASK if samples is None else USUAL_SAMPLED_TASK
+                content = read_reference(task or usual)
                 message = decode_policy(content)
             else:
                 message = policy_pb2.Policy(builtin=last, task=task)
                 content = encode_policy(message)
-        return cls(name, content, message, message.task or USUAL_TASK)
+        return cls(name, content, message, message.task or USUAL_TASK, samples)
 
     @property
     def sha256(self) -> str:
@@ -170,6 +182,11 @@ class Deciders:
                     )
                 # A portfolio's one decision is about the whole pipeline.
                 kind = pb.TaskSpec.IN_PIPELINE
+            if policy.samples is not None and kind != pb.TaskSpec.IN_CODEGEN:
+                raise PolicyError(
+                    f"{policy.name}: {policy.task} does not decide function by "
+                    "function, as the best of several samples has to"
+                )
             if (other := self._by_kind.get(kind)) is not None:
                 raise PolicyError(
                     f"{other[0].name} and {policy.name} decide in the same part of the "
@@ -245,29 +262,51 @@ class Deciders:
             tuning=unit.tuning,
             codegen=unit.codegen,
         )
-        watched = self._watched(policy, request.options)
-        session = self._service.open(request, _Program(unit.source, bitcode))
+        program = _Program(unit.source, bitcode)
+        session = self._service.open(request, program)
         try:
             if chooses:
                 _choose(session, len(spec.action.meanings))
                 decided.decisions[policy.task] = 1
-                yield session
-                return
-            state = session.opened.state
-            play = pb.Play(policy=policy.content, features=watched is not None)
-            while not state.HasField("outcome"):
-                reply = session.call(pb.Request(play=play)).play
-                if reply.stopped:
-                    raise PolicyError(f"{policy.name}: {reply.stopped}")
-                state = reply.state
-                if watched is not None:
-                    watched.count(reply.features)
-            if watched is not None:
-                decided.seen[policy.name] = watched.counts
-            decided.decisions[policy.task] = state.decisions
+            elif policy.samples is not None:
+                objective = spec.default_objective
+                best_of = BestOf(
+                    policy.content, objective, policy.samples, parallel=_ALONE
+                )
+                state = session.opened.state
+                while not state.HasField("outcome"):
+                    actions = best_of.actions(
+                        self._service, request, program, state.function
+                    )
+                    state = session.step(actions)
+                decided.decisions[policy.task] = state.decisions
+            else:
+                self._play(session, policy, request.options, decided)
             yield session
         finally:
             session.close()
+
+    def _play(
+        self,
+        session: Session,
+        policy: BuildPolicy,
+        options: Sequence[pb.Option],
+        decided: Decided,
+    ) -> None:
+        """Let a policy take all decisions, each once."""
+        watched = self._watched(policy, options)
+        play = pb.Play(policy=policy.content, features=watched is not None)
+        state = session.opened.state
+        while not state.HasField("outcome"):
+            reply = session.call(pb.Request(play=play)).play
+            if reply.stopped:
+                raise PolicyError(f"{policy.name}: {reply.stopped}")
+            state = reply.state
+            if watched is not None:
+                watched.count(reply.features)
+        if watched is not None:
+            decided.seen[policy.name] = watched.counts
+        decided.decisions[policy.task] = state.decisions
 
     def _watched(
         self, policy: BuildPolicy, options: Sequence[pb.Option]
@@ -287,10 +326,9 @@ def _choose(session: Session, count: int) -> None:
     chosen = 0
     if count > 1:
         size = session.measure([_SIZE])[_SIZE]
-        # A build compiles other units at the same time.
         tried = pb.Explore(
             actions=b"".join(map(_encode, range(min(count, affordable(size))))),
-            parallel=1,
+            parallel=_ALONE,
         )
         reply = session.call(pb.Request(explore=tried)).explore
         values = {
@@ -309,7 +347,7 @@ def _encode(action: int) -> bytes:
 def _options(policy: BuildPolicy, spec: pb.TaskSpec) -> list[pb.Option]:
     """What a session must be opened with for a policy."""
     options = list(policy.message.options)
-    if policy.message.builtin == "llvm":
+    if policy.message.builtin == "llvm" or policy.samples is not None:
         options += spec.heuristic.options
     for rule in spec.rules:
         if rule.name == policy.message.builtin:

@@ -29,6 +29,8 @@ def complete_policy(incomplete: str) -> list[str]:
     from pathlib import Path
 
     from mlcompiler_gym.policies import NAMED
+    from mlcompiler_gym.reference import REFERENCE
 
-    known = [*NAMED, *(path.name for path in Path().glob("*.policy"))]
+    files = (path.name for path in Path().glob("*.policy"))
+    known = [*NAMED, REFERENCE, "best_of_64", *files]
     return [name for name in known if name.startswith(incomplete)]

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from mlcompiler_gym.cli.completion import complete_policy
 from mlcompiler_gym.cli.tables import Table, names, note, numbers, print_json
 from mlcompiler_gym.cli.working import (
     AsJson,
@@ -32,9 +33,10 @@ def evaluate(
     policy: Annotated[
         str,
         typer.Option(
-            help="llvm, never, always, random, reference, a file, or module:object: a "
-            "function of (observation, info), or one that makes it of (env) or "
-            "(env, seed)."
+            help="llvm, never, always, random, reference, best_of_64, a file, or "
+            "module:object: a function of (observation, info), or one that makes it of "
+            "(env) or (env, seed).",
+            autocompletion=complete_policy,
         ),
     ] = "llvm",
     programs: Programs = None,

@@ -3,12 +3,20 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
 from typing import Any
 
+from mlcompiler_gym.best_sample import samples_of
 from mlcompiler_gym.errors import EvaluationError, PolicyError
-from mlcompiler_gym.policies import NAMED, PolicyMaker, PortablePolicy, reference
+from mlcompiler_gym.policies import (
+    NAMED,
+    PolicyMaker,
+    PortablePolicy,
+    reference,
+    sampled,
+)
 from mlcompiler_gym.reference import REFERENCE, USUAL_TASK, read_reference
 from mlcompiler_gym.registration import TASKS
 
@@ -44,8 +52,8 @@ def find_policy(name: str) -> PolicyMaker:
         name: ``"llvm"`` (its own decisions), ``"inactive"`` or ``"never"``,
             ``"always"`` (the task's inactive action, and its opposite), ``"random"``,
             ``"last_use"`` (inlining), ``"best"`` (pass ordering), ``"reference"`` (the
-            task's policy that comes with the package), a file, ``"mine.policy"``, or
-            ``"module:object"``.
+            task's policy that comes with the package), ``"best_of_64"`` (the best of so
+            many samples of that), a file, ``"mine.policy"``, or ``"module:object"``.
             The object is a policy itself, ``object(observation, info)``, or makes one
             of an environment, ``object(env)``; the latter is given the episode's seed
             if it has an argument ``seed``.
@@ -59,13 +67,16 @@ def find_policy(name: str) -> PolicyMaker:
         return NAMED[name]
     if name == REFERENCE:
         return lambda env, seed: policy_maker(reference(env))(env, seed)
+    if (samples := samples_of(name)) is not None:
+        return functools.partial(sampled.best_of, samples=samples)
     if policy := find_policy_file(name):
         return policy_maker(policy)
     module_name, colon, path = name.partition(":")
     if not colon or not path:
         raise EvaluationError(
-            f"no policy {name!r}; there are {', '.join(NAMED)}, {REFERENCE}, and "
-            "'mine.policy' or 'module:object' for one of your own"
+            f"no policy {name!r}; there are {', '.join(NAMED)}, {REFERENCE}, "
+            "best_of_64 (or another number), and 'mine.policy' or 'module:object' for "
+            "one of your own"
         )
     try:
         found: Any = importlib.import_module(module_name)

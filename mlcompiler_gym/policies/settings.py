@@ -8,6 +8,7 @@ from typing import Any
 import gymnasium
 
 from mlcompiler_gym.best_action import BEST
+from mlcompiler_gym.best_sample import samples_of
 from mlcompiler_gym.envs.setup import Setup
 from mlcompiler_gym.policies.baselines import (
     compiler_of,
@@ -35,6 +36,9 @@ def settings_for(
     """
     setup = compiler_of(env).setup
     task = setup.config.task
+    if isinstance(policy, str) and samples_of(policy) is not None:
+        # It draws from the reference policy, and LLVM's own compile is one of several.
+        return settings_for(env, REFERENCE) | heuristic_settings(env)
     if policy == REFERENCE:
         policy = reference(env)
     options, name = [], policy

@@ -1,14 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Policies in builds: what they decide, and what becomes of policies that cannot."""
 
+import contextlib
 import json
+import os
+import signal
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.builds import clang, mlcg
+from support.builds import clang, mlcg, run
 from support.policies import two_features
+from support.processes import processes_of
 from support.regalloc import EVICTION, MakeEnv
 from support.toolchain import KERNELS, executable_bytes
 
@@ -18,7 +23,7 @@ from mlcompiler_gym.building.jobs import plan
 from mlcompiler_gym.building.policies import load_policies
 from mlcompiler_gym.clang import find_clang
 from mlcompiler_gym.evaluation.naming import find_policy
-from mlcompiler_gym.policies import settings_for
+from mlcompiler_gym.policies import play, settings_for
 
 INLINING = "mlcompiler/Inlining-v0"
 ORDERING = "mlcompiler/PassOrdering-v0"
@@ -44,6 +49,22 @@ BAD: dict[str, tuple[list[str], dict[str, str], str]] = {
     "no task": (["nonsuch=llvm"], {}, "nonsuch"),
     "needs a seed": (["random"], {}, "needs a seed"),
     "open-ended": (["pass_ordering=llvm"], {}, "has no end of its own"),
+    "not by function": (
+        ["inlining=best_of_2"],
+        {},
+        "inlining does not decide function by function",
+    ),
+    "no reference": (
+        ["regalloc_priority=best_of_2"],
+        {},
+        "there is no reference policy for regalloc_priority",
+    ),
+    "no samples": (["best_of_0"], {}, "inlining has no policy 'best_of_0'"),
+    "two of evictions": (
+        ["best_of_2", "regalloc_eviction=llvm"],
+        {},
+        "both decide regalloc_eviction",
+    ),
     "two of the pipeline": (
         ["llvm", "pass_ordering=reference"],
         {},
@@ -275,3 +296,103 @@ def test_a_portfolio_is_for_small_code(source: Path) -> None:
     done = mlcg("--mlcg-policy=pass_ordering=reference", *arguments, "o", folder=folder)
     assert "-O2 does not ask for small code; use -Os or -Oz" in done.stderr
     assert (folder / "o").read_bytes() == (folder / "llvm.o").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("level", "name"), [("-Oz", "best_of_3"), ("-O2", "regalloc_eviction=best_of_3")]
+)
+def test_the_best_of_several_samples_is_that_of_an_episode(
+    level: str, name: str, make_env: MakeEnv, tmp_path: Path
+) -> None:
+    source = KERNELS / "src" / "btree.c"
+    arguments: list[str | Path] = [
+        level,
+        "-fno-addrsig",
+        "-fno-slp-vectorize",
+        "-c",
+        source,
+        "-o",
+        "o",
+    ]
+    made: dict[str, bytes] = {}
+    for policy in (name, "regalloc_eviction=llvm"):
+        done = mlcg(
+            f"--mlcg-policy={policy}",
+            "--mlcg-report=report",
+            *arguments,
+            folder=tmp_path,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        made[policy] = (tmp_path / "o").read_bytes()
+    lines = report_of(tmp_path)
+    assert {each["kept"] for each in lines} == {"policy"}
+    env = make_env(
+        EVICTION,
+        programs=source,
+        level=level.removeprefix("-"),
+        **settings_for(make_env(EVICTION), "best_of_3"),
+    )
+    end = play(env, find_policy("best_of_3")(env, 0))
+    assert lines[0]["decisions"] == {"regalloc_eviction": end.steps}
+    same = made[name] == env.emit("object")
+    assert same, "the objects differ"
+    assert len(set(made.values())) == 2
+
+
+def test_a_program_of_the_best_samples_computes_the_same(tmp_path: Path) -> None:
+    """Behind a policy that inlines, in a module that is optimised already."""
+    source = KERNELS / "src" / "btree.c"
+    done = mlcg(
+        "--mlcg-policy=last_use",
+        "--mlcg-policy=best_of_3",
+        "--mlcg-report=report",
+        "-O2",
+        source,
+        "-o",
+        "ours",
+        folder=tmp_path,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    [line] = report_of(tmp_path)
+    assert line["kept"] == "policy"
+    assert all(line["decisions"][each] for each in ("inlining", "regalloc_eviction"))
+    assert clang("-O2", source, "-o", "theirs", folder=tmp_path).returncode == 0
+    printed = run(["./ours", "300"], tmp_path).stdout
+    assert "btree checksum" in printed
+    assert printed == run(["./theirs", "300"], tmp_path).stdout
+
+
+def test_a_service_that_dies_among_samples_costs_a_warning(tmp_path: Path) -> None:
+    source = KERNELS / "src" / "btree.c"
+    arguments = ["-O2", "-c", str(source)]
+    planned = plan([find_clang(), *arguments, "-o", str(tmp_path / "o")])
+    assert planned is not None
+    warned: list[str] = []
+    # It would take an hour.
+    build = Build(load_policies(["best_of_99999"]), warn=warned.append)
+
+    ended = threading.Event()
+
+    def kill() -> None:
+        # The first time may be too early: a service that dies before it has opened a
+        # session is started again.
+        while not ended.wait(0.5):
+            if (pid := build._service.pid) is not None:
+                for each in processes_of(pid):
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(each, signal.SIGKILL)
+
+    killing = threading.Thread(target=kill)
+    killing.start()
+    try:
+        status, made = build.compile(planned.jobs[0])
+    finally:
+        ended.set()
+        killing.join()
+        build.close()
+    assert (status, made.kept) == (0, "llvm")
+    assert warned == [f"{source}: compiled by LLVM alone: {made.reason}"]
+    assert "SESSION_LOST" in made.reason
+    clang(*arguments, "-o", "llvm.o", folder=tmp_path)
+    same = (tmp_path / "o").read_bytes() == (tmp_path / "llvm.o").read_bytes()
+    assert same, "the objects differ"

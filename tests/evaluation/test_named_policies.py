@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.regalloc import EVICTION
 from support.tasks import ALL, make_task
 
 from mlcompiler_gym import EvaluationError, PortablePolicy
@@ -147,3 +148,31 @@ def test_a_policy_of_a_file_that_observes_the_program_is_shown_it(
 def test_a_policy_file_that_is_broken_is_refused(tmp_path: Path) -> None:
     with pytest.raises(EvaluationError, match=r"cannot read.*none\.policy"):
         play("mlcompiler/Inlining-v0", str(tmp_path / "none.policy"))
+
+
+def test_best_of_so_many_shows_what_it_decides_from() -> None:
+    named = play(EVICTION, "best_of_2")
+    assert named["error"] is None
+    assert named["objective"]["regalloc_score"] <= named["baseline"]["regalloc_score"]
+    made = play(
+        EVICTION,
+        "mlcompiler_gym.policies.sampled:best_of_2",
+        eviction_default=True,
+        interference_weights=False,
+    )
+    assert made["trajectory"]["actions"] == named["trajectory"]["actions"]
+    single = play(EVICTION, "reference")
+    assert single["trajectory"]["actions"] != named["trajectory"]["actions"]
+
+
+@pytest.mark.parametrize(
+    ("env_id", "message"),
+    [
+        ("mlcompiler/Inlining-v0", "inlining does not decide function by function"),
+        ("mlcompiler/PassOrdering-v0", "does not decide function by function"),
+        ("mlcompiler/RegAllocPriority-v0", "there is no reference policy for"),
+    ],
+)
+def test_best_of_so_many_is_for_tasks_that_can(env_id: str, message: str) -> None:
+    with pytest.raises(EvaluationError, match=message):
+        play(env_id, "best_of_2")

@@ -11,9 +11,10 @@ from support.policies import random_network
 from support.regalloc import EVICTION, MakeEnv
 
 from mlcompiler_gym import PolicyError, PortablePolicy
+from mlcompiler_gym.best_sample import YARDSTICK, best_sample
 from mlcompiler_gym.measuring import Measuring
 from mlcompiler_gym.policies import play, sampled
-from mlcompiler_gym.policies.sampled import YARDSTICK, BestSample, best_sample
+from mlcompiler_gym.policies.sampled import BestSample
 
 PROGRAMS = ["kernels/basic", "kernels/btree"]
 SHOWN: dict[str, Any] = {"eviction_default": True}
@@ -76,15 +77,43 @@ def test_without_llvms_answer_samples_are_all(make_env: MakeEnv) -> None:
         assert some[function][0] <= value
 
 
-def test_no_compile_worse_by_the_yardstick_is_kept() -> None:
-    llvm = {"score": 10.0, YARDSTICK: 10.0}
-    worse = {"score": 1.0, YARDSTICK: 10.5}
-    good = {"score": 9.0, YARDSTICK: 10.0}
-    assert best_sample([llvm, worse, None, good, dict(good)], llvm, "score") == 3
-    assert best_sample([llvm, worse], llvm, "score") == 0
-    # LLVM's own cannot be played.
-    assert best_sample([None, worse], llvm, "score") == 1
-    assert best_sample([None], {}, "score") is None
+def test_the_lowest_of_the_good_compiles_is_kept() -> None:
+    asked: list[int] = []
+
+    def kept(values: list[float | None], good: set[int]) -> int | None:
+        asked.clear()
+
+        def is_good(number: int) -> bool:
+            asked.append(number)
+            return number in good
+
+        return best_sample(values, is_good)
+
+    assert kept([10.0, 1.0, None, 9.0, 9.0], {0, 3, 4}) == 3
+    # No more is asked than has to be known.
+    assert asked == [1, 3]
+    assert kept([10.0, 1.0], {0}) == 0
+    # None is good.
+    assert kept([None, 7.0, 5.0, 5.0], set()) == 2
+    assert kept([None], {0}) is None
+
+
+def without_numbers(env: Any) -> PortablePolicy:
+    """A policy whose sums are too large for a number."""
+    message = random_network(env.setup).message
+    last = message.model.network.layers[1]
+    last.weights[:] = [3e38] * len(last.weights)
+    return PortablePolicy(message)
+
+
+def test_a_policy_that_cannot_decide_leaves_llvms_own(make_env: MakeEnv) -> None:
+    options = {"program": "kernels/basic"}
+    env = make_env(EVICTION, programs=PROGRAMS, **SHOWN)
+    play(env, BestSample(env, 0, without_numbers(env), 2), options=options)
+    assert all(value == base for value, base in values(env).values())
+    env = make_env(EVICTION, programs=PROGRAMS)
+    with pytest.raises(PolicyError, match="not a finite number"):
+        play(env, BestSample(env, 0, without_numbers(env), 2), options=options)
 
 
 def test_what_is_measured_by_running_goes_by_the_tasks_objective(
