@@ -18,6 +18,7 @@ from support.servers import ServerProcess
 from sybil import Sybil
 from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser, SkipParser
 
+from mlcompiler_gym.cli import COMMANDS
 from mlcompiler_gym.cli.app import app
 from mlcompiler_gym.evaluation import Evaluation, evaluate
 
@@ -133,6 +134,17 @@ def command_lines() -> list[Any]:
 def test_commands_are_such(arguments: list[str]) -> None:
     """A command that is asked for its help still refuses options it does not have."""
     app([*arguments, "--help"], standalone_mode=False)
+
+
+def test_the_table_of_commands_is_complete() -> None:
+    rows = (ROOT / "docs" / "command_line.md").read_text().splitlines()
+    described = {
+        name.split()[0]
+        for row in rows
+        if row.startswith("| `")
+        for name in re.findall(r"`([^`]+)`", row.split("|")[1])
+    }
+    assert described == set(COMMANDS)
 
 
 @pytest.mark.parametrize("wrong", ["eval --polcy llvm", "programs fetsch pypi"])

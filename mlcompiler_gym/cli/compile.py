@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import sys
 from collections.abc import Iterator
@@ -52,7 +53,7 @@ def compile_programs(
     policy: Annotated[
         str,
         typer.Option(
-            help="llvm, never, always, a file, or module:object, as for eval.",
+            help="llvm, reference, a file, or another, as for eval.",
             autocompletion=complete_policy,
         ),
     ] = "llvm",
@@ -150,7 +151,7 @@ def _by_policy(
     seed: int,
 ) -> _Making:
     from mlcompiler_gym.evaluation import Evaluation
-    from mlcompiler_gym.evaluation.naming import find_policy
+    from mlcompiler_gym.evaluation.naming import begin_policy, find_policy
     from mlcompiler_gym.evaluation.player import make_env
     from mlcompiler_gym.policies import budgeted, play
     from mlcompiler_gym.programs import load_programs
@@ -166,9 +167,10 @@ def _by_policy(
         make = find_policy(policy)
         for count, program in enumerate(found, start=1):
             if search is None:
-                decide = make(env, seed)
+                decide = begin_policy(make, env, seed)
             else:
-                decide = budgeted.search(env, seed, compiles=search)
+                searching = functools.partial(budgeted.search, compiles=search)
+                decide = begin_policy(searching, env, seed)
             played = play(env, decide, seed=seed, options={"program": program})
             if "error" in played.info:
                 raise EvaluationError(f"{program.name}: {played.info['error']}")

@@ -12,10 +12,17 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
+from mlcompiler_gym.cli.completion import complete_env
+
 if TYPE_CHECKING:
     from mlcompiler_gym.evaluation import Players
 
-EnvId = Annotated[str, typer.Argument(help="An environment: mlcompiler/Inlining-v0.")]
+EnvId = Annotated[
+    str,
+    typer.Argument(
+        help="An environment: mlcompiler/Inlining-v0.", autocompletion=complete_env
+    ),
+]
 Settings = Annotated[
     list[str] | None,
     typer.Argument(help="key=value as for gym.make: objective=ir_instructions."),

@@ -8,10 +8,13 @@ import importlib
 import inspect
 from typing import Any
 
+import gymnasium
+
 from mlcompiler_gym.best_sample import samples_of
 from mlcompiler_gym.errors import EvaluationError, PolicyError
 from mlcompiler_gym.policies import (
     NAMED,
+    Policy,
     PolicyMaker,
     PortablePolicy,
     reference,
@@ -85,6 +88,23 @@ def find_policy(name: str) -> PolicyMaker:
     except (ImportError, AttributeError) as error:
         raise EvaluationError(f"policy {name!r}: {error}") from error
     return _as_maker(name, found)
+
+
+def begin_policy(make: PolicyMaker, env: gymnasium.Env[Any, Any], seed: int) -> Policy:
+    """The policy of an episode.
+
+    Args:
+        make: What makes it.
+        env: Where it is to play.
+        seed: The episode's.
+
+    Raises:
+        EvaluationError: It is not for such an environment.
+    """
+    try:
+        return make(env, seed)
+    except ValueError as error:
+        raise EvaluationError(str(error)) from error
 
 
 def policy_maker(policy: PortablePolicy) -> PolicyMaker:

@@ -15,6 +15,7 @@ from mlcompiler_gym.envs import CompilerEnv
 from mlcompiler_gym.envs.episode import OF_THE_COMPILE
 from mlcompiler_gym.errors import ErrorCode, EvaluationError, PolicyError, ServiceError
 from mlcompiler_gym.evaluation.naming import (
+    begin_policy,
     find_policy,
     find_policy_file,
     policy_maker,
@@ -28,6 +29,8 @@ from mlcompiler_gym.policies import (
     settings_for,
 )
 from mlcompiler_gym.programs import Program
+from mlcompiler_gym.registration import TASKS
+from mlcompiler_gym.suggest import did_you_mean
 
 #: How often an episode is begun if its session is killed from outside.
 _TRIES = 3
@@ -71,6 +74,12 @@ def make_env(
 def _make(env_id: str, settings: dict[str, Any]) -> gymnasium.Env[Any, Any]:
     try:
         return gymnasium.make(env_id, **settings)
+    except gymnasium.error.UnregisteredEnv as error:
+        hint = did_you_mean(env_id, [task.env_id for task in TASKS])
+        raise EvaluationError(
+            f"there is no environment {env_id!r}; {hint}"
+            "`mlcompiler-gym envs list` has them all"
+        ) from error
     except (gymnasium.error.Error, TypeError, ValueError) as error:
         raise EvaluationError(f"{env_id}: {error}") from error
 
@@ -160,10 +169,7 @@ class Player:
 
     def _episode(self, program: Program, seed: int) -> Played:
         """Let the policy decide, from a reset to the end."""
-        try:
-            policy = self._playing = self._make_policy(self._env, seed)
-        except ValueError as error:
-            raise EvaluationError(str(error)) from error
+        policy = self._playing = begin_policy(self._make_policy, self._env, seed)
         return play(self._env, policy, seed=seed, options={"program": program})
 
     def close(self) -> None:

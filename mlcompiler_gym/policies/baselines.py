@@ -218,9 +218,11 @@ def check_one_choice(env: CompilerEnv) -> None:
     """Refuse what cannot be searched action by action.
 
     Raises:
-        TypeError: Actions are numbers, or several choices at once.
+        ValueError: Actions are numbers, or several choices at once.
     """
     if len(env.setup.actions.counts) != 1:
-        raise TypeError(
-            f"the actions are a {env.action_space}; this takes one choice at a time"
+        kind = type(env.action_space).__name__
+        raise ValueError(
+            f"an action of {env.setup.config.task} is a {kind}; this takes one choice "
+            "at a time"
         )

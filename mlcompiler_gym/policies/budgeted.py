@@ -64,8 +64,8 @@ def search(
             ordering ``start``, a list of actions.
 
     Raises:
-        TypeError: Actions are numbers, or several choices at once.
-        ValueError: There is no such method for the task, or no limit.
+        ValueError: There is no such method for the task, or no limit; or actions are
+            numbers, or several choices at once.
     """
     ordered = isinstance(compiler_of(env), PassOrderingEnv)
     methods = {name: each[ordered] for name, each in METHODS.items() if each[ordered]}

@@ -72,7 +72,7 @@ class EpisodeSearch:
         found: What the latest search has found; ``value`` is 1 less the reward.
 
     Raises:
-        TypeError: Actions are numbers, or several choices at once.
+        ValueError: Actions are numbers, or several choices at once.
     """
 
     def __init__(

@@ -37,8 +37,8 @@ def exhaustive_search(env: CompilerEnv, limit: int = 4096) -> Found:
         The first of those with the largest reward.
 
     Raises:
-        TypeError: Actions are numbers, or several choices at once.
-        ValueError: There are more episodes than ``limit``.
+        ValueError: There are more episodes than ``limit``, or actions are numbers, or
+            several choices at once.
     """
     check_one_choice(env)
     best: Found | None = None

@@ -252,7 +252,9 @@ def test_programs_without_end(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["mlcompiler/Inlinig-v0"], "Did you mean: `Inlining`"),
+        (["mlcompiler/Inlinig-v0"], "did you mean mlcompiler/Inlining-v0"),
+        (["Inlining-v0"], "did you mean mlcompiler/Inlining-v0"),
+        (["kernels/lz"], "`mlcompiler-gym envs list` has them all"),
         (["CartPole-v1"], "no environment of a compiler"),
         (
             [INLINING, "objectiv=text_size"],
@@ -267,6 +269,14 @@ def test_programs_without_end(tmp_path: Path) -> None:
             "always, best, inactive, last_use, llvm, random",
         ),
         ([INLINING, "--policy", "best"], "is for pass ordering"),
+        ([INLINING, "--policy", "best_of_2"], "not decide function by function"),
+        (
+            [
+                *("mlcompiler/RegAllocPriority-v0", "--policy"),
+                "mlcompiler_gym.policies.budgeted:local_2",
+            ],
+            "an action of regalloc_priority is a Box",
+        ),
         ([INLINING, "--policy", "nowhere:policy"], "No module named 'nowhere'"),
         ([INLINING, "--policy", "mine:absent"], "no attribute 'absent'"),
         ([INLINING, "--policy", "mine:not_a_policy"], "cannot be called"),

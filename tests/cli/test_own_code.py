@@ -178,3 +178,8 @@ def test_trajectories_are_compiled(tmp_path: Path) -> None:
     ]
     assert found[0] == found[1]
     assert "name programs" in cli("compile", status=1).stderr
+    basic = ("compile", "kernels/basic")
+    done = cli(*basic, "--policy", "best_of_2", status=1)
+    assert "inlining does not decide function by function" in done.stderr
+    done = cli(*basic, "--search", "2", "--env", "mlcompiler/Parameters-v0", status=1)
+    assert "an action of parameters is a MultiDiscrete" in done.stderr

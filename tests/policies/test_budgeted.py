@@ -284,7 +284,7 @@ def test_refuses_what_it_cannot_search(make_env: MakeEnv) -> None:
         search(env, 0, "anneal", compiles=3)
     with pytest.raises(ValueError, match="how many seconds, or compiles"):
         search(env, 0)
-    with pytest.raises(TypeError, match="one choice at a time"):
+    with pytest.raises(ValueError, match="is a MultiDiscrete; this takes one choice"):
         search(make_env("mlcompiler/Parameters-v0", programs=[CALLS]), 0, compiles=2)
 
 
