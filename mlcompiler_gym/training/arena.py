@@ -20,6 +20,7 @@ from mlcompiler_gym.programs import Program
 from mlcompiler_gym.training.assignment import Assignment
 from mlcompiler_gym.training.compilers import make_compilers
 from mlcompiler_gym.training.networks import DenseNetwork, Network, place_of
+from mlcompiler_gym.training.number_network import NumberNetwork
 from mlcompiler_gym.training.shared_network import SharedNetwork
 
 #: What a program counts as whose compile a candidate did not survive.
@@ -77,7 +78,8 @@ class Arena:
         network: The network.
 
     Raises:
-        TrainingError: The task is none of one discrete action, or nothing is decided.
+        TrainingError: The task is none of one choice or one number, or nothing is
+            decided.
     """
 
     def __init__(
@@ -95,11 +97,12 @@ class Arena:
             further["service"] = self._service
         self._compilers = make_compilers(assignment, programs, settings.envs, further)
         space = self._compilers.single_action_space
-        if not isinstance(space, spaces.Discrete):
+        self._number = isinstance(space, spaces.Box) and space.shape == (1,)
+        if not (self._number or isinstance(space, spaces.Discrete)):
             self.close()
             raise TrainingError(
                 f"the actions of {assignment.env_id} are a {space}; this takes one "
-                "choice of several"
+                "choice of several, or one number"
             )
         self.cases = self._find_cases(programs, assignment)
         self.network = self._make_network()
@@ -160,6 +163,8 @@ class Arena:
                 f"the environment does not show {settings.begin!r}, the action to "
                 f"begin with; it shows {', '.join(setup.features.names)}"
             )
+        if self._number:
+            return NumberNetwork(self._compilers, made, settings.hidden, settings.seed)
         if setup.features.columns.places.size:
             return SharedNetwork(
                 self._compilers,

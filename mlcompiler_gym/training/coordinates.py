@@ -68,8 +68,8 @@ def train_coordinates(assignment: Assignment, settings: CoordinatesSettings) -> 
 
     Raises:
         EvaluationError: Playing cannot go on.
-        TrainingError: The task is none of one discrete action, or there is only one
-            package.
+        TrainingError: The task is none of one choice or one number, or there is only
+            one package.
     """
     learned, judged = hold_out(assignment.programs, settings)
     learner = _Walker(assignment, learned, settings)

@@ -38,6 +38,7 @@ class ESSettings(RoundSettings):
             hash.
         hidden: Size of the one hidden layer; 0: the actions are linear in the inputs.
             Where the environment shows numbers of each action, units of each action.
+            Where the action is a number, units beside two of each feature.
         deviation: The standard deviation that weights are drawn with at first.
         full: Learn how weights depend on each other (CMA-ES with a full covariance
             matrix): for a few hundred weights at most.
@@ -75,13 +76,15 @@ def train_es(assignment: Assignment, settings: ESSettings) -> Trained:
     A candidate plays whole episodes inside the sessions, and is judged by the mean
     logarithm of the objective against LLVM's. Where the environment shows numbers of
     each action, the network scores each by the same weights: see
-    :class:`~mlcompiler_gym.training.shared_network.SharedNetwork`.
+    :class:`~mlcompiler_gym.training.shared_network.SharedNetwork`. Where the action is a
+    number, it is added to LLVM's: see
+    :class:`~mlcompiler_gym.training.number_network.NumberNetwork`.
 
     Raises:
         EvaluationError: Playing cannot go on.
         MissingLibraryError: cmaes is not installed.
-        TrainingError: The task is none of one discrete action, or there is only one
-            package.
+        TrainingError: The task is none of one choice or one number, or there is only
+            one package.
     """
     learned, judged = hold_out(assignment.programs, settings)
     learner = _Evolver(assignment, learned, settings)

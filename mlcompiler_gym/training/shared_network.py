@@ -15,15 +15,13 @@ from mlcompiler_gym.envs import CompilerVectorEnv
 from mlcompiler_gym.envs.rollout import Rollout
 from mlcompiler_gym.policies import PortablePolicy
 from mlcompiler_gym.policies.export.build import Layers, finish
-from mlcompiler_gym.policies.export.inputs import Inputs
+from mlcompiler_gym.training.magnitudes import (
+    LARGEST_LOG,
+    log_inputs,
+    logarithms,
+)
 from mlcompiler_gym.training.networks import Network, place_of
 from mlcompiler_gym.v1 import policy_pb2 as pb
-
-#: A number counts by its logarithm, in units of this size. Features are often shares of
-#: the largest, and frequencies have all magnitudes.
-_UNIT = 1e-4
-#: The logarithms of the numbers that count as the largest, before and behind.
-_LARGEST, _LARGEST_LOG = 1e30, 32.0
 
 
 class SharedNetwork(Network):
@@ -76,7 +74,7 @@ class SharedNetwork(Network):
             for action, kind in enumerate(self._kinds)
             if kind and self._kinds.count(kind) == 1
         ]
-        rows = _logarithms(
+        rows = logarithms(
             np.concatenate([r.features for r in made if r.features is not None])
         )
         legal = np.concatenate([r.masks for r in made if r.masks is not None]) != 0
@@ -118,7 +116,7 @@ class SharedNetwork(Network):
 
     @override
     def policy(self, weights: NDArray[np.float64]) -> PortablePolicy:
-        inputs = self._inputs()
+        inputs = log_inputs(self._compilers, self._begin)
         linear, into = np.split(weights, [sum(self._sizes)])
         shared, position, own, shown = np.split(linear, np.cumsum(self._sizes)[:-1])
         of_kinds = own.reshape(-1, self._columns + len(self._others) + 1)
@@ -155,17 +153,6 @@ class SharedNetwork(Network):
         layers.affine(ends, None, "scores")
         return finish(inputs, pb.Model(network=layers.network(inputs)), layers.width)
 
-    def _inputs(self) -> Inputs:
-        inputs = Inputs(self._compilers)
-        for name in inputs.names:
-            if name == self._begin:
-                continue
-            inputs.clip(-_LARGEST, _LARGEST, only=name)
-            inputs.scale_feature(name, np.zeros(1), np.full(1, 1 / _UNIT))
-            inputs.signed_log(only=name)
-            inputs.clip(-_LARGEST_LOG, _LARGEST_LOG, only=name)
-        return inputs
-
     def _add(
         self, to: NDArray[np.float64], action: int, weights: NDArray[np.float64]
     ) -> None:
@@ -200,16 +187,8 @@ class SharedNetwork(Network):
 
     def _bound(self, scores: NDArray[np.float64]) -> float:
         """The lowest that any score can be, with its sign changed."""
-        low = scores[-1] - _LARGEST_LOG * np.abs(scores[:-1]).sum(axis=0)
+        low = scores[-1] - LARGEST_LOG * np.abs(scores[:-1]).sum(axis=0)
         return float(-low.min())
-
-
-def _logarithms(features: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Numbers as the policy's inputs make them."""
-    wide = np.nan_to_num(features.astype(np.float64), nan=0.0)
-    clipped = np.clip(wide, -_LARGEST, _LARGEST) / _UNIT
-    logs: NDArray[np.float64] = np.sign(clipped) * np.log1p(np.abs(clipped))
-    return logs.clip(-_LARGEST_LOG, _LARGEST_LOG)
 
 
 def _hats(count: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
