@@ -60,6 +60,7 @@ class _Compile:
     Attributes:
         prior: What decides.
         given: What is answered to these calls.
+        before: The compile that it changes.
         answers: What was answered, in the order in which calls came up.
         promises: By call, what the other answer promises.
         counts: How many calls came up so far, by caller and callee.
@@ -68,6 +69,7 @@ class _Compile:
 
     prior: Policy
     given: Mapping[_Call, int]
+    before: _Compile | None = None
     answers: dict[_Call, int] = field(default_factory=dict)
     promises: dict[_Call, float] = field(default_factory=dict)
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -85,9 +87,15 @@ class _Compile:
         caller, callee = call_of(decision.info["decision"])
         call = caller, callee, self.counts[caller, callee]
         self.counts[caller, callee] += 1
-        answer = self.given.get(call, decision.own)
+        answer = self.given.get(call)
+        if answer is None:
+            answer = decision.own
         self.answers[call] = answer
-        self.promises[call] = _promise(setup, decision.observation, answer)
+        before = self.before
+        if before is not None and before.answers.get(call) == answer:
+            self.promises[call] = before.promises[call]
+        else:
+            self.promises[call] = _promise(setup, decision.observation, answer)
         return answer
 
     def changes(self) -> list[_Change]:
@@ -182,7 +190,7 @@ class _Climb:
         if not changed or what in self._tried:
             return None
         self._tried.add(what)
-        made = _Compile(best.prior, given)
+        made = _Compile(best.prior, given, best)
         first = next(at for at, call in enumerate(best.answers) if call in changed)
         place = self._place(first)
         made.copy(best, len(place.actions))
@@ -193,6 +201,7 @@ class _Climb:
         self._search.prior, setup = made.prior, self._search.setup
         played = (place or self._root).finish(lambda each: made.decide(each, setup))
         made.reward = played.reward
+        made.before = None
         return made
 
     def _keep(self, made: _Compile) -> None:

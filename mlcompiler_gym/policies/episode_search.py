@@ -166,10 +166,12 @@ class EpisodeSearch:
         """
 
         def answer(decision: Decision) -> int:
-            place, action = decision.number, decision.own
-            if place < len(actions) and actions[place] in decision.legal:
+            place, legal = decision.number, decision.legal
+            if place < len(actions) and actions[place] in legal:
                 action = actions[place]
-            others = decision.legal[decision.legal != action]
+            else:
+                action = decision.own
+            others = legal[legal != action]
             if place in changed and len(others):
                 action = int(self.rng.choice(others))
             return action
@@ -189,15 +191,25 @@ class Decision:
         number: How many were decided before.
         observation: What the environment shows.
         info: What came with it.
-        legal: Which actions are, in ascending order.
-        own: What the search would begin with.
+        prior: What the search begins with.
+        env: Where it comes up.
     """
 
     number: int
     observation: Any
     info: dict[str, Any]
-    legal: NDArray[np.int64]
-    own: int
+    prior: Policy
+    env: CompilerEnv
+
+    @property
+    def legal(self) -> NDArray[np.int64]:
+        """Which actions are, in ascending order, int64 of shape (n,)."""
+        return np.flatnonzero(self.env.action_masks())
+
+    @property
+    def own(self) -> int:
+        """What the search would begin with."""
+        return int(self.prior(self.observation, self.info))
 
 
 class Place:
@@ -271,12 +283,10 @@ class Place:
         observation, info, over = self._observation, self._info, self._over
         with self._env.fork() as twin:
             while not over:
-                action = int(self._search.prior(observation, info))
-                if decide is not None:
-                    legal = np.flatnonzero(twin.action_masks())
-                    action = decide(
-                        Decision(len(taken), observation, info, legal, action)
-                    )
+                decision = Decision(
+                    len(taken), observation, info, self._search.prior, twin
+                )
+                action = decision.own if decide is None else decide(decision)
                 observation, reward, terminated, truncated, info = twin.step(action)
                 taken.append(action)
                 total += float(reward)
