@@ -38,6 +38,8 @@ class NetworkSettings(Protocol):
     Attributes:
         programs: Programs, or functions, that chance plays to see how large inputs are.
         functions: Functions of a program, at most.
+        chance: Only programs, or functions, are learned from that one of so many
+            random episodes changes; 0: all are.
         hidden: See :class:`DenseNetwork` and :class:`SharedNetwork`.
         begin: The feature with an action that is preferred at first, where the
             environment shows numbers of each action. Empty: LLVM's own action.
@@ -51,6 +53,8 @@ class NetworkSettings(Protocol):
     def programs(self) -> int: ...  # noqa: D102
     @property
     def functions(self) -> int: ...  # noqa: D102
+    @property
+    def chance(self) -> int: ...  # noqa: D102
     @property
     def hidden(self) -> int: ...  # noqa: D102
     @property
@@ -105,6 +109,8 @@ class Arena:
                 "choice of several, or one number"
             )
         self.cases = self._find_cases(programs, assignment)
+        if settings.chance:
+            self.cases = self._changed_by_chance(assignment)
         self.network = self._make_network()
 
     def policy(self, weights: Any) -> PortablePolicy:
@@ -144,6 +150,26 @@ class Arena:
                 cases.append({"program": program, "function": function})
         assignment.progress("find functions", len(programs), len(programs))
         return cases
+
+    def _changed_by_chance(self, assignment: Assignment) -> list[Case]:
+        """The cases of which some random episode does not come to LLVM's result."""
+        count = self._settings.chance
+        made = self._compilers.rollouts(
+            "random",
+            self.cases,
+            count,
+            seed=self._settings.seed,
+            progress=lambda done, total: assignment.progress(
+                "leave out what nothing changes", done, total
+            ),
+        )
+        return [
+            case
+            for number, case in enumerate(self.cases)
+            if any(
+                _against_llvm(m) for m in made[number * count : (number + 1) * count]
+            )
+        ]
 
     def _make_network(self) -> Network:
         """The network. Random decisions show how large its inputs are."""

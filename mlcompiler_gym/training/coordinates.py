@@ -36,6 +36,9 @@ class CoordinatesSettings(RoundSettings):
             pays there is tried on all. With ``function="each"``, how many functions.
         functions: How many functions are learned from of a program, at most, by their
             hash.
+        chance: Only programs, or functions, are learned from that one of so many
+            random episodes changes; 0: all are. Many functions come out the same
+            whatever is decided, and say nothing.
         hidden: Hidden units, as of ``es``.
         begin: The feature with an action that is preferred at first, as of ``es``.
         prior: The weight of that action at first, as of ``es``.
@@ -47,6 +50,7 @@ class CoordinatesSettings(RoundSettings):
     confidence: float = 1.0
     programs: int = 64
     functions: int = 4
+    chance: int = 0
     hidden: int = 0
     begin: str = ""
     prior: float = 1.0

@@ -49,6 +49,10 @@ class CounterfactualSettings:
         features: Share of the features that a split chooses from.
         clip: A saving counts as at most this much, or as at least its negative: a few
             huge ones would take all splits.
+        relative: Savings count in per cent of what the program comes to with action 0,
+            as do ``clip`` and ``margins``. For objectives that are many times larger in
+            one program than in another, such as ``loop_cost``; otherwise in units of
+            the objective.
         agreement: Share of the trees that have to promise a deviation more than the
             margin, beyond the trees that promise its opposite. 0: trees do not vote,
             and their mean counts.
@@ -69,6 +73,7 @@ class CounterfactualSettings:
     smallest_leaf: int = 5
     features: float = 0.33
     clip: float = 40.0
+    relative: bool = False
     agreement: float = 0.0
     margins: tuple[float, ...] = (0.5, 1.0, 2.0, 4.0, 8.0)
     worse: float = 0.05
@@ -108,7 +113,12 @@ class Forest:
         settings: CounterfactualSettings,
     ) -> None:
         order = np.lexsort((labels.decisions, labels.programs))
-        features, savings = labels.features[order], savings_of(labels)[order]
+        labels = labels[order]
+        features, savings = labels.features, savings_of(labels)
+        if settings.relative:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                savings = 100 * savings / labels.values[:, 0]
+            savings[~np.isfinite(savings)] = np.nan
         known = ~np.isnan(savings)
         if known.sum() < 2 * settings.smallest_leaf:
             raise TrainingError(
@@ -210,12 +220,22 @@ def savings_of(labels: Labels) -> NDArray[np.float64]:
 def places_of(env: Any, base: str, inputs: Iterable[pb.Input]) -> list[int]:
     """Which elements of the inputs a base policy goes by.
 
+    It takes action 1 where one of them is set. There are none if it always takes
+    action 0, as LLVM does where it has no heuristic.
+
     Raises:
         TrainingError: The environment does not show them, or there is no such policy.
     """
     spec = compiler_of(env).setup.spec
     rules = {rule.name: list(rule.features) for rule in spec.rules}
-    wanted = {"llvm": [spec.heuristic.feature], **rules}.get(base)
+    heuristic = spec.heuristic
+    answers = [heuristic.feature] if heuristic.feature else []
+    if not answers and heuristic.action != 0:
+        raise TrainingError(
+            f"LLVM always takes action {heuristic.action} in {spec.name}; deviations "
+            "can be from what a feature says, or from action 0"
+        )
+    wanted = {"llvm": answers, **rules}.get(base)
     if wanted is None:
         raise TrainingError(
             f"deviations can be from llvm, or from a rule of {spec.name}: "

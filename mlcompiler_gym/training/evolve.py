@@ -36,6 +36,9 @@ class ESSettings(RoundSettings):
             ones all. With ``function="each"``, how many functions.
         functions: How many functions are learned from of a program, at most, by their
             hash.
+        chance: Only programs, or functions, are learned from that one of so many
+            random episodes changes; 0: all are. Many functions come out the same
+            whatever is decided, and say nothing.
         hidden: Size of the one hidden layer; 0: the actions are linear in the inputs.
             Where the environment shows numbers of each action, units of each action.
             Where the action is a number, units beside two of each feature.
@@ -56,6 +59,7 @@ class ESSettings(RoundSettings):
     population: int = 0
     programs: int = 16
     functions: int = 4
+    chance: int = 0
     hidden: int = 0
     deviation: float = 0.3
     full: bool = False
@@ -76,8 +80,8 @@ def train_es(assignment: Assignment, settings: ESSettings) -> Trained:
     A candidate plays whole episodes inside the sessions, and is judged by the mean
     logarithm of the objective against LLVM's. Where the environment shows numbers of
     each action, the network scores each by the same weights: see
-    :class:`~mlcompiler_gym.training.shared_network.SharedNetwork`. Where the action is a
-    number, it is added to LLVM's: see
+    :class:`~mlcompiler_gym.training.shared_network.SharedNetwork`. Where the action is
+    a number, what is learned is added to LLVM's: see
     :class:`~mlcompiler_gym.training.number_network.NumberNetwork`.
 
     Raises:

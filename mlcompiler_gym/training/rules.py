@@ -191,7 +191,10 @@ class Rules:
 
     def _unknown(self, env: Any) -> list[Rule]:
         """Kinds that no label is of where the base policy deviates from LLVM."""
-        (llvm,) = places_of(env, "llvm", self._inputs.messages())
+        places = places_of(env, "llvm", self._inputs.messages())
+        if not places:
+            return []  # LLVM always takes action 0, and there is no other base.
+        [llvm] = places
         answered = self._seen[:, llvm] > 0
         found = []
         for action in (0, 1):

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from mlcompiler_gym.envs import CompilerVectorEnv
 from mlcompiler_gym.errors import TrainingError
 from mlcompiler_gym.programs import load_programs
 from mlcompiler_gym.training import Assignment, CoordinatesSettings, ESSettings
+from mlcompiler_gym.training.arena import Arena
 from mlcompiler_gym.training.coordinates import train_coordinates
 from mlcompiler_gym.training.evolve import train_es
 from mlcompiler_gym.training.number_network import NumberNetwork
@@ -91,6 +93,27 @@ def test_evolves_and_is_the_same_again(tmp_path: Path) -> None:
     )
     assert once.policy.to_bytes() == twice.policy.to_bytes()
     assert once.chosen.programs > 1
+
+
+def test_learns_only_from_what_chance_changes(tmp_path: Path) -> None:
+    programs = list(load_programs(NAMES[:2], level="O2"))
+    shown: dict[str, Any] = {"function": "each", "priority_default": True}
+    assignment = Assignment(PRIORITY, programs, tmp_path, shown)
+    arenas = [
+        Arena(assignment, programs, replace(SMALL, chance=chance)) for chance in (0, 2)
+    ]
+    every, some = (arena.cases for arena in arenas)
+    assert 0 < len(some) < len(every)
+    for arena in arenas:
+        arena.close()
+    envs: Any = gym.make_vec(PRIORITY, 1, programs=programs, **shown)
+    for case in every:
+        results = [
+            made.info["objective"] == made.info["baseline"]
+            for made in envs.rollouts("random", [case], 2, seed=SMALL.seed)
+        ]
+        assert all(results) == (case not in some)
+    envs.close()
 
 
 def test_llvms_number_must_be_shown(tmp_path: Path) -> None:

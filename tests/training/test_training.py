@@ -141,6 +141,35 @@ def test_nothing_promises_an_endless_margin(
     np.testing.assert_array_equal(made.actions, env.rollout(base).actions)
 
 
+def test_relative_savings_have_no_unit(labels: Labels, env: Any) -> None:
+    factors = np.where(labels.programs == labels.programs[0], 1024.0, 1.0)
+    scaled = replace(labels, values=labels.values * factors[:, np.newaxis])
+
+    def made(some: Labels, relative: bool) -> bytes:
+        settings = replace(SMALL, relative=relative)
+        return Forest(some, env, settings).policy(1.0).to_bytes()
+
+    assert made(labels, True) == made(scaled, True)
+    assert made(labels, False) != made(scaled, False)
+
+
+def test_deviations_from_llvm_where_it_always_does_the_same(tmp_path: Path) -> None:
+    env_id = "mlcompiler/LoopDistribution-v0"
+    some = list(load_programs(["loops/split_strides", "loops/alias_shift"], level="O2"))
+    labels = collect(Labelling(env_id), some, tmp_path)
+    env: Any = gym.make(env_id, programs=some)
+    settings = replace(SMALL, smallest_leaf=1, relative=True)
+    forest = Forest(labels, env, settings)
+    never, sometimes = forest.policy(1e6), forest.policy(0.0)
+    env.reset(options={"program": some[0]})
+    assert not env.unwrapped.rollout(never).actions.any()
+    env.reset(options={"program": some[0]})
+    made = env.unwrapped.rollout(sometimes)
+    assert made.actions.any()
+    assert made.reward > 0
+    env.close()
+
+
 def test_no_deviation_from_a_policy_that_is_no_rule(labels: Labels, env: Any) -> None:
     with pytest.raises(TrainingError, match="from a rule of inlining: last_use"):
         Forest(labels, env, replace(SMALL, base="random")).policy(1)
