@@ -87,8 +87,8 @@ class _Cloner(Learner):
         ):
             self._shown.close()
             raise TrainingError(
-                f"the actions of {assignment.env_id} are a {space}; a clone takes one "
-                "choice, or one number"
+                f"an action of {assignment.env_id} is a {type(space).__name__}; a "
+                "clone takes one choice, or one number"
             )
         self._features, self._actions = _decisions(
             assignment, programs, settings, self._shown

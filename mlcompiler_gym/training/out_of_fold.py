@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Protocol, TypeAlias
 
@@ -49,6 +49,19 @@ class FoldSettings(Protocol):
         """Seed of the decisions that are labelled, and of the split."""
 
 
+def check_folds(packages: Iterable[str], folds: int) -> None:
+    """Refuse what cannot be split.
+
+    Raises:
+        TrainingError: There are fewer packages than folds.
+    """
+    if (found := len(set(packages))) < folds:
+        raise TrainingError(
+            f"there are {folds} folds, and programs of {found} packages; "
+            "label more packages, or take fewer folds"
+        )
+
+
 def folds_of(labels: Labels, settings: FoldSettings) -> Iterator[NDArray[np.bool_]]:
     """The rows of each fold, of shape (n,); a package is in one fold alone.
 
@@ -58,12 +71,7 @@ def folds_of(labels: Labels, settings: FoldSettings) -> Iterator[NDArray[np.bool
     from sklearn.model_selection import GroupKFold
 
     packages = labels.packages
-    found = len(set(packages))
-    if found < settings.folds:
-        raise TrainingError(
-            f"there are {settings.folds} folds, and programs of {found} packages; "
-            "label more packages, or take fewer folds"
-        )
+    check_folds(packages, settings.folds)
     # By name, so that the order of rows makes no difference.
     names = np.unique(packages)
     split = GroupKFold(settings.folds, shuffle=True, random_state=settings.seed)

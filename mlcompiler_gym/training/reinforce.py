@@ -132,8 +132,9 @@ class _SB3(Learner):
         if not isinstance(self._envs.action_space, spaces.Discrete):
             self._envs.close()
             raise TrainingError(
-                f"the actions of {assignment.env_id} are a {self._envs.action_space}; "
-                "this takes one choice of several"
+                f"an action of {assignment.env_id} is a "
+                f"{type(self._envs.action_space).__name__}; this takes one choice of "
+                "several"
             )
         self._log = None
         if importlib.util.find_spec("tensorboard") is not None:

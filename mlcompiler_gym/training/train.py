@@ -7,12 +7,24 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+from mlcompiler_gym.envs import CompilerEnv
+from mlcompiler_gym.errors import TrainingError
 from mlcompiler_gym.evaluation.player import make_env
+from mlcompiler_gym.policies.export.inputs import Inputs
+from mlcompiler_gym.programs.named_set import package_of
 from mlcompiler_gym.training.assignment import Assignment, Trained, with_card
-from mlcompiler_gym.training.counterfactual import CounterfactualSettings, Forest
+from mlcompiler_gym.training.counterfactual import (
+    CounterfactualSettings,
+    Forest,
+    places_of,
+)
 from mlcompiler_gym.training.labelling import Labelling, collect
 from mlcompiler_gym.training.labels import Labels
-from mlcompiler_gym.training.out_of_fold import FoldSettings, play_out_of_fold
+from mlcompiler_gym.training.out_of_fold import (
+    FoldSettings,
+    check_folds,
+    play_out_of_fold,
+)
 from mlcompiler_gym.training.playing import choose
 from mlcompiler_gym.training.rules import Rules, RulesSettings
 from mlcompiler_gym.training.trials import Trials
@@ -82,6 +94,23 @@ def train_rules(assignment: Assignment, settings: RulesSettings) -> Trained:
             each.close()
 
 
+def _check(env: CompilerEnv, assignment: Assignment, settings: FoldSettings) -> None:
+    """Refuse, before anything is labelled, what cannot be learned from labels.
+
+    Raises:
+        TrainingError: There are not two actions, no deviations from such a base, or
+            fewer packages than folds.
+    """
+    if env.setup.actions.counts != (2,):
+        raise TrainingError(
+            f"{env.task} does not decide between two actions, which this algorithm is "
+            "for; take another --algo"
+        )
+    places_of(env, settings.base, Inputs(env).messages())
+    packages = (package_of(program.name) for program in assignment.programs)
+    check_folds(packages, settings.folds)
+
+
 def _train_on_labels(
     assignment: Assignment,
     settings: FoldSettings,
@@ -105,16 +134,19 @@ def _train_on_labels(
         decisions=settings.decisions,
         callees=settings.callees,
     )
-    labels = collect(
-        labelling,
-        assignment.programs,
-        assignment.folder / "labels",
-        seed=settings.seed,
-        players=assignment.players(labelling),
-        progress=lambda done, total: assignment.progress("label programs", done, total),
-    )
-    env, _ = make_env(assignment.evaluation(settings.base))
+    env, compiler = make_env(assignment.evaluation(settings.base))
     try:
+        _check(compiler, assignment, settings)
+        labels = collect(
+            labelling,
+            assignment.programs,
+            assignment.folder / "labels",
+            seed=settings.seed,
+            players=assignment.players(labelling),
+            progress=lambda done, total: assignment.progress(
+                "label programs", done, total
+            ),
+        )
         rows = play_out_of_fold(
             labels,
             assignment,

@@ -17,6 +17,8 @@ from mlcompiler_gym import PortablePolicy
 from mlcompiler_gym.errors import TrainingError
 from mlcompiler_gym.programs import Program, load_programs
 from mlcompiler_gym.training import (
+    ALGORITHMS,
+    Assignment,
     CounterfactualSettings,
     Forest,
     Labelling,
@@ -276,6 +278,42 @@ def test_programs_without_decisions(tmp_path: Path) -> None:
     empty = Program("file/empty", b"define i32 @f() { ret i32 0 }")
     with pytest.raises(TrainingError, match="no program raised a decision"):
         collect(LABELLING, [empty], tmp_path)
+
+
+@pytest.mark.parametrize("algorithm", ["counterfactual", "rules"])
+@pytest.mark.parametrize(
+    ("env_id", "settings", "message"),
+    [
+        (
+            "mlcompiler/RegAllocEviction-v0",
+            {},
+            "regalloc_eviction does not decide between two actions",
+        ),
+        ("mlcompiler/PassOrdering-v0", {}, "pass_ordering does not decide between two"),
+        ("mlcompiler/Parameters-v0", {}, "parameters does not decide between two"),
+        (
+            INLINING,
+            {"base": "reference"},
+            "deviations can be from llvm, or from a rule",
+        ),
+        (INLINING, {"folds": 5}, "5 folds, and programs of 4 packages"),
+    ],
+)
+def test_what_cannot_be_learned_is_said_before_anything_is_labelled(
+    algorithm: str,
+    env_id: str,
+    settings: dict[str, Any],
+    message: str,
+    programs: list[Program],
+    tmp_path: Path,
+) -> None:
+    chosen = ALGORITHMS[algorithm]
+    with pytest.raises(TrainingError, match=message):
+        chosen.train(
+            Assignment(env_id, programs, tmp_path),
+            chosen.settings(**{"folds": 2, **settings}),
+        )
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_continuous_actions() -> None:
