@@ -43,6 +43,19 @@ def samples_of(name: str) -> int | None:
 
 
 @dataclass(frozen=True)
+class Kept:
+    """What is kept of several compiles of a function.
+
+    Attributes:
+        actions: All of the function, as ``Step`` takes them.
+        compiles: How often the function was compiled to find them.
+    """
+
+    actions: bytes
+    compiles: int
+
+
+@dataclass(frozen=True)
 class BestOf:
     """A function is compiled in several ways, and this is how.
 
@@ -63,9 +76,9 @@ class BestOf:
     seed: int = 0
     parallel: int = 0
 
-    def actions(
+    def find(
         self, service: Service, request: pb.Open, program: Compilable, function: str
-    ) -> bytes:
+    ) -> Kept:
         """What to answer in a function, so that it comes out best.
 
         Args:
@@ -73,9 +86,6 @@ class BestOf:
             request: How the whole program is compiled.
             program: What the function is in.
             function: Its name.
-
-        Returns:
-            All actions of the function, as ``Step`` takes them.
 
         Raises:
             PolicyError: The policy cannot decide in any of the compiles.
@@ -103,7 +113,7 @@ class BestOf:
             )
         if best is None:
             raise _why_not(made, function)
-        return made[best].played.actions
+        return Kept(made[best].played.actions, len(made) + judge.compiles)
 
     def _play(self, policy: bytes, seed: int | None = None) -> pb.Play:
         return pb.Play(policy=policy, seed=seed, parallel=self.parallel)
@@ -141,6 +151,9 @@ class _Judge:
         program: What it is in.
         llvm: The actions of LLVM's own compile, which is good. None: they are not
             known.
+
+    Attributes:
+        compiles: How many were measured.
     """
 
     def __init__(
@@ -158,6 +171,7 @@ class _Judge:
         self._llvm = llvm
         self._session: Session | None = None
         self._measured: dict[bytes, float | None] = {}
+        self.compiles = 0
 
     def accepts(self, actions: bytes) -> bool:
         """Whether the compile with these actions is good.
@@ -188,6 +202,7 @@ class _Judge:
         plain.CopyFrom(self._request)
         for field in ("task", "options", "observations", "park"):
             plain.ClearField(field)
+        self.compiles += 1
         with contextlib.closing(self._service.open(plain, self._program)) as session:
             return _value(session.opened.state)
 
@@ -198,6 +213,7 @@ class _Judge:
         if self._session is None:
             self._session = self._service.open(self._request, self._program)
         value = None
+        self.compiles += 1
         with (
             contextlib.closing(self._session.fork()) as copy,
             contextlib.suppress(ServiceError),

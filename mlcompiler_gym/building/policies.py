@@ -275,10 +275,8 @@ class Deciders:
                 )
                 state = session.opened.state
                 while not state.HasField("outcome"):
-                    actions = best_of.actions(
-                        self._service, request, program, state.function
-                    )
-                    state = session.step(actions)
+                    kept = best_of.find(self._service, request, program, state.function)
+                    state = session.step(kept.actions)
                 decided.decisions[policy.task] = state.decisions
             else:
                 self._play(session, policy, request.options, decided)

@@ -103,8 +103,12 @@ def pack(
         ),
     ] = None,
     compiles: Annotated[
-        int, typer.Option(min=1, help="Compiles that each episode took to find.")
-    ] = 1,
+        int | None,
+        typer.Option(
+            min=1,
+            help="Compiles that each episode took to find [what eval wrote; if nothing, 1].",
+        ),
+    ] = None,
     board: BoardFolder = _BOARD,
     workers: Workers = None,
     ray: OnRay = False,

@@ -62,7 +62,7 @@ class _Found:
 
     trajectory: Trajectory
     value: float | None
-    episodes: int
+    compiles: int
 
 
 def pack(
@@ -70,7 +70,7 @@ def pack(
     board: Board,
     journal: str | os.PathLike[str],
     *,
-    compiles: int = 1,
+    compiles: int | None = None,
     players: MakePlayers = LocalPlayers,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> int:
@@ -84,7 +84,8 @@ def pack(
         board: What is submitted to.
         journal: What ``eval`` wrote, or trajectories, one a line; in the class
             ``policy``, the policy's file.
-        compiles: How many each episode took.
+        compiles: How many each episode took; None: as many as the journal says, and one
+            if it does not.
         players: Who compiles.
         progress: Called with the programs that are done and all.
 
@@ -100,7 +101,7 @@ def pack(
     if card.class_name == "policy":
         submissions.write(folder, card, [], _policy(Path(journal), track))
         return 1
-    found = _read(Path(journal), track, check_compiler(board, track))
+    found = _read(Path(journal), track, check_compiler(board, track), compiles)
     hashes = track.hashes()
     _check_programs(found, hashes, track, str(journal))
     attempts = {name: each.trajectory.actions for name, each in found.items()}
@@ -126,7 +127,7 @@ def pack(
             name,
             record["program_sha256"],
             attempts[name],
-            found[name].episodes * compiles,
+            found[name].compiles,
             record["value"],
             record["baseline"],
             record["object_sha256"],
@@ -176,10 +177,12 @@ def seal(folder: Path, board: Board) -> None:
     submissions.write(folder, card, entries)
 
 
-def _read(journal: Path, track: Track, wanted: CompileConfig) -> dict[str, _Found]:
-    """The best episode of each program."""
+def _read(
+    journal: Path, track: Track, wanted: CompileConfig, compiles: int | None
+) -> dict[str, _Found]:
+    """The best episode of each program, with the compiles of all of them."""
     found: dict[str, _Found] = {}
-    episodes: Counter[str] = Counter()
+    spent: Counter[str] = Counter()
     for number, record in _records(journal):
 
         def problem(what: str, way_out: str, line: int = number) -> SubmissionError:
@@ -188,7 +191,7 @@ def _read(journal: Path, track: Track, wanted: CompileConfig) -> dict[str, _Foun
         # A line of `eval`, or a trajectory by itself.
         content = record.get("trajectory", record)
         named = content if isinstance(content, dict) else record
-        episodes[str(named.get("program"))] += 1
+        spent[str(named.get("program"))] += compiles or _compiles_of(record)
         if content is None or record.get("error") is not None:
             continue
         try:
@@ -202,9 +205,16 @@ def _read(journal: Path, track: Track, wanted: CompileConfig) -> dict[str, _Foun
         if before is None or _better(value, before.value):
             found[trajectory.program] = _Found(trajectory, value, 0)
     return {
-        name: dataclasses.replace(each, episodes=episodes[name])
+        name: dataclasses.replace(each, compiles=spent[name])
         for name, each in found.items()
     }
+
+
+def _compiles_of(record: Any) -> int:
+    """The compiles of an episode: of a search, what it says that it has spent."""
+    search = record.get("search")
+    said = search.get("compiles") if isinstance(search, dict) else None
+    return said if isinstance(said, int) and said > 0 else 1
 
 
 def _better(value: float | None, before: float | None) -> bool:

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import functools
+from time import monotonic
 from typing import Any
 
 import gymnasium
@@ -17,6 +18,7 @@ from mlcompiler_gym.best_sample import BestOf, samples_of
 from mlcompiler_gym.policies.baselines import PolicyMaker, compiler_of
 from mlcompiler_gym.policies.policy import PortablePolicy
 from mlcompiler_gym.policies.references import reference
+from mlcompiler_gym.policies.search import SearchResult
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 
 
@@ -36,6 +38,10 @@ class BestSample:
         seed: Seed of the drawing. The same seed plays the same.
         policy: What draws.
         samples: How many compiles of each function are drawn.
+
+    Attributes:
+        found: The compiles of functions that the latest episode has taken, and their
+            seconds.
 
     Raises:
         ValueError: There are several objectives, or the task does not decide function
@@ -61,6 +67,7 @@ class BestSample:
         # The task's own objective, if what is named is measured by running the program.
         objective = (setup.config.objectives or (setup.spec.default_objective,))[0]
         self._best_of = BestOf(policy.to_bytes(), objective, samples, seed)
+        self.found = SearchResult()
         self._function: str | None = None
         self._actions: list[int] = []
 
@@ -74,6 +81,8 @@ class BestSample:
         if "no_decision" in info:
             return 0
         begins = not self._env.trajectory.actions
+        if begins:
+            self.found = SearchResult()
         if begins or info["function"] != self._function:
             self._function = info["function"]
             self._actions = self._best(info["function"])
@@ -82,10 +91,13 @@ class BestSample:
     def _best(self, function: str) -> list[int]:
         """What to answer in a function."""
         setup = self._env.setup
-        made = self._best_of.actions(
+        began = monotonic()
+        kept = self._best_of.find(
             setup.service, setup.config.open_request(), self._env.program, function
         )
-        actions: list[int] = setup.actions.decode(made).tolist()
+        self.found.compiles += kept.compiles
+        self.found.seconds += monotonic() - began
+        actions: list[int] = setup.actions.decode(kept.actions).tolist()
         return actions
 
 

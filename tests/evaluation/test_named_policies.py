@@ -154,6 +154,8 @@ def test_best_of_so_many_shows_what_it_decides_from() -> None:
     named = play(EVICTION, "best_of_2")
     assert named["error"] is None
     assert named["objective"]["regalloc_score"] <= named["baseline"]["regalloc_score"]
+    assert named["search"]["compiles"] >= 4
+    assert named["search"]["seconds"] > 0
     made = play(
         EVICTION,
         "mlcompiler_gym.policies.sampled:best_of_2",

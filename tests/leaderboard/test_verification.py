@@ -376,6 +376,15 @@ def test_packing_says_what_does_not_fit(three: Board) -> None:
     pack(folder, three, journal)
     spent = [each.compiles for each in submissions.read(folder, three).entries]
     assert spent == [3, 1, 1]
+    # A search says in its episode what it has spent.
+    search = {"trajectory": json.loads(lines[0]), "search": {"compiles": 20}}
+    journal.write_text("\n".join((json.dumps(search), *lines)))
+    pack(folder, three, journal)
+    spent = [each.compiles for each in submissions.read(folder, three).entries]
+    assert spent == [22, 1, 1]
+    pack(folder, three, journal, compiles=2)
+    spent = [each.compiles for each in submissions.read(folder, three).entries]
+    assert spent == [6, 2, 2]
     worse = {"trajectory": json.loads(lines[0]), "objective": {"text_size": 1.0}}
     assert "text_size is 1 there, and" in message(json.dumps(worse), *lines[1:3])
 
