@@ -106,7 +106,7 @@ def pack(
         int | None,
         typer.Option(
             min=1,
-            help="Compiles that each episode took to find [what eval wrote; if nothing, 1].",
+            help="Compiles that each episode took to find [as eval wrote, or 1].",
         ),
     ] = None,
     board: BoardFolder = _BOARD,

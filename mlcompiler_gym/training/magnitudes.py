@@ -19,7 +19,7 @@ LARGEST_LOG = 32.0
 
 
 def log_inputs(compilers: CompilerVectorEnv, untouched: str) -> Inputs:
-    """The features by their logarithms, but for one that stays as it is."""
+    """The features by their logarithms, except one, which stays as it is."""
     inputs = Inputs(compilers)
     for name in inputs.names:
         if name == untouched:

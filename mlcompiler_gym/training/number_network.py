@@ -63,7 +63,7 @@ class NumberNetwork(Network):
         self._scale = float(features[:, llvm].std()) or 1.0
         rng = np.random.default_rng(seed)
         self._hidden = hidden
-        #: Of each unit: its weights for all features, its bias, and its own weight.
+        #: Each unit has weights for all features, a bias, and a weight of its own.
         into = rng.standard_normal((hidden, len(self._places) + 1))
         self.start = np.concatenate(
             [
