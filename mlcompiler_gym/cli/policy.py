@@ -334,13 +334,17 @@ def _try(
 ) -> Trial:
     """Compile with both policies."""
     from mlcompiler_gym.evaluation.gate import Trial
+    from mlcompiler_gym.evaluation.naming import env_of, portable_policy
 
+    if env_id is None:
+        # A policy by name may be of any task, so the other says which.
+        named = [portable_policy(each) for each in (new, old) if each is not None]
+        env_id = env_of(next((each for each in named if each.task), named[0]))
     wanted = _deployment(new, settings, env_id, repeats)
     records = _play(wanted, programs, limit, output, workers)
     before: list[Record] = []
     if old is not None:
-        # A named policy may be of any task, so the new policy's environment is used.
-        other = _deployment(old, settings, env_id or wanted.env_id)
+        other = _deployment(old, settings, env_id)
         before = _play(other, programs, limit, output, workers)
     return Trial.of(records, before, objective)
 

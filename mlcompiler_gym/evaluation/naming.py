@@ -25,16 +25,21 @@ from mlcompiler_gym.registration import TASKS
 
 
 def find_policy_file(name: str) -> PortablePolicy | None:
-    """The policy in a file, if the name is one of a file.
+    """The policy in a file, or of a task by name.
 
     Args:
-        name: ``"mine.policy"``; or ``"pass_ordering_once=reference"``, a file of the
-            package.
+        name: ``"mine.policy"``; ``"pass_ordering_once=reference"``, a file of the
+            package; or ``"regalloc_eviction=llvm"``.
+
+    Returns:
+        None if the name says neither a file nor a task.
 
     Raises:
         EvaluationError: It cannot be read, or is broken.
     """
     task, _, last = name.rpartition("=")
+    if task and last in NAMED:
+        return PortablePolicy.named(last, task)
     if task and last == REFERENCE:
         try:
             return PortablePolicy.from_bytes(read_reference(task))
@@ -116,8 +121,8 @@ def portable_policy(name: str) -> PortablePolicy:
     """A policy that is data: in a file, or one by name.
 
     Args:
-        name: ``"mine.policy"``, ``"llvm"``, ``"reference"`` (of inlining), or
-            ``"task=reference"``.
+        name: ``"mine.policy"``, ``"llvm"``, ``"reference"`` (of inlining),
+            ``"task=llvm"`` or ``"task=reference"``.
 
     Raises:
         EvaluationError: There is no such policy, or its file is broken.
@@ -147,7 +152,8 @@ def env_of(policy: PortablePolicy) -> str:
     raise EvaluationError(
         f"there is no environment of the policy's task, {policy.task!r}"
         if policy.task
-        else "the policy is of no task; say which environment"
+        else "the policy is of no task; say which environment, or name the task, as in "
+        "'inlining=llvm'"
     )
 
 

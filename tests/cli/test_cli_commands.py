@@ -99,7 +99,6 @@ def test_envs_list_and_describe() -> None:
         ("mlcompiler-gym play mlcompiler/In", {"mlcompiler/Inlining-v0"}),
         ("mlcompiler-gym play --program loops:t", {"loops:train", "loops:test"}),
         ("mlcompiler-gym play --program kernels/ae", {"kernels/aes"}),
-        ("mlcompiler-gym eval --policy re", {"reference"}),
         ("mlcompiler-gym eval --policy best", {"best", "best_of_64"}),
     ],
 )

@@ -270,13 +270,6 @@ def test_programs_without_end(tmp_path: Path) -> None:
         ),
         ([INLINING, "--policy", "best"], "is for pass ordering"),
         ([INLINING, "--policy", "best_of_2"], "not decide function by function"),
-        (
-            [
-                *("mlcompiler/RegAllocPriority-v0", "--policy"),
-                "mlcompiler_gym.policies.budgeted:local_2",
-            ],
-            "an action of regalloc_priority is a Box",
-        ),
         ([INLINING, "--policy", "nowhere:policy"], "No module named 'nowhere'"),
         ([INLINING, "--policy", "mine:absent"], "no attribute 'absent'"),
         ([INLINING, "--policy", "mine:not_a_policy"], "cannot be called"),

@@ -92,6 +92,8 @@ def test_compare_says_what_differs(tmp_path: Path) -> None:
 
 
 def test_compare_plays_both(folder: Path) -> None:
+    # A policy by name is of the other one's task, whichever comes first.
+    policy_in(folder, "compare", "cheap.policy", "inactive", *PROGRAMS)
     arguments = ("compare", "inactive", "cheap.policy", *PROGRAMS)
     shown = policy_in(folder, *arguments).stderr
     journal = (folder / "compare.jsonl").read_bytes()
@@ -164,6 +166,7 @@ def test_gate_ends_as_a_ci_job_should(folder: Path) -> None:
         (("gate", "cheap.policy", "--max-worst", "1%%"), "'1%%' is no budget"),
         (("gate", "nonsuch", "--max-worst", "1%"), "no policy 'nonsuch'"),
         (("gate", "llvm", "--max-worst", "1%"), "say which environment"),
+        (("gate", "cooking=llvm", "--max-worst", "1%"), "the policy's task, 'cooking'"),
         (("show", "broken.policy"), "broken.policy: "),
         (("drift", "plain.policy"), "does not say what its inputs were"),
         (("drift", "cheap.policy", "--programs", "empty"), "no bitcode"),

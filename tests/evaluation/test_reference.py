@@ -107,3 +107,11 @@ def test_a_task_without_one() -> None:
     with pytest.raises(PolicyError, match=why):
         env.unwrapped.rollout("reference")
     env.close()
+
+
+def test_a_name_may_say_its_task() -> None:
+    named = PortablePolicy.named("always", "inlining")
+    assert play("inlining=always")["trajectory"] == play("always")["trajectory"]
+    assert portable_policy("inlining=always").to_bytes() == named.to_bytes()
+    with pytest.raises(EvaluationError, match="no policy 'inlining=clever'"):
+        portable_policy("inlining=clever")
