@@ -28,8 +28,8 @@ def find_policy_file(name: str) -> PortablePolicy | None:
     """The policy in a file, or of a task by name.
 
     Args:
-        name: ``"mine.policy"``; ``"pass_ordering_once=reference"``, a file of the
-            package; or ``"regalloc_eviction=llvm"``.
+        name: ``"mine.policy"``, ``"regalloc_eviction=llvm"``, or
+            ``"pass_ordering_once=reference"``, which is a file of the package.
 
     Returns:
         None if the name says neither a file nor a task.
