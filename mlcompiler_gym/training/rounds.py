@@ -41,6 +41,8 @@ class RoundSettings:
         patience: The training ends after so many rounds without a better policy.
         held_out: Share of the packages that policies are judged on, and not learned
             from.
+        judged: Beginnings of the names of programs to judge by, instead of such a
+            share, for programs that are alike across packages: ``["loops/gather"]``.
         worse: Share of programs that may come out worse than by LLVM. A round with
             which more do is not chosen, if there is another.
         seed: Seed of all that is drawn, and of which packages are held out.
@@ -49,6 +51,7 @@ class RoundSettings:
     rounds: int = 20
     patience: int = 5
     held_out: float = 0.2
+    judged: tuple[str, ...] = ()
     worse: float = 1.0
     seed: int = 0
 
@@ -94,8 +97,20 @@ def hold_out(
     """The programs to learn from, and the programs to judge by; no package is in both.
 
     Raises:
-        TrainingError: There is only one package.
+        TrainingError: There is only one package, or ``judged`` names none or all.
     """
+    if settings.judged:
+        named = [each.name.startswith(settings.judged) for each in programs]
+        if all(named) or not any(named):
+            raise TrainingError(
+                f"judged names {'all' if any(named) else 'none'} of the "
+                f"{len(programs)} programs: {', '.join(settings.judged)}; name some of "
+                "them, and learn from the others"
+            )
+        return (
+            [each for each, held in zip(programs, named, strict=True) if not held],
+            [each for each, held in zip(programs, named, strict=True) if held],
+        )
     packages = sorted(
         {package_of(program.name) for program in programs},
         key=lambda name: hashlib.sha256(f"{settings.seed} {name}".encode()).digest(),
