@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -25,7 +26,8 @@ class NumberNetwork(Network):
     Two units of each feature say how far it is above its mean, and how far below, in
     standard deviations of its logarithm. A hidden unit takes all features. What is
     added is the sum of all units by their weights, in standard deviations of LLVM's
-    number. At first, this is 0: the policy then repeats LLVM exactly.
+    number. At first, this is 0: the policy then repeats LLVM exactly. Where actions are
+    drawn, their standard deviation is that of LLVM's number, too.
 
     Args:
         compilers: What it decides in.
@@ -92,4 +94,5 @@ class NumberNetwork(Network):
         layers.affine(
             np.concatenate([[1.0], own * self._scale])[:, None], None, "number"
         )
-        return finish(inputs, pb.Model(network=layers.network(inputs)), 1)
+        model = pb.Model(network=layers.network(inputs))
+        return finish(inputs, model, 1, math.log(self._scale))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
+import numpy as np
 import pytest
 
 from mlcompiler_gym import EvaluationError, PolicyError, PortablePolicy
@@ -14,7 +15,9 @@ from mlcompiler_gym.building.policies import BuildPolicy
 from mlcompiler_gym.evaluation import Evaluation
 from mlcompiler_gym.evaluation.naming import portable_policy
 from mlcompiler_gym.evaluation.player import Player
+from mlcompiler_gym.policies import play as play_in
 from mlcompiler_gym.policies import reference, settings_for
+from mlcompiler_gym.policies.sampled import best_of
 from mlcompiler_gym.programs import load_programs
 from mlcompiler_gym.reference import read_reference
 
@@ -81,6 +84,8 @@ def test_evictions_have_one(target: str | None) -> None:
     [
         ("inlining", "mlcompiler/Inlining-v0"),
         ("regalloc_eviction", "mlcompiler/RegAllocEviction-v0"),
+        ("regalloc_priority", "mlcompiler/RegAllocPriority-v0"),
+        ("loop_distribution", "mlcompiler/LoopDistribution-v0"),
     ],
 )
 def test_it_says_how_it_was_made(task: str, env_id: str) -> None:
@@ -90,19 +95,36 @@ def test_it_says_how_it_was_made(task: str, env_id: str) -> None:
     assert card.results
 
 
+def test_an_order_of_allocation_can_be_drawn() -> None:
+    """Drawn priorities are no choices, but numbers."""
+    env: Any = gym.make(
+        "mlcompiler/RegAllocPriority-v0",
+        programs="kernels/align",
+        priority_default=True,
+    )
+    best = best_of(env, 0, samples=4)
+    assert play_in(env, best, seed=0).reward >= 0
+    drawn = env.unwrapped.trajectory.actions
+    env.unwrapped.reset(seed=0)
+    likeliest = env.unwrapped.rollout("reference").actions
+    assert len(drawn) > 0
+    assert np.ravel(drawn).tolist() != np.ravel(likeliest).tolist()
+    env.close()
+
+
 def test_it_says_what_its_inputs_were() -> None:
     assert PortablePolicy.from_bytes(read_reference("inlining")).card.seen
 
 
 def test_a_task_without_one() -> None:
-    why = "no reference policy for loop_distribution; there are some for: "
-    env: Any = gym.make("mlcompiler/LoopDistribution-v0", programs="loops")
+    why = "no reference policy for loop_factors; there are some for: "
+    env: Any = gym.make("mlcompiler/LoopFactors-v0", programs="loops")
     with pytest.raises(PolicyError, match=why):
         settings_for(env, "reference")
     with pytest.raises(PolicyError, match=why):
-        BuildPolicy.find("loop_distribution=reference")
+        BuildPolicy.find("loop_factors=reference")
     with pytest.raises(EvaluationError, match=why):
-        portable_policy("loop_distribution=reference")
+        portable_policy("loop_factors=reference")
     env.unwrapped.reset(seed=0)
     with pytest.raises(PolicyError, match=why):
         env.unwrapped.rollout("reference")
