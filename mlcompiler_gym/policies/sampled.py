@@ -69,9 +69,9 @@ class BestSample:
         self._best_of = BestOf(policy.to_bytes(), objective, samples, seed)
         self.found = SearchResult()
         self._function: str | None = None
-        self._actions: list[int] = []
+        self._actions: list[Any] = []
 
-    def __call__(self, observation: Any, info: dict[str, Any]) -> int:
+    def __call__(self, observation: Any, info: dict[str, Any]) -> Any:
         """The next action of the best compile of the function.
 
         Raises:
@@ -88,7 +88,7 @@ class BestSample:
             self._actions = self._best(info["function"])
         return self._actions.pop(0)
 
-    def _best(self, function: str) -> list[int]:
+    def _best(self, function: str) -> list[Any]:
         """What to answer in a function."""
         setup = self._env.setup
         began = monotonic()
@@ -97,7 +97,7 @@ class BestSample:
         )
         self.found.compiles += kept.compiles
         self.found.seconds += monotonic() - began
-        actions: list[int] = setup.actions.decode(kept.actions).tolist()
+        actions: list[Any] = setup.actions.decode(kept.actions).tolist()
         return actions
 
 

@@ -180,9 +180,9 @@ def test_no_package_is_learned_and_judged(programs: list[Program]) -> None:
     learned, judged = hold_out(programs, RoundSettings(judged=named))
     assert {each.name for each in judged} == set(named)
     assert {each.name for each in learned} == set(NAMES[2:])
-    for names, what in ((("loops/",), "none"), (("kernels/",), "all")):
+    for begin, what in (("loops/", "none"), ("kernels/", "all")):
         with pytest.raises(TrainingError, match=f"judged names {what} of the"):
-            hold_out(programs, RoundSettings(judged=names))
+            hold_out(programs, RoundSettings(judged=(begin,)))
 
 
 def test_actions_that_are_not_one_choice(
