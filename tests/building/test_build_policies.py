@@ -55,9 +55,9 @@ BAD: dict[str, tuple[list[str], dict[str, str], str]] = {
         "inlining does not decide function by function",
     ),
     "no reference": (
-        ["regalloc_priority=best_of_2"],
+        ["regalloc=best_of_2"],
         {},
-        "there is no reference policy for regalloc_priority",
+        "there is no reference policy for regalloc",
     ),
     "no samples": (["best_of_0"], {}, "inlining has no policy 'best_of_0'"),
     "two of evictions": (

@@ -172,7 +172,7 @@ def test_best_of_so_many_shows_what_it_decides_from() -> None:
     [
         ("mlcompiler/Inlining-v0", "inlining does not decide function by function"),
         ("mlcompiler/PassOrdering-v0", "does not decide function by function"),
-        ("mlcompiler/RegAllocPriority-v0", "there is no reference policy for"),
+        ("mlcompiler/RegAlloc-v0", "there is no reference policy for"),
     ],
 )
 def test_best_of_so_many_is_for_tasks_that_can(env_id: str, message: str) -> None:

@@ -145,9 +145,9 @@ def test_what_it_is_not_for(make_env: MakeEnv) -> None:
     inlining = make_env("mlcompiler/Inlining-v0", programs=PROGRAMS)
     with pytest.raises(ValueError, match="inlining does not decide function by"):
         play(inlining, BestSample(inlining, 0, PortablePolicy.named("always"), 1))
-    loops = gym.make("mlcompiler/LoopDistribution-v0", programs="loops")
+    whole = gym.make("mlcompiler/RegAlloc-v0", programs=PROGRAMS)
     with pytest.raises(PolicyError, match="no reference policy"):
-        sampled.best_of_3(loops, 0)
-    loops.close()
+        sampled.best_of_3(whole, 0)
+    whole.close()
     with pytest.raises(AttributeError, match="say best_of_N"):
         _ = sampled.best_of_0
