@@ -3,6 +3,7 @@
 
 import dataclasses
 from pathlib import Path
+from statistics import geometric_mean
 
 import pytest
 from support.leaderboard import OURS
@@ -42,8 +43,11 @@ def test_the_ranking_is_that_of_the_verdicts() -> None:
 @pytest.mark.parametrize("name", [n for n in NAMES if n.endswith("-llvm")])
 def test_llvm_is_as_good_as_itself(name: str) -> None:
     tie = BOARD.track(VERDICTS[name].card.track).tie
-    for row in VERDICTS[name].rows:
-        assert abs(ratio_of(row.value, row.baseline) - 1) <= tie
+    ratios = [ratio_of(row.value, row.baseline) for row in VERDICTS[name].rows]
+    if not tie:
+        assert set(ratios) == {1.0}
+    # A time is measured, and of each program by itself only roughly.
+    assert abs(geometric_mean(ratios) - 1) <= tie
 
 
 @pytest.mark.slow
