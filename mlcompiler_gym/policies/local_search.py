@@ -74,6 +74,8 @@ def change_at_random(
             changed, at = _change(search.rng, forks.actions, count)
             if not forks.repeats and len(set(changed)) < len(changed):
                 continue
+            if search.longest is not None and len(changed) > search.longest:
+                continue
             reached = forks.evaluate(changed, at)
             if reached is not None and reached <= value:
                 value = reached

@@ -60,20 +60,22 @@ class OrderSearch:
     ) -> None:
         self.env = cast(PassOrderingEnv, compiler_of(env))
         self.start = _oz_passes(self.env) if start is None else list(start)
+        # What is longer would be cut off when it is played.
+        longest = None if env.spec is None else env.spec.max_episode_steps
+        self.start = self.start[:longest]
         #: Whether it may begin with something else, too.
         self.is_free = start is None and bool(self.start)
         self.found: SearchResult | None = None
         self._seed = seed
         self._method = method
-        self._limits = seconds, seed, compiles
+        self._limits = seconds, seed, compiles, longest
         self._at = 0
 
     def __call__(self, observation: Any, info: dict[str, Any]) -> int | None:
         """The next action of the best sequence; None behind it."""
         if self.found is None:
             self.info = info
-            seconds, seed, compiles = self._limits
-            self.search = Search(self.env, info, seconds, seed, compiles)
+            self.search = Search(self.env, info, *self._limits)
             self._method(self)
             self.found = self.search.result()
         if self._at == len(self.found.actions):
@@ -161,9 +163,10 @@ def local(of: OrderSearch) -> None:
     """See :func:`~mlcompiler_gym.policies.local_search`; from the best of some."""
     best, start = math.inf, of.start
     # A search that is given what to begin with begins with that.
-    for sequence in [start, *_sequences(of.env)] if of.is_free else []:
+    for each in [start, *_sequences(of.env)] if of.is_free else []:
         if of.search.over:
             return
+        sequence = each[: of.search.longest]
         of.search.spend()
         with of.env.fork() as twin:
             info = of.search.take_all(twin, sequence)

@@ -51,6 +51,8 @@ class Search:
         seed: Seed of the draws.
         compiles: Sequences that may be run, whole or in part; None: as long as there is
             time.
+        longest: Actions that a sequence may have; None: as many as it likes. What is
+            longer is not remembered.
 
     Raises:
         ValueError: There would be no end.
@@ -63,10 +65,12 @@ class Search:
         seconds: float | None,
         seed: int | None,
         compiles: int | None = None,
+        longest: int | None = None,
     ) -> None:
         if seconds is None and compiles is None:
             raise ValueError("say for how many seconds, or compiles")
         self.env = env
+        self.longest = longest
         self.rng = np.random.default_rng(seed)
         self._began = monotonic()
         self._until = None if seconds is None else self._began + seconds
@@ -114,6 +118,8 @@ class Search:
         if value > self.best.value:
             return False
         actions = [cast(int, action) for action in env.trajectory.actions]
+        if self.longest is not None and len(actions) > self.longest:
+            return False
         if value == self.best.value and len(actions) >= len(self.best.actions):
             return False
         self.best.value = value

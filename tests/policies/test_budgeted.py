@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 import pytest
 from support.networks import random_network
@@ -246,6 +247,20 @@ def test_names_say_method_and_budget(make: Callable[..., CompilerEnv]) -> None:
     for name in ("local", "anneal_10", "local_0", "local_10m"):
         with pytest.raises(AttributeError, match="METHOD_COMPILES or METHOD_SECONDSs"):
             getattr(budgeted, name)
+
+
+@pytest.mark.parametrize("method", ["local", "greedy", "random", "beam", "mcts"])
+def test_no_order_is_longer_than_an_episode(method: str) -> None:
+    """A longer one is cut off when it is played, and comes to anything."""
+    env = gym.make(
+        ORDERING, programs="kernels/lz", actions="llvm22", max_episode_steps=9
+    )
+    policy = search(env, 0, method, compiles=40)
+    played = play(env, policy)
+    assert policy.found is not None
+    assert played.steps <= 9
+    assert played.info["objective"] == policy.found.values
+    env.close()
 
 
 @pytest.mark.parametrize("actions", [list(PASSES), "llvm22"])
