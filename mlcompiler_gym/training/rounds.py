@@ -100,17 +100,27 @@ def hold_out(
         TrainingError: There is only one package, or ``judged`` names none or all.
     """
     if settings.judged:
-        named = [each.name.startswith(settings.judged) for each in programs]
-        if all(named) or not any(named):
+        judged = {e.name for e in programs if e.name.startswith(settings.judged)}
+        if len(judged) in (0, len({each.name for each in programs})):
             raise TrainingError(
-                f"judged names {'all' if any(named) else 'none'} of the "
+                f"judged names {'all' if judged else 'none'} of the "
                 f"{len(programs)} programs: {', '.join(settings.judged)}; name some of "
                 "them, and learn from the others"
             )
-        return (
-            [each for each, held in zip(programs, named, strict=True) if not held],
-            [each for each, held in zip(programs, named, strict=True) if held],
-        )
+    else:
+        judged = _some_packages(programs, settings)
+    return (
+        [each for each in programs if each.name not in judged],
+        [each for each in programs if each.name in judged],
+    )
+
+
+def _some_packages(programs: Sequence[Program], settings: RoundSettings) -> set[str]:
+    """Names of the programs of a share of the packages, by hash.
+
+    Raises:
+        TrainingError: There is only one package.
+    """
     packages = sorted(
         {package_of(program.name) for program in programs},
         key=lambda name: hashlib.sha256(f"{settings.seed} {name}".encode()).digest(),
@@ -121,11 +131,8 @@ def hold_out(
             "of two packages or more, to judge by what was not learned from"
         )
     count = min(max(1, round(settings.held_out * len(packages))), len(packages) - 1)
-    judged = set(packages[:count])
-    return (
-        [each for each in programs if package_of(each.name) not in judged],
-        [each for each in programs if package_of(each.name) in judged],
-    )
+    taken = set(packages[:count])
+    return {each.name for each in programs if package_of(each.name) in taken}
 
 
 def train_in_rounds(
