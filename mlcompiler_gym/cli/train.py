@@ -150,6 +150,7 @@ def train(
         )
     trained.policy.save(output)
     _show(trained)
+    note(f"the learning curve is in {trained.curve}")
     print(f"{output}: {trained.chosen.name}, {len(every)} programs")
 
 

@@ -6,6 +6,7 @@ from mlcompiler_gym.training.assignment import Assignment, Trained
 from mlcompiler_gym.training.clone import CloneSettings
 from mlcompiler_gym.training.coordinates import CoordinatesSettings
 from mlcompiler_gym.training.counterfactual import CounterfactualSettings, Forest
+from mlcompiler_gym.training.curve import Point, read_curve
 from mlcompiler_gym.training.evolve import ESSettings
 from mlcompiler_gym.training.labelling import Labelling, collect, few_of_each
 from mlcompiler_gym.training.labels import Labels
@@ -30,6 +31,7 @@ __all__ = [
     "Labels",
     "PPOSettings",
     "Played",
+    "Point",
     "PortfolioSettings",
     "Rules",
     "RulesSettings",
@@ -38,6 +40,7 @@ __all__ = [
     "few_of_each",
     "find_algorithm",
     "load_settings",
+    "read_curve",
     "train_counterfactual",
     "train_portfolio",
 ]

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Sequence
 from typing import Any, Protocol, TypeAlias
 
@@ -13,7 +12,6 @@ from gymnasium import spaces
 from mlcompiler_gym.client import LocalService
 from mlcompiler_gym.envs.choice import functions_with_decisions
 from mlcompiler_gym.envs.episode import OF_THE_COMPILE
-from mlcompiler_gym.envs.rollout import Rollout
 from mlcompiler_gym.errors import ServiceError, TrainingError
 from mlcompiler_gym.policies import PortablePolicy
 from mlcompiler_gym.programs import Program
@@ -21,10 +19,9 @@ from mlcompiler_gym.training.assignment import Assignment
 from mlcompiler_gym.training.compilers import make_compilers
 from mlcompiler_gym.training.networks import DenseNetwork, Network, place_of
 from mlcompiler_gym.training.number_network import NumberNetwork
+from mlcompiler_gym.training.playing import against_llvm
 from mlcompiler_gym.training.shared_network import SharedNetwork
 
-#: What a program counts as whose compile a candidate did not survive.
-_FAILED = 1.0
 #: Sessions that wait for the next candidate.
 _PARKED = 512
 
@@ -80,6 +77,7 @@ class Arena:
     Attributes:
         cases: What can be compiled.
         network: The network.
+        compiles: How many cases have been compiled to try weights.
 
     Raises:
         TrainingError: The task is none of one choice or one number, or nothing is
@@ -108,6 +106,7 @@ class Arena:
                 f"the actions of {assignment.env_id} are a {space}; this takes one "
                 "choice of several, or one number"
             )
+        self.compiles = 0
         self.cases = self._find_cases(programs, assignment)
         if settings.chance:
             self.cases = self._changed_by_chance(assignment)
@@ -120,8 +119,9 @@ class Arena:
     def logs(self, weights: Any, cases: Sequence[Case]) -> list[float]:
         """Logarithms of the objective against LLVM's, clipped; less is better."""
         made = self._compilers.rollouts(self.policy(weights), cases)
+        self.compiles += len(cases)
         clip = self._settings.clip
-        return [min(max(_against_llvm(each), -clip), clip) for each in made]
+        return [min(max(against_llvm(each.info), -clip), clip) for each in made]
 
     def close(self) -> None:
         """End all compiles."""
@@ -167,7 +167,8 @@ class Arena:
             case
             for number, case in enumerate(self.cases)
             if any(
-                _against_llvm(m) for m in made[number * count : (number + 1) * count]
+                against_llvm(each.info)
+                for each in made[number * count : (number + 1) * count]
             )
         ]
 
@@ -201,14 +202,3 @@ class Arena:
                 settings.seed,
             )
         return DenseNetwork(self._compilers, made, settings.hidden, settings.prior)
-
-
-def _against_llvm(made: Rollout) -> float:
-    """The logarithm of the objective against LLVM's."""
-    if "error" in made.info or "objective" not in made.info:
-        return _FAILED
-    (value,) = made.info["objective"].values()
-    (baseline,) = made.info["baseline"].values()
-    if min(value, baseline) <= 0:
-        return 0.0 if value == baseline else _FAILED
-    return math.log(value / baseline)

@@ -53,11 +53,14 @@ class Trained:
         policy: With its card.
         played: What each candidate came to on packages that it was not learned from.
         chosen: The candidate that is the policy.
+        curve: File of the learning curve; see
+            :class:`~mlcompiler_gym.training.curve.Curve`.
     """
 
     policy: PortablePolicy
     played: Sequence[Played]
     chosen: Played
+    curve: Path
 
 
 def with_card(

@@ -22,6 +22,7 @@ from mlcompiler_gym.training.assignment import Assignment, Trained
 from mlcompiler_gym.training.compilers import make_compilers, settings_of
 from mlcompiler_gym.training.rounds import (
     Learner,
+    Lesson,
     RoundSettings,
     hold_out,
     train_in_rounds,
@@ -102,7 +103,7 @@ class _Cloner(Learner):
             random_state=settings.seed,
         )
 
-    def learn(self) -> None:
+    def learn(self) -> Lesson:
         from sklearn.neural_network import MLPClassifier
 
         rows = self._scaler.transform(signed_log(self._features))
@@ -111,6 +112,7 @@ class _Cloner(Learner):
             further["classes"] = np.unique(self._actions)
         for _ in range(self._settings.epochs):
             self._network.partial_fit(rows, self._actions, **further)
+        return Lesson({"epochs": self._settings.epochs}, {"loss": self._network.loss_})
 
     def policy(self) -> PortablePolicy:
         from sklearn.pipeline import make_pipeline

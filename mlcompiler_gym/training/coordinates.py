@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,8 +17,10 @@ from mlcompiler_gym.programs import Program
 from mlcompiler_gym.programs.named_set import package_of
 from mlcompiler_gym.training.arena import Arena
 from mlcompiler_gym.training.assignment import Assignment, Trained
+from mlcompiler_gym.training.curve import RATIO
 from mlcompiler_gym.training.rounds import (
     Learner,
+    Lesson,
     RoundSettings,
     hold_out,
     train_in_rounds,
@@ -103,13 +106,16 @@ class _Walker(Learner):
         self._logs: NDArray[np.float64] | None = None
         self._rounds = 0
 
-    def learn(self) -> None:
+    def learn(self) -> Lesson:
+        before = self._arena.compiles
         if self._logs is None:
             self._logs = np.array(self._arena.logs(self._weights, self._cases))
         rng = np.random.default_rng([self._settings.seed, self._rounds])
         for place in rng.permutation(len(self._weights)):
             self._change(int(place))
         self._rounds += 1
+        ratio = math.exp(self._logs.mean())
+        return Lesson({"compiles": self._arena.compiles - before}, {RATIO: ratio})
 
     def policy(self) -> PortablePolicy:
         return self._arena.policy(self._weights)

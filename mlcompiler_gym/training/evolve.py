@@ -17,8 +17,10 @@ from mlcompiler_gym.policies import PortablePolicy
 from mlcompiler_gym.programs import Program
 from mlcompiler_gym.training.arena import Arena
 from mlcompiler_gym.training.assignment import Assignment, Trained
+from mlcompiler_gym.training.curve import RATIO
 from mlcompiler_gym.training.rounds import (
     Learner,
+    Lesson,
     RoundSettings,
     hold_out,
     train_in_rounds,
@@ -117,7 +119,9 @@ class _Evolver(Learner):
             start, settings.deviation, seed=settings.seed, population_size=population
         )
 
-    def learn(self) -> None:
+    def learn(self) -> Lesson:
+        before = self._arena.compiles
+        told: list[tuple[Any, float]] = []
         for _ in range(self._settings.generations):
             rng = np.random.default_rng(
                 [self._settings.seed, self._state.generation, len(self._arena.cases)]
@@ -125,14 +129,16 @@ class _Evolver(Learner):
             count = min(self._settings.programs, len(self._arena.cases))
             drawn = rng.choice(len(self._arena.cases), count, replace=False)
             cases = [self._arena.cases[index] for index in sorted(drawn.tolist())]
-            self._state.tell(
-                [
-                    (weights, fmean(self._arena.logs(weights, cases)))
-                    for weights in (
-                        self._state.ask() for _ in range(self._state.population_size)
-                    )
-                ]
-            )
+            told = [
+                (weights, fmean(self._arena.logs(weights, cases)))
+                for weights in (
+                    self._state.ask() for _ in range(self._state.population_size)
+                )
+            ]
+            self._state.tell(told)
+        # All candidates of the last generation, in the mean.
+        ratio = math.exp(fmean(log for _, log in told))
+        return Lesson({"compiles": self._arena.compiles - before}, {RATIO: ratio})
 
     def policy(self) -> PortablePolicy:
         return self._arena.policy(self._state._mean)

@@ -6,15 +6,19 @@ from __future__ import annotations
 import hashlib
 import itertools
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 from mlcompiler_gym.errors import TrainingError
 from mlcompiler_gym.evaluation import Record
 from mlcompiler_gym.evaluation.plan import judged
 from mlcompiler_gym.policies import PortablePolicy
+
+#: What a program counts as whose compile a candidate did not survive.
+_FAILED = 1.0
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,16 @@ class Played:
     worse: float
     worst: float
     programs: int
+
+    @classmethod
+    def of(cls, name: str, measures: Mapping[str, Any]) -> Played:
+        """A candidate that has these :attr:`measures`."""
+        return cls(name, **measures)
+
+    @property
+    def measures(self) -> dict[str, float]:
+        """All of it except the name, as a learning curve has it."""
+        return {k: v for k, v in asdict(self).items() if k != "name"}
 
 
 def choose(rows: Sequence[Played], worse: float) -> Played:
@@ -63,6 +77,17 @@ def save_by_content(policy: PortablePolicy, folder: Path) -> Path:
     path = folder / f"{digest}.policy"
     policy.save(path)
     return path
+
+
+def against_llvm(info: Mapping[str, Any]) -> float:
+    """The logarithm of the objective against LLVM's, of the last info of an episode."""
+    if "error" in info or "objective" not in info:
+        return _FAILED
+    (value,) = info["objective"].values()
+    (baseline,) = info["baseline"].values()
+    if min(value, baseline) <= 0:
+        return 0.0 if value == baseline else _FAILED
+    return math.log(value / baseline)
 
 
 def summarise(name: str, records: Sequence[Record]) -> Played:

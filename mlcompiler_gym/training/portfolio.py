@@ -9,7 +9,7 @@ few are kept that together do best, each chosen to add most to those before it.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,7 @@ from mlcompiler_gym.policies import PortablePolicy
 from mlcompiler_gym.policies.pipelines import OZ, OZ_PASSES, PASSES
 from mlcompiler_gym.programs.named_set import package_of
 from mlcompiler_gym.training.assignment import Assignment, Trained, with_card
+from mlcompiler_gym.training.curve import RATIO, Curve, digest_of
 from mlcompiler_gym.training.playing import Played
 from mlcompiler_gym.training.sequences import (
     Extending,
@@ -100,7 +101,23 @@ def train_portfolio(assignment: Assignment, settings: PortfolioSettings) -> Trai
             f"there are {settings.folds} folds, and programs of {found} packages; "
             "search on more packages, or take fewer folds"
         )
-    table, llvm = _find(assignment, settings)
+    digest = digest_of(assignment, settings)
+    curve = Curve(assignment.folder / f"curve-{digest}.jsonl")
+
+    def look(name: str, table: _Table) -> None:
+        if not table.baselines.any():
+            return
+        played = _played(settings.size, table, _unseen(table, packages, settings)[-1])
+        places = _choice(table.logs, packages, settings)
+        reached = _best_of(table.logs[places], settings)
+        curve.add(
+            name,
+            {"sequences": len(table.sequences)},
+            played.measures,
+            {RATIO: float(np.exp(reached.mean()))},
+        )
+
+    table, llvm = _find(assignment, settings, look)
     places = _choice(table.logs, packages, settings)
     if not places:
         raise TrainingError(
@@ -129,11 +146,21 @@ def train_portfolio(assignment: Assignment, settings: PortfolioSettings) -> Trai
     policy = with_card(
         PortablePolicy(message), assignment, method, settings.seed, chosen
     )
-    return Trained(policy, rows, chosen)
+    return Trained(policy, rows, chosen, curve.path)
 
 
-def _find(assignment: Assignment, settings: PortfolioSettings) -> tuple[_Table, str]:
-    """All sequences, tried on all programs; and LLVM's version."""
+def _find(
+    assignment: Assignment,
+    settings: PortfolioSettings,
+    look: Callable[[str, _Table], None],
+) -> tuple[_Table, str]:
+    """All sequences, tried on all programs; and LLVM's version.
+
+    Args:
+        assignment: With the programs.
+        settings: How they are found.
+        look: Called with each step and what is known after it.
+    """
     work = _Work(assignment, settings.seed)
     programs = assignment.programs
     packages = [package_of(program.name) for program in programs]
@@ -161,6 +188,7 @@ def _find(assignment: Assignment, settings: PortfolioSettings) -> tuple[_Table, 
         if new := [each for each in sorted(fresh) if each not in table.sequences]:
             tried = work.do(Trying(*what, tuple(new)), f"try sequences, round {number}")
             table = table.extended(new, [fresh[each] for each in new], tried)
+        look(f"search {number}", table)
     done: set[Passes] = set()
     for number in range(1, settings.steps + 1):
         best = [table.sequences[place] for place in choose(table.logs, packages, 64)]
@@ -174,6 +202,7 @@ def _find(assignment: Assignment, settings: PortfolioSettings) -> tuple[_Table, 
             extending.extended(), [each for each in origins for _ in PASSES], tried
         )
         done.update(bases)
+        look(f"extension {number}", table)
     return table, work.llvm
 
 
@@ -327,10 +356,17 @@ def _unseen(
         seen = [each for each, left in zip(packages, out, strict=True) if not left]
         places = _choice(logs[:, ~out], seen, settings)
         for size in range(1, settings.size + 1):
-            first = logs[places[:size]][:, out]
-            least = np.inf if settings.alone and places else 0.0
-            reached[size, out] = first.min(axis=0, initial=least)
+            reached[size, out] = _best_of(logs[places[:size]][:, out], settings)
     return reached
+
+
+def _best_of(
+    logs: NDArray[np.float64], settings: PortfolioSettings
+) -> NDArray[np.float64]:
+    """The best of some sequences for each program, or ``-Oz`` if it is among them."""
+    least = np.inf if settings.alone and len(logs) else 0.0
+    best: NDArray[np.float64] = logs.min(axis=0, initial=least)
+    return best
 
 
 def _played(size: int, table: _Table, logs: NDArray[np.float64]) -> Played:

@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import importlib.util
 import io
+import math
 import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any
 
 from mlcompiler_gym.envs.wrappers import SignedLogVectorObservation
@@ -16,8 +18,11 @@ from mlcompiler_gym.policies import PortablePolicy
 from mlcompiler_gym.programs import Program
 from mlcompiler_gym.training.assignment import Assignment, Trained
 from mlcompiler_gym.training.compilers import make_compilers
+from mlcompiler_gym.training.curve import RATIO
+from mlcompiler_gym.training.playing import against_llvm
 from mlcompiler_gym.training.rounds import (
     Learner,
+    Lesson,
     RoundSettings,
     hold_out,
     train_in_rounds,
@@ -141,8 +146,23 @@ class _SB3(Learner):
             self._log = str(assignment.folder / "tensorboard")
         self._model: Any = None
 
-    def _advance(self, steps: int) -> None:
-        self._model.learn(steps, reset_num_timesteps=False, tb_log_name=self.method)
+    def _advance(self, steps: int) -> Lesson:
+        before = self._model.num_timesteps
+        logs: list[float] = []
+
+        def look(seen: dict[str, Any], _: dict[str, Any]) -> bool:
+            ended = [info for info in seen["infos"] if "episode" in info]
+            logs.extend(map(against_llvm, ended))
+            return True
+
+        self._model.learn(
+            steps, look, reset_num_timesteps=False, tb_log_name=self.method
+        )
+        spent = {
+            "decisions": self._model.num_timesteps - before,
+            "compiles": len(logs),
+        }
+        return Lesson(spent, {RATIO: math.exp(fmean(logs))} if logs else {})
 
     def policy(self) -> PortablePolicy:
         from mlcompiler_gym.policies.export import from_sb3
@@ -195,8 +215,8 @@ class _PPO(_SB3):
             device="cpu",
         )
 
-    def learn(self) -> None:
-        self._advance(self._settings.steps * self._settings.envs)
+    def learn(self) -> Lesson:
+        return self._advance(self._settings.steps * self._settings.envs)
 
     def state(self) -> bytes:
         return self._saved()
@@ -238,13 +258,13 @@ class _DQN(_SB3):
             device="cpu",
         )
 
-    def learn(self) -> None:
+    def learn(self) -> Lesson:
         settings = self._settings
         # SB3 would take the share that is left of one call of learn().
         done = self._model.num_timesteps / (settings.steps * settings.explores)
         rate = max(0.05, 1 - 0.95 * done)
         self._model.exploration_schedule = lambda _: rate
-        self._advance(settings.steps)
+        return self._advance(settings.steps)
 
     def state(self) -> bytes:
         return pickle.dumps((self._saved(), self._model.replay_buffer))

@@ -8,14 +8,11 @@ that is interrupted goes on after the last round that was complete.
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
-import json
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from mlcompiler_gym.errors import TrainingError
 from mlcompiler_gym.evaluation import evaluate
@@ -24,6 +21,7 @@ from mlcompiler_gym.policies import PortablePolicy
 from mlcompiler_gym.programs import Program
 from mlcompiler_gym.programs.named_set import package_of
 from mlcompiler_gym.training.assignment import Assignment, Trained, with_card
+from mlcompiler_gym.training.curve import Curve, digest_of
 from mlcompiler_gym.training.playing import (
     Played,
     choose,
@@ -64,6 +62,19 @@ class RoundSettings:
             )
 
 
+@dataclass(frozen=True)
+class Lesson:
+    """What a round took, and what it came to where it was learned.
+
+    Attributes:
+        spent: By unit, as ``{"compiles": 480}``.
+        training: By measure, as ``{"ratio": 0.998}``; empty: nothing is known.
+    """
+
+    spent: Mapping[str, float]
+    training: Mapping[str, float] = field(default_factory=dict)
+
+
 class Learner(ABC):
     """What learns."""
 
@@ -71,7 +82,7 @@ class Learner(ABC):
     method: str
 
     @abstractmethod
-    def learn(self) -> None:
+    def learn(self) -> Lesson:
         """One round."""
 
     @abstractmethod
@@ -164,7 +175,10 @@ def train_in_rounds(
     policy = run.policy_of(chosen)
     method = f"{learner.method}, {chosen.name} of {len(run.rows)}"
     return Trained(
-        with_card(policy, assignment, method, settings.seed, chosen), run.rows, chosen
+        with_card(policy, assignment, method, settings.seed, chosen),
+        run.rows,
+        chosen,
+        run.curve.path,
     )
 
 
@@ -180,22 +194,17 @@ class _Run:
     ) -> None:
         self._learner, self._assignment = learner, assignment
         self._judged, self._settings = judged, settings
-        how = dataclasses.asdict(settings)
         # A run that goes on may have more rounds than before.
-        del how["rounds"], how["patience"]
-        identity: Any = [
-            type(learner).__name__,
-            assignment.env_id,
-            dict(assignment.settings),
-            how,
-            [program.sha256.hex() for program in assignment.programs],
-        ]
-        text = json.dumps(identity, sort_keys=True)
-        digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+        digest = digest_of(assignment, settings, "rounds", "patience")
         self._folder = assignment.folder / f"rounds-{digest}"
         self._folder.mkdir(parents=True, exist_ok=True)
-        self.rows: list[Played] = []
-        self._files: list[str] = []
+        #: All rounds that are complete.
+        self.curve = Curve(self._folder / "curve.jsonl")
+
+    @property
+    def rows(self) -> list[Played]:
+        """What the policy of each round came to."""
+        return [Played.of(each.name, each.held_out) for each in self.curve.points]
 
     @property
     def over(self) -> bool:
@@ -208,20 +217,16 @@ class _Run:
 
     def resume(self) -> None:
         """Go on after the last round that is complete."""
-        try:
-            known = json.loads((self._folder / "rounds.json").read_text())
-        except FileNotFoundError:
-            return
-        self.rows = [Played(**row) for row in known["rows"]]
-        self._files = known["files"]
-        if not self.over:
-            self._learner.restore(self._checkpoint(len(self.rows)).read_bytes())
+        done = len(self.curve.points)
+        if done and not self.over:
+            self._learner.restore(self._checkpoint(done).read_bytes())
 
     def round(self) -> None:
         """Learn, judge, and write down both."""
-        done = len(self.rows)
+        points = self.curve.points
+        done = len(points)
         self._assignment.progress("learn", done, self._settings.rounds)
-        self._learner.learn()
+        lesson = self._learner.learn()
         policy = self._learner.policy()
         path = save_by_content(policy, self._folder)
         what = self._assignment.evaluation(str(path))
@@ -231,21 +236,21 @@ class _Run:
             path.with_suffix(".jsonl"),
             players=self._assignment.players(what),
         )
-        self.rows.append(summarise(f"round {done + 1}", records))
-        self._files.append(path.name)
-        # The checkpoint is written first, so that whatever is named is complete.
-        write_file(self._checkpoint(done + 1), self._learner.state())
-        known = {
-            "rows": [dataclasses.asdict(row) for row in self.rows],
-            "files": self._files,
+        played = summarise(f"round {done + 1}", records)
+        before = points[-1].spent if points else {}
+        spent = {
+            unit: before.get(unit, 0) + count for unit, count in lesson.spent.items()
         }
-        write_file(self._folder / "rounds.json", json.dumps(known).encode())
+        # The checkpoint is written first, so that each round that is named is complete.
+        write_file(self._checkpoint(done + 1), self._learner.state())
+        self.curve.add(played.name, spent, played.measures, lesson.training, path.name)
         self._checkpoint(done).unlink(missing_ok=True)
         self._assignment.progress("learn", done + 1, self._settings.rounds)
 
     def policy_of(self, row: Played) -> PortablePolicy:
         """The policy of a round."""
-        return PortablePolicy.load(self._folder / self._files[self.rows.index(row)])
+        point = self.curve.points[self.rows.index(row)]
+        return PortablePolicy.load(self._folder / point.policy)
 
     def _checkpoint(self, done: int) -> Path:
         return self._folder / f"after-{done}.checkpoint"

@@ -18,6 +18,7 @@ from mlcompiler_gym.training.counterfactual import (
     Forest,
     places_of,
 )
+from mlcompiler_gym.training.curve import Curve, digest_of
 from mlcompiler_gym.training.labelling import Labelling, collect
 from mlcompiler_gym.training.labels import Labels
 from mlcompiler_gym.training.out_of_fold import (
@@ -134,6 +135,8 @@ def _train_on_labels(
         decisions=settings.decisions,
         callees=settings.callees,
     )
+    digest = digest_of(assignment, settings)
+    curve = Curve(assignment.folder / f"curve-{digest}.jsonl")
     env, compiler = make_env(assignment.evaluation(settings.base))
     try:
         _check(compiler, assignment, settings)
@@ -154,6 +157,8 @@ def _train_on_labels(
             lambda some: fit(some, env).policy,
             candidates,
         )
+        for row in rows:
+            curve.add(row.name, {"labels": len(labels)}, row.measures)
         chosen = choose(rows, settings.worse)
         best = list(candidates)[rows.index(chosen)]
         policy = fit(labels, env).policy(best)
@@ -162,4 +167,4 @@ def _train_on_labels(
     what = ", with all calls of a callee" if settings.callees else ""
     method = f"{method}, {chosen.name}; {len(labels)} decisions labelled by fork{what}"
     policy = with_card(policy, assignment, method, settings.seed, chosen)
-    return Trained(policy, rows, chosen)
+    return Trained(policy, rows, chosen, curve.path)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-import json
+import itertools
 import os
 import signal
 import subprocess
@@ -16,7 +16,9 @@ from typing import Any
 import gymnasium as gym
 import pytest
 from support.commands import cli
+from support.curves import untimed
 
+from mlcompiler_gym import PortablePolicy
 from mlcompiler_gym.errors import TrainingError
 from mlcompiler_gym.programs import Program, load_programs
 from mlcompiler_gym.training import (
@@ -29,6 +31,7 @@ from mlcompiler_gym.training import (
     Trained,
     find_algorithm,
 )
+from mlcompiler_gym.training.playing import Played
 from mlcompiler_gym.training.rounds import RoundSettings, hold_out
 
 INLINING = "mlcompiler/Inlining-v0"
@@ -61,6 +64,7 @@ def test_comes_to_a_policy(name: str, programs: list[Program], tmp_path: Path) -
     assert trained.chosen.ratio == min(row.ratio for row in trained.played)
     _, judged = hold_out(programs, SMALL[name])
     assert trained.chosen.programs == len(judged) == 1
+    check_curve(trained)
     card = trained.policy.card
     assert list(card.seeds) == [0]
     assert f"{trained.chosen.name} of 2" in card.method
@@ -71,6 +75,26 @@ def test_comes_to_a_policy(name: str, programs: list[Program], tmp_path: Path) -
     env.close()
     ratio = info["objective"]["text_size"] / info["baseline"]["text_size"]
     assert trained.chosen.ratio == pytest.approx(ratio)
+
+
+#: What two rounds of each learn from.
+SPENT: dict[tuple[str, ...], list[float]] = {
+    ("epochs",): [2, 4],
+    ("decisions", "compiles"): [32, 64],
+    ("compiles",): [5, 10],
+}
+
+
+def check_curve(trained: Trained) -> None:
+    """The curve says of each round what was spent and what it came to."""
+    points = untimed(trained.curve)
+    for point, row in zip(points, trained.played, strict=True):
+        assert Played.of(point.name, point.held_out) == row
+        assert PortablePolicy.load(trained.curve.parent / point.policy)
+    for before, after in itertools.pairwise(points):
+        assert all(after.spent[unit] >= before.spent[unit] for unit in after.spent)
+    units = tuple(points[0].spent)
+    assert [point.spent[units[0]] for point in points] == SPENT[units]
 
 
 @pytest.mark.parametrize("name", SMALL)
@@ -84,14 +108,8 @@ def test_goes_on_with_more_rounds(
     if name in ("clone", "es"):
         whole = train(name, programs, tmp_path / "whole", rounds=2)
         assert whole.policy.to_bytes() == again.policy.to_bytes()
-        assert policies(tmp_path / "whole") == policies(tmp_path)
-
-
-def policies(folder: Path) -> list[str]:
-    """The policy of each round, by a name that its content gives."""
-    [rounds] = folder.glob("rounds-*/rounds.json")
-    files: list[str] = json.loads(rounds.read_text())["files"]
-    return files
+        # Policies have names that their content gives.
+        assert untimed(whole.curve) == untimed(again.curve)
 
 
 def test_es_begins_as_llvm(programs: list[Program], tmp_path: Path) -> None:
@@ -140,7 +158,8 @@ def test_goes_on_where_it_was_killed(tmp_path: Path) -> None:
             kill_after_a_round(folder)
         cli(*COMMAND, cwd=folder)
         content = (folder / "small.policy").read_bytes()
-        files.append((content, policies(folder / "work")))
+        [curve] = folder.glob("work/rounds-*/curve.jsonl")
+        files.append((content, untimed(curve)))
     assert files[0] == files[1]
 
 
@@ -151,7 +170,7 @@ def kill_after_a_round(folder: Path) -> None:
         stdout=subprocess.DEVNULL,
         start_new_session=True,
     ) as process:
-        while not list(folder.glob("work/rounds-*/rounds.json")):
+        while not list(folder.glob("work/rounds-*/curve.jsonl")):
             assert process.poll() is None, "it was done before it could be killed"
             time.sleep(0.01)
         os.killpg(process.pid, signal.SIGKILL)

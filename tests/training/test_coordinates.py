@@ -16,6 +16,7 @@ from mlcompiler_gym.policies import PortablePolicy
 from mlcompiler_gym.programs import Program, load_programs
 from mlcompiler_gym.training import Assignment, CoordinatesSettings, Trained
 from mlcompiler_gym.training.coordinates import train_coordinates
+from mlcompiler_gym.training.curve import read_curve
 from mlcompiler_gym.training.rounds import hold_out
 
 EVICTION = "mlcompiler/RegAllocEviction-v0"
@@ -67,6 +68,9 @@ def test_what_pays_is_kept(programs: list[Program], tmp_path: Path) -> None:
     sure = train(programs, tmp_path / "sure", replace(SMALL, confidence=1e9))
     assert mean_log(sure.policy, programs, tmp_path) == 0
     assert sure.chosen.ratio == 1
+    [point] = read_curve(sure.curve)
+    assert point.training == {"ratio": 1.0}
+    assert point.spent["compiles"] > 0
 
 
 def test_goes_on_with_more_rounds(programs: list[Program], tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.commands import cli
+from support.curves import untimed
 from support.regalloc import MakeEnv
 
 from mlcompiler_gym import PassOrderingEnv, PortablePolicy
@@ -116,7 +117,13 @@ def test_the_same_again_gives_the_same_file(
 
     made = train("a")
     content = made.policy.to_bytes()
-    kept = sorted((tmp_path / "a").iterdir())
+    curve = untimed(made.curve)
+    names = ["search 1", "search 2", "extension 1", "extension 2"]
+    assert [point.name for point in curve] == names
+    # What is chosen on a program does best there, and nothing is worse than -Oz.
+    for point in curve:
+        assert point.training["ratio"] <= point.held_out["ratio"] <= 1
+    kept = sorted((tmp_path / "a").glob("*.json"))
     # -Oz, two rounds of searches and at least one of trials, and two of extensions.
     assert len(kept) in (6 * len(programs), 7 * len(programs))
     for path in kept[::2]:
@@ -125,11 +132,12 @@ def test_the_same_again_gives_the_same_file(
     assert again.policy.to_bytes() == content
     other = train("b")
     assert other.policy.to_bytes() == content
+    assert untimed(again.curve) == untimed(other.curve) == curve
 
     # One sequence by itself, from the same work.
-    count = len(list((tmp_path / "a").iterdir()))
+    count = len(list((tmp_path / "a").glob("*.json")))
     alone = train("a", dataclasses.replace(SMALL, size=1, alone=True, worse=1.0))
-    assert len(list((tmp_path / "a").iterdir())) == count
+    assert len(list((tmp_path / "a").glob("*.json"))) == count
     assert "\n" not in alone.policy.options["actions"]
     assert [row.name for row in alone.played] == ["1 sequences"]
 

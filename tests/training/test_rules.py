@@ -12,6 +12,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from support.curves import untimed
 
 from mlcompiler_gym.errors import TrainingError
 from mlcompiler_gym.programs import Program, load_programs
@@ -23,6 +24,7 @@ from mlcompiler_gym.training import (
     find_algorithm,
     load_settings,
 )
+from mlcompiler_gym.training.playing import Played
 from mlcompiler_gym.training.rules import Bound, Rule
 from mlcompiler_gym.training.trials import Trials
 
@@ -266,6 +268,10 @@ def test_comes_to_the_same_policy_again(tmp_path: Path) -> None:
     assert [row.name for row in first.played] == ["rules 1", "rules 0"]
     assert first.chosen.ratio == min(row.ratio for row in first.played)
     assert "36 decisions labelled by fork" in first.policy.card.method
+    curve = untimed(first.curve)
+    assert curve == untimed(again.curve)
+    assert [point.spent for point in curve] == [{"labels": 36}] * 2
+    assert [Played.of(each.name, each.held_out) for each in curve] == first.played
 
 
 def test_settings() -> None:
