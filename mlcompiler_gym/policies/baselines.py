@@ -18,6 +18,9 @@ from mlcompiler_gym.envs.setup import Setup
 from mlcompiler_gym.policies.evaluator import Random
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 
+#: The feature that says which action costs least for now.
+_CHEAPEST = "cheapest_action"
+
 #: From an observation and the ``info`` that came with it to an action.
 Policy: TypeAlias = Callable[[Any, dict[str, Any]], Any]
 
@@ -46,11 +49,7 @@ def heuristic(env: gymnasium.Env[Any, Any]) -> Policy:
             )
     if not wanted.feature:
         return _declared(compiler, wanted.action)
-    if env.observation_space != compiler.observation_space:
-        raise ValueError(
-            f"a wrapper changes the observations that {wanted.feature} is read from; "
-            "give the environment without it"
-        )
+    _check_shown(env, wanted.feature)
     discrete = isinstance(compiler.action_space, spaces.Discrete)
 
     def repeat(observation: Any, info: dict[str, Any]) -> Any:
@@ -120,11 +119,7 @@ def _rule(env: gymnasium.Env[Any, Any], name: str) -> Policy:
     if missing := missing_settings(setup, rules[name].options):
         needed = ", ".join(f"{key}={value!r}" for key, value in missing.items())
         raise ValueError(f"for the policy {name!r}, make the environment with {needed}")
-    if env.observation_space != compiler.observation_space:
-        raise ValueError(
-            f"a wrapper changes the observations that {name!r} is decided from; give "
-            "the environment without it"
-        )
+    _check_shown(env, name)
     features = rules[name].features
     yes, no = active(env), inactive(env)
 
@@ -135,6 +130,25 @@ def _rule(env: gymnasium.Env[Any, Any], name: str) -> Policy:
         return (yes if applies else no)(observation, info)
 
     return decide
+
+
+def cheapest(env: gymnasium.Env[Any, Any]) -> Policy:
+    """Takes what costs least for now, in the allocation of all live ranges.
+
+    Args:
+        env: An environment that was made with ``cheapest_action=True``.
+
+    Raises:
+        ValueError: The environment does not show which action that is.
+    """
+    features = compiler_of(env).setup.features
+    if _CHEAPEST not in features.names:
+        raise ValueError(
+            f"there is no {_CHEAPEST} among the features; make the environment "
+            f"mlcompiler/RegAlloc-v0 with {_CHEAPEST}=True"
+        )
+    _check_shown(env, _CHEAPEST)
+    return lambda observation, info: int(features.pick(observation, _CHEAPEST).item())
 
 
 def inactive(env: gymnasium.Env[Any, Any]) -> Policy:
@@ -205,6 +219,14 @@ def random_legal(env: gymnasium.Env[Any, Any], seed: int | None = None) -> Polic
         return np.array([low + rng.uniform() * (high - low)], np.float32)
 
     return choose
+
+
+def _check_shown(env: gymnasium.Env[Any, Any], name: str) -> None:
+    if env.observation_space != compiler_of(env).observation_space:
+        raise ValueError(
+            f"a wrapper changes the observations that {name!r} is decided from; give "
+            "the environment without it"
+        )
 
 
 def compiler_of(env: gymnasium.Env[Any, Any]) -> CompilerEnv:

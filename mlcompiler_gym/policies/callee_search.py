@@ -7,13 +7,19 @@ import itertools
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from mlcompiler_gym.envs.setup import Setup
 from mlcompiler_gym.policies.baselines import Policy
-from mlcompiler_gym.policies.episode_search import Decision, EpisodeSearch, Place
+from mlcompiler_gym.policies.episode_search import (
+    Decision,
+    EpisodeSearch,
+    Place,
+    finish_each,
+)
 
 #: Decisions between two copies of the best compile that are kept to go on from.
 _STRIDE = 16
@@ -89,7 +95,7 @@ class _Compile:
         self.counts[caller, callee] += 1
         answer = self.given.get(call)
         if answer is None:
-            answer = decision.own
+            answer = int(self.prior(decision.observation, decision.info))
         self.answers[call] = answer
         before = self.before
         if before is not None and before.answers.get(call) == answer:
@@ -133,10 +139,12 @@ class _Climb:
         self._tried: set[tuple[Policy, frozenset[tuple[_Call, int]]]] = set()
         #: What each change has lost.
         self._lost: dict[_Change, float] = {}
-        self.best = self._play(_Compile(search.prior, {}))
-        for prior in search.others:
-            if search.left():
-                self._keep(self._play(_Compile(prior, {})))
+        self.best = _Compile(search.prior, {})
+        self._play([self.best])
+        others = [_Compile(prior, {}) for prior in search.others]
+        while others and (width := search.left()):
+            self._play(others[:width])
+            del others[:width]
 
     def close(self) -> None:
         """End all copies."""
@@ -144,14 +152,29 @@ class _Climb:
         self._forget(-1)
 
     def sweep(self, changes: Sequence[_Change]) -> None:
-        """Try one change after the other."""
-        for change in changes:
-            if not self._search.left():
+        """Try one change after the other, or a few at the same time."""
+        todo = iter(changes)
+        while width := self._search.left():
+            tried: list[tuple[_Change, _Compile]] = []
+            while len(tried) < width and (change := next(todo, None)):
+                if made := self._prepare(change.answers):
+                    tried.append((change, made))
+            if not tried:
                 break
             before = self.best.reward
-            reward = self.attempt(change.answers)
-            if reward is not None:
-                self._lost[change] = before - reward
+            self._play([made for _, made in tried])
+            gained = []
+            for change, made in tried:
+                self._lost[change] = before - made.reward
+                if made.reward > before:
+                    gained.append(change)
+            if len(gained) > 1 and self._search.left():
+                # None of them was compiled with the others.
+                answers: dict[_Call, int] = {}
+                for change in gained:
+                    answers |= change.answers
+                if together := self._prepare(answers):
+                    self._play([together])
 
     def by_loss(self) -> list[_Change]:
         """The changes, those first that have lost least when they were tried."""
@@ -161,23 +184,30 @@ class _Climb:
         """Try combinations of changes, so many at most."""
         rng, idle = self._search.rng, 0
         until = self._search.spent + most
-        while self._search.left() and self._search.spent < until and idle < _PATIENCE:
-            changes = self.by_loss()
-            count = int(rng.geometric(0.5))
-            drawn = rng.geometric(min(1 / (_SHARE * len(changes)), 1.0), count) - 1
-            answers: dict[_Call, int] = {}
-            for place in np.minimum(drawn, len(changes) - 1).tolist():
-                answers |= changes[place].answers
-            idle = 0 if self.attempt(answers) is not None else idle + 1
+        while self._search.spent < until and (width := self._search.left()):
+            drawn: list[_Compile] = []
+            while len(drawn) < width and idle < _PATIENCE:
+                changes = self.by_loss()
+                count = int(rng.geometric(0.5))
+                places = rng.geometric(min(1 / (_SHARE * len(changes)), 1.0), count) - 1
+                answers: dict[_Call, int] = {}
+                for place in np.minimum(places, len(changes) - 1).tolist():
+                    answers |= changes[place].answers
+                made = self._prepare(answers)
+                idle = 0 if made else idle + 1
+                drawn += [made] if made else []
+            if not drawn:
+                break
+            self._play(drawn)
 
-    def attempt(self, answers: Mapping[_Call, int]) -> float | None:
-        """Try other answers, and keep what is not worse.
+    def _prepare(self, answers: Mapping[_Call, int]) -> _Compile | None:
+        """A compile with other answers than the best.
 
         All other calls are answered as in the best compile. The prior decides on calls
         that did not come up there.
 
         Returns:
-            What it came to; None if it was tried before, or changes nothing.
+            None if it was tried before, or changes nothing.
         """
         best = self.best
         changed = {
@@ -190,19 +220,35 @@ class _Climb:
         if not changed or what in self._tried:
             return None
         self._tried.add(what)
-        made = _Compile(best.prior, given, best)
-        first = next(at for at, call in enumerate(best.answers) if call in changed)
+        return _Compile(best.prior, given, best)
+
+    def _play(self, compiles: Sequence[_Compile]) -> None:
+        """Play compiles at the same time, and keep what is not worse."""
+        setup = self._search.setup
+        played = finish_each(
+            [
+                (self._begin(made), partial(made.decide, setup=setup))
+                for made in compiles
+            ]
+        )
+        for made, episode in zip(compiles, played, strict=True):
+            made.reward = episode.reward
+            made.before = None
+            self._keep(made)
+
+    def _begin(self, made: _Compile) -> Place:
+        """Where a compile goes on from, with the answers before."""
+        best = made.before
+        if best is None:
+            return self._root
+        first = next(
+            at
+            for at, (call, answer) in enumerate(best.answers.items())
+            if made.given[call] != answer
+        )
         place = self._place(first)
         made.copy(best, len(place.actions))
-        self._keep(self._play(made, place))
-        return made.reward
-
-    def _play(self, made: _Compile, place: Place | None = None) -> _Compile:
-        self._search.prior, setup = made.prior, self._search.setup
-        played = (place or self._root).finish(lambda each: made.decide(each, setup))
-        made.reward = played.reward
-        made.before = None
-        return made
+        return place
 
     def _keep(self, made: _Compile) -> None:
         """What is as good is kept: the search wanders where nothing is better."""
@@ -214,6 +260,7 @@ class _Climb:
         )
         self._forget(same)
         self.best = made
+        self._search.prior = made.prior
 
     def _forget(self, same: int) -> None:
         """End the copies behind what is the same in another compile."""

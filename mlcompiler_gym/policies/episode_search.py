@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from time import monotonic
-from typing import Any
+from typing import Any, TypeAlias
 
 import gymnasium
 import numpy as np
@@ -15,8 +17,10 @@ from numpy.typing import NDArray
 from mlcompiler_gym.envs import CompilerEnv
 from mlcompiler_gym.errors import PolicyError
 from mlcompiler_gym.policies import tree_search
+from mlcompiler_gym.policies.at_once import at_once
 from mlcompiler_gym.policies.baselines import (
     Policy,
+    cheapest,
     check_one_choice,
     compiler_of,
     heuristic,
@@ -54,8 +58,9 @@ class EpisodeSearch:
     """Plays the best that a search finds.
 
     It begins with LLVM's own decisions, if the environment shows them
-    (``inlining_default=True`` and the like). Otherwise it begins with the decisions
-    that leave everything as it is. Its end is never worse than its beginning.
+    (``inlining_default=True`` and the like). Otherwise it begins with what is cheapest
+    for now (``cheapest_action=True``), or with the decisions that leave everything as
+    it is. Its end is never worse than its beginning.
 
     Args:
         env: An environment of discrete actions, of a task that has an end.
@@ -66,6 +71,7 @@ class EpisodeSearch:
         seconds: Wall-clock time to search for; None: as long as there are compiles.
         prior: What it begins with instead, and what decides where it does not. The
             probabilities of one that is data guide Monte Carlo tree search.
+        parallel: How many episodes are played at the same time.
 
     Attributes:
         spent: How many episodes have been played to their end.
@@ -84,6 +90,7 @@ class EpisodeSearch:
         compiles: int | None = None,
         seconds: float | None = None,
         prior: Policy | None = None,
+        parallel: int = 1,
     ) -> None:
         compiler = compiler_of(env)
         check_one_choice(compiler)
@@ -93,7 +100,12 @@ class EpisodeSearch:
         #: The best so far.
         self.best = Episode(-np.inf, (), {})
         #: What the search begins with, and what decides where it does not.
-        self.prior: Policy = prior or _available(env, heuristic) or inactive(env)
+        self.prior: Policy = (
+            prior
+            or _available(env, heuristic)
+            or _available(env, cheapest)
+            or inactive(env)
+        )
         #: What else it can begin with, if the environment shows what these go by.
         self.others = [
             made for each in (last_use, _reference) if (made := _available(env, each))
@@ -103,6 +115,7 @@ class EpisodeSearch:
         self._method = method
         self._compiles = compiles
         self._seconds = seconds
+        self._parallel = parallel
         self._until: float | None = None
         self._planned = False
         self._at = 0
@@ -136,13 +149,18 @@ class EpisodeSearch:
             seconds=monotonic() - began,
         )
 
-    def left(self) -> bool:
-        """Whether there is another compile to spend; of the first there always is."""
+    def left(self) -> int:
+        """How many compiles to begin at the same time; 0 if the budget is spent.
+
+        For the first compile there is always room.
+        """
         if not self.spent:
-            return True
-        if self._compiles is not None and self.spent >= self._compiles:
-            return False
-        return self._until is None or monotonic() < self._until
+            return 1
+        if self._until is not None and monotonic() >= self._until:
+            return 0
+        if self._compiles is None:
+            return self._parallel
+        return min(self._parallel, self._compiles - self.spent)
 
     def keep(self, episode: Episode) -> None:
         """Count an episode, and remember it if none was better."""
@@ -150,22 +168,33 @@ class EpisodeSearch:
         if episode.reward > self.best.reward or not self.best.actions:
             self.best = episode
 
-    def play(
-        self,
-        actions: Sequence[int] = (),
-        changed: Collection[int] = (),
-        decide: Callable[[Decision], int] | None = None,
-    ) -> Episode:
-        """Play one compile from the first decision.
+    def play(self) -> Episode:
+        """Play what the search begins with."""
+        return Place(self, self._root, *self._first).finish()
+
+    def play_each(self, decides: Sequence[Decide]) -> list[Episode]:
+        """Play compiles from the first decision, at the same time.
 
         Args:
-            actions: What to answer. Where one is not legal, and after the last, what
-                the search begins with is answered.
-            changed: Places where any other legal action is taken.
-            decide: Says instead what to answer.
+            decides: What each answers.
+        """
+        place = Place(self, self._root, *self._first)
+        return finish_each([(place, each) for each in decides])
+
+    def change_each(
+        self, actions: Sequence[int], changes: Sequence[Collection[int]]
+    ) -> list[Episode]:
+        """Play compiles that answer as another one did, except at some places.
+
+        Args:
+            actions: What the other one answered. Where an action is not legal, and
+                after the last, what the search begins with is answered.
+            changes: The places of each compile where any other legal action is taken.
         """
 
-        def answer(decision: Decision) -> int:
+        def answer(
+            rng: np.random.Generator, changed: Collection[int], decision: Decision
+        ) -> int:
             place, legal = decision.number, decision.legal
             if place < len(actions) and actions[place] in legal:
                 action = actions[place]
@@ -173,10 +202,22 @@ class EpisodeSearch:
                 action = decision.own
             others = legal[legal != action]
             if place in changed and len(others):
-                action = int(self.rng.choice(others))
+                action = int(rng.choice(others))
             return action
 
-        return Place(self, self._root, *self._first).finish(decide or answer)
+        return self.play_each(
+            [
+                partial(answer, rng, changed)
+                for rng, changed in zip(self.rngs(len(changes)), changes, strict=True)
+            ]
+        )
+
+    def rngs(self, count: int) -> list[np.random.Generator]:
+        """What compiles that are played at the same time draw from.
+
+        Which of them draws first is left to chance, so that they must not share one.
+        """
+        return [self.rng] if count == 1 else self.rng.spawn(count)
 
     def root(self) -> Place:
         """The first decision."""
@@ -210,6 +251,10 @@ class Decision:
     def own(self) -> int:
         """What the search would begin with."""
         return int(self.prior(self.observation, self.info))
+
+
+#: What to answer to a decision.
+Decide: TypeAlias = Callable[[Decision], int]
 
 
 class Place:
@@ -273,29 +318,33 @@ class Place:
             terminated or truncated,
         )
 
-    def finish(self, decide: Callable[[Decision], int] | None = None) -> Episode:
-        """Play to the end in a copy, and count that as a compile.
+    def finish(self) -> Episode:
+        """Let what the search begins with decide the rest, in a copy."""
+        (episode,) = finish_each([(self, lambda decision: decision.own)])
+        return episode
 
-        Args:
-            decide: What to answer; None: what the search begins with.
-        """
+    def fork(self) -> CompilerEnv:
+        """A copy of the compile."""
+        return self._env.fork()
+
+    def play(self, twin: CompilerEnv, decide: Decide) -> Episode:
+        """Play a copy of the compile to its end."""
         total, taken = self._reward, list(self.actions)
         observation, info, over = self._observation, self._info, self._over
-        with self._env.fork() as twin:
-            while not over:
-                decision = Decision(
-                    len(taken), observation, info, self._search.prior, twin
-                )
-                action = decision.own if decide is None else decide(decision)
-                observation, reward, terminated, truncated, info = twin.step(action)
-                taken.append(action)
-                total += float(reward)
-                over = terminated or truncated
+        while not over:
+            decision = Decision(len(taken), observation, info, self._search.prior, twin)
+            action = decide(decision)
+            observation, reward, terminated, truncated, info = twin.step(action)
+            taken.append(action)
+            total += float(reward)
+            over = terminated or truncated
         # A compile that was not survived is worse than any other.
         reward = -np.inf if "error" in info else total
-        episode = Episode(reward, tuple(taken), info.get("objective", {}))
+        return Episode(reward, tuple(taken), info.get("objective", {}))
+
+    def keep(self, episode: Episode) -> None:
+        """Count an episode that went on from here as a compile."""
         self._search.keep(episode)
-        return episode
 
     def outcome(self) -> float:
         """The reward if the prior decides the rest."""
@@ -304,6 +353,24 @@ class Place:
     def close(self) -> None:
         """End the copy of the compile."""
         self._env.close()
+
+
+def finish_each(compiles: Sequence[tuple[Place, Decide]]) -> list[Episode]:
+    """Play compiles to their end at the same time, each in a copy.
+
+    Args:
+        compiles: Where each goes on from, and what it answers.
+    """
+    with ExitStack() as stack:
+        # A session makes one copy at a time.
+        jobs = [
+            partial(place.play, stack.enter_context(place.fork()), decide)
+            for place, decide in compiles
+        ]
+        episodes = at_once(jobs)
+    for (place, _), episode in zip(compiles, episodes, strict=True):
+        place.keep(episode)
+    return episodes
 
 
 def _probabilities(
@@ -350,23 +417,29 @@ def _reference(env: gymnasium.Env[Any, Any]) -> PortablePolicy:
 def local(search: EpisodeSearch) -> None:
     """Change some answers at random, and keep what is not worse."""
     best = search.play()
-    while search.left():
-        count = min(int(search.rng.geometric(0.5)), len(best.actions))
-        places = search.rng.choice(len(best.actions), count, replace=False)
-        tried = search.play(best.actions, set(places.tolist()))
-        if tried.reward >= best.reward:
-            best = tried
+    while width := search.left():
+        changes = []
+        for _ in range(width):
+            count = min(int(search.rng.geometric(0.5)), len(best.actions))
+            places = search.rng.choice(len(best.actions), count, replace=False)
+            changes.append(set(places.tolist()))
+        for tried in search.change_each(best.actions, changes):
+            if tried.reward >= best.reward:
+                best = tried
     search.best = best
 
 
 def greedy(search: EpisodeSearch) -> None:
     """Change one answer after the other, in order, and keep what is better."""
     best, place = search.play(), 0
-    while search.left() and place < len(best.actions):
-        tried = search.play(best.actions, {place})
-        if tried.reward > best.reward:
-            best = tried
-        place += 1
+    while (width := search.left()) and place < len(best.actions):
+        places = range(place, min(place + width, len(best.actions)))
+        for tried in search.change_each(best.actions, [{each} for each in places]):
+            place += 1
+            if tried.reward > best.reward:
+                # The compiles behind it were without its change, and come again.
+                best = tried
+                break
     search.best = best
 
 
@@ -374,18 +447,18 @@ def random(search: EpisodeSearch) -> None:
     """Answer at random, each time from the beginning; something to compare with."""
     search.play()
 
-    def draw(decision: Decision) -> int:
-        return int(search.rng.choice(decision.legal))
+    def draw(rng: np.random.Generator, decision: Decision) -> int:
+        return int(rng.choice(decision.legal))
 
-    while search.left():
-        search.play(decide=draw)
+    while width := search.left():
+        search.play_each([partial(draw, rng) for rng in search.rngs(width)])
 
 
 def beam(search: EpisodeSearch) -> None:
     """:func:`~mlcompiler_gym.policies.tree_search.beam`, from the first decision."""
-    tree_search.beam(search.root(), search.left)
+    tree_search.beam(search.root(), lambda: search.left() > 0)
 
 
 def mcts(search: EpisodeSearch) -> None:
     """:func:`~mlcompiler_gym.policies.tree_search.mcts`, from the first decision."""
-    tree_search.mcts(search.root(), search.left)
+    tree_search.mcts(search.root(), lambda: search.left() > 0)

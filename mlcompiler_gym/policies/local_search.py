@@ -67,19 +67,25 @@ def change_at_random(
     forks = _Forks(search, env.fork())
     try:
         value, count = search.value(info), len(env.action_names)
-        if start and (reached := forks.evaluate(start, 0)) is not None:
-            value = reached
-            forks.adopt(start, 0)
-        while not search.over:
-            changed, at = _change(search.rng, forks.actions, count)
-            if not forks.repeats and len(set(changed)) < len(changed):
-                continue
-            if search.longest is not None and len(changed) > search.longest:
-                continue
-            reached = forks.evaluate(changed, at)
-            if reached is not None and reached <= value:
+        if start:
+            (reached,) = forks.evaluate_each([(start, 0)])
+            if reached is not None:
                 value = reached
-                forks.adopt(changed, at)
+                forks.adopt(start, 0)
+        while width := search.room:
+            tried: list[tuple[list[int], int]] = []
+            while len(tried) < width and not search.late:
+                changed, at = _change(search.rng, forks.actions, count)
+                if not forks.repeats and len(set(changed)) < len(changed):
+                    continue
+                if search.longest is not None and len(changed) > search.longest:
+                    continue
+                tried.append((changed, at))
+            values = forks.evaluate_each(tried)
+            for (changed, at), reached in zip(tried, values, strict=True):
+                if reached is not None and reached <= value:
+                    value = reached
+                    forks.adopt(changed, at)
     finally:
         forks.close()
 
@@ -118,19 +124,23 @@ class _Forks:
         #: Whether an action may be taken twice.
         self.repeats = root.setup.config.options["repeats"] == "true"
 
-    def evaluate(self, actions: Sequence[int], same: int) -> float | None:
-        """The value of a sequence that begins as the one that is kept.
+    def evaluate_each(
+        self, tried: Sequence[tuple[Sequence[int], int]]
+    ) -> list[float | None]:
+        """The values of sequences that begin as the one that is kept.
 
-        None if the compiler does not survive it.
+        Args:
+            tried: The actions of each, and how many of them are the same.
+
+        Returns:
+            None for a sequence that the compiler does not survive.
         """
-        self._search.spend()
-        place = self._place(same)
-        with self._at[place].fork() as twin:
-            info = self._search.take_all(twin, actions[place:])
-            if info is None:
-                return None
-            self._search.better(twin, info)
-            return self._search.value(info)
+        starts = []
+        for actions, same in tried:
+            place = self._place(same)
+            starts.append((self._at[place], actions[place:]))
+        infos = self._search.run_each(starts)
+        return [None if info is None else self._search.value(info) for info in infos]
 
     def adopt(self, actions: Sequence[int], same: int) -> None:
         """Keep another sequence, whose beginning is the same."""

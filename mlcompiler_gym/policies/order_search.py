@@ -43,6 +43,7 @@ class OrderSearch:
             time for.
         seconds: Wall-clock time to search for; None: as long as there are compiles.
         start: Actions to begin with instead.
+        parallel: How many sequences are run at the same time.
 
     Attributes:
         found: What the latest search has found.
@@ -57,6 +58,7 @@ class OrderSearch:
         compiles: int | None = None,
         seconds: float | None = None,
         start: Sequence[int] | None = None,
+        parallel: int = 1,
     ) -> None:
         self.env = cast(PassOrderingEnv, compiler_of(env))
         self.start = _oz_passes(self.env) if start is None else list(start)
@@ -68,7 +70,7 @@ class OrderSearch:
         self.found: SearchResult | None = None
         self._seed = seed
         self._method = method
-        self._limits = seconds, seed, compiles, longest
+        self._limits = seconds, seed, compiles, longest, parallel
         self._at = 0
 
     def __call__(self, observation: Any, info: dict[str, Any]) -> int | None:
@@ -163,17 +165,11 @@ def local(of: OrderSearch) -> None:
     """See :func:`~mlcompiler_gym.policies.local_search`; from the best of some."""
     best, start = math.inf, of.start
     # A search that is given what to begin with begins with that.
-    for each in [start, *_sequences(of.env)] if of.is_free else []:
-        if of.search.over:
-            return
-        sequence = each[: of.search.longest]
-        of.search.spend()
-        with of.env.fork() as twin:
-            info = of.search.take_all(twin, sequence)
-            if info is None:
-                continue
-            of.search.better(twin, info)
-            if (value := of.search.value(info)) < best:
+    sequences = [start, *_sequences(of.env)] if of.is_free else []
+    for some in of.search.batches(each[: of.search.longest] for each in sequences):
+        infos = of.search.run_each([(of.env, sequence) for sequence in some])
+        for sequence, info in zip(some, infos, strict=True):
+            if info is not None and (value := of.search.value(info)) < best:
                 best, start = value, sequence
     if not of.search.over:
         change_at_random(of.search, of.env, of.info, start)

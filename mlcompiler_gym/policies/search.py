@@ -3,16 +3,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from time import monotonic
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
 from mlcompiler_gym.envs.core import CompilerEnv
 from mlcompiler_gym.envs.episode import StepResult
 from mlcompiler_gym.envs.pass_ordering import PassOrderingEnv
+from mlcompiler_gym.policies.at_once import at_once
+
+ItemT = TypeVar("ItemT")
 
 #: Actions that change nothing for the better and are taken all the same, to see
 #: what they make possible.
@@ -53,6 +58,7 @@ class Search:
             time.
         longest: Actions that a sequence may have; None: as many as it likes. What is
             longer is not remembered.
+        parallel: How many sequences are run at the same time.
 
     Raises:
         ValueError: There would be no end.
@@ -66,6 +72,7 @@ class Search:
         seed: int | None,
         compiles: int | None = None,
         longest: int | None = None,
+        parallel: int = 1,
     ) -> None:
         if seconds is None and compiles is None:
             raise ValueError("say for how many seconds, or compiles")
@@ -75,6 +82,7 @@ class Search:
         self._began = monotonic()
         self._until = None if seconds is None else self._began + seconds
         self._left = compiles
+        self._parallel = parallel
         self._initial: dict[str, float] = info["objective"]
         self._weights = env.setup.scoring.weights
         self.best = SearchResult()
@@ -88,7 +96,14 @@ class Search:
     @property
     def over(self) -> bool:
         """Whether the time is up, or all compiles are spent."""
-        return self.late or (self._left is not None and self._left <= 0)
+        return not self.room
+
+    @property
+    def room(self) -> int:
+        """How many sequences to run at the same time; 0 if the budget is spent."""
+        if self.late:
+            return 0
+        return self._parallel if self._left is None else min(self._parallel, self._left)
 
     def result(self) -> SearchResult:
         """The best that was found, with what was spent."""
@@ -142,6 +157,40 @@ class Search:
         info = result[4]
         return None if "error" in info else info
 
+    def run_each(
+        self, starts: Sequence[tuple[PassOrderingEnv, Sequence[int]]]
+    ) -> list[dict[str, Any] | None]:
+        """Run sequences at the same time, each in a copy, and remember the best.
+
+        Args:
+            starts: Where each goes on from, and its actions from there.
+
+        Returns:
+            The infos of their last steps; None as for one.
+        """
+        infos: list[dict[str, Any] | None] = []
+        with ExitStack() as stack:
+            # A session makes one copy at a time.
+            twins = [stack.enter_context(env.fork()) for env, _ in starts]
+            jobs = [
+                partial(twin.multistep, actions)
+                for twin, (_, actions) in zip(twins, starts, strict=True)
+            ]
+            for twin, job, result in zip(twins, jobs, at_once(jobs), strict=True):
+                self.spend()
+                info = self._survived(len(job.args[0]), result)
+                if info is not None:
+                    self.better(twin, info)
+                infos.append(info)
+        return infos
+
+    def batches(self, items: Iterable[ItemT]) -> Iterator[list[ItemT]]:
+        """Items by so many as are run at the same time, while there is budget."""
+        rest = list(items)
+        while rest and (width := self.room):
+            yield rest[:width]
+            del rest[:width]
+
     def legal(self, env: CompilerEnv) -> list[int]:
         """Actions that may be taken now."""
         return [int(action) for action in np.flatnonzero(env.action_masks())]
@@ -191,7 +240,7 @@ def run_at_random(search: Search, env: CompilerEnv, length: int = 30) -> None:
 
 
 def greedy_search(
-    env: CompilerEnv,
+    env: PassOrderingEnv,
     *,
     seconds: float | None = None,
     seed: int | None = None,
@@ -222,7 +271,10 @@ def greedy_search(
 
 
 def climb_again_and_again(
-    search: Search, env: CompilerEnv, info: dict[str, Any], first: Sequence[int] = ()
+    search: Search,
+    env: PassOrderingEnv,
+    info: dict[str, Any],
+    first: Sequence[int] = (),
 ) -> None:
     """What :func:`greedy_search` does, from where an environment stands.
 
@@ -249,7 +301,7 @@ def climb_again_and_again(
 
 
 def _follow(
-    search: Search, env: CompilerEnv, actions: Sequence[int], info: dict[str, Any]
+    search: Search, env: PassOrderingEnv, actions: Sequence[int], info: dict[str, Any]
 ) -> dict[str, Any] | None:
     """Take known actions, and a random one if there are any."""
     for action in actions:
@@ -262,7 +314,7 @@ def _follow(
     return info
 
 
-def _climb(search: Search, env: CompilerEnv, info: dict[str, Any]) -> None:
+def _climb(search: Search, env: PassOrderingEnv, info: dict[str, Any]) -> None:
     value = search.value(info)
     idle = 0
     while not search.over and idle < _PATIENCE:
@@ -286,14 +338,12 @@ def _climb(search: Search, env: CompilerEnv, info: dict[str, Any]) -> None:
         value = search.value(taken)
 
 
-def _children(search: Search, env: CompilerEnv) -> Iterator[tuple[int, dict[str, Any]]]:
+def _children(
+    search: Search, env: PassOrderingEnv
+) -> Iterator[tuple[int, dict[str, Any]]]:
     """What each action leads to, in random order, as long as there is time."""
-    for action in search.rng.permutation(search.legal(env)):
-        if search.over:
-            return
-        search.spend()
-        with env.fork() as twin:
-            step = search.take(twin, int(action))
-            if step is not None:
-                search.better(twin, step)
-                yield int(action), step
+    for actions in search.batches(search.rng.permutation(search.legal(env)).tolist()):
+        infos = search.run_each([(env, [action]) for action in actions])
+        for action, info in zip(actions, infos, strict=True):
+            if info is not None:
+                yield action, info

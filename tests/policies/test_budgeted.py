@@ -25,6 +25,7 @@ from mlcompiler_gym.policies import (
     play,
     settings_for,
 )
+from mlcompiler_gym.policies.baselines import cheapest
 from mlcompiler_gym.policies.budgeted import METHODS, search
 from mlcompiler_gym.policies.episode_search import EpisodeSearch
 from mlcompiler_gym.policies.pipelines import PASSES
@@ -64,6 +65,49 @@ def test_the_same_seed_finds_the_same_and_nothing_worse(
     # What was found is what is played.
     if env_id != ORDERING:
         assert found[0][0].value == pytest.approx(1 - found[0][1])
+
+
+@pytest.mark.parametrize(
+    ("env_id", "method"),
+    [
+        (INLINING, "callees"),
+        (INLINING, "greedy"),
+        (INLINING, "local"),
+        (INLINING, "random"),
+        ("mlcompiler/LoopDistribution-v0", "local"),
+        (ORDERING, "greedy"),
+        (ORDERING, "local"),
+    ],
+)
+def test_compiles_at_the_same_time_are_as_repeatable(
+    make_env: MakeEnv, env_id: str, method: str
+) -> None:
+    env = make_env(env_id, **KINDS[env_id])
+    start = play(env, search(env, 3, method, compiles=1)).reward
+    found = []
+    for _ in range(2):
+        policy = search(env, 3, method, compiles=12, parallel=3)
+        played = play(env, policy)
+        assert policy.found is not None
+        assert played.info["objective"] == policy.found.values
+        assert played.reward >= start
+        assert policy.found.compiles <= 12
+        found.append(policy.found)
+    assert found[0] == found[1]
+
+
+def test_greedy_search_loses_no_change_to_compiles_at_the_same_time(
+    make: Callable[..., CompilerEnv],
+) -> None:
+    """With two answers to choose from, it finds what it finds one by one."""
+    env = make(programs=[CALLS])
+    start = play(env, search(env, 0, "greedy", compiles=1)).reward
+    found = {
+        play(env, search(env, 0, "greedy", seconds=60, parallel=parallel)).reward
+        for parallel in (1, 2, 5)
+    }
+    assert len(found) == 1
+    assert found.pop() > start
 
 
 @pytest.mark.parametrize("env_id", KINDS)
@@ -239,12 +283,12 @@ def test_names_say_method_and_budget(make: Callable[..., CompilerEnv]) -> None:
     env = make(programs=[CALLS], inlining_default=True)
     found = {
         name: play(env, getattr(budgeted, name)(env, 0)).reward
-        for name in ("local_10", "greedy_10", "mcts_3", "beam_3", "callees_3")
+        for name in ("local_10_x2", "greedy_10", "mcts_3", "beam_3", "callees_3")
     }
     assert min(found.values()) >= 0
-    named = play(env, search(env, 0, "local", compiles=10)).reward
-    assert found["local_10"] == named
-    for name in ("local", "anneal_10", "local_0", "local_10m"):
+    named = play(env, search(env, 0, "local", compiles=10, parallel=2)).reward
+    assert found["local_10_x2"] == named
+    for name in ("local", "anneal_10", "local_0", "local_10m", "local_10_x0"):
         with pytest.raises(AttributeError, match="METHOD_COMPILES or METHOD_SECONDSs"):
             getattr(budgeted, name)
 
@@ -299,8 +343,26 @@ def test_refuses_what_it_cannot_search(make_env: MakeEnv) -> None:
         search(env, 0, "anneal", compiles=3)
     with pytest.raises(ValueError, match="how many seconds, or compiles"):
         search(env, 0)
+    with pytest.raises(ValueError, match="mcts compiles one thing after the other"):
+        search(env, 0, "mcts", compiles=3, parallel=2)
+    with pytest.raises(ValueError, match="parallel is a number from 1 on, not 0"):
+        search(env, 0, compiles=3, parallel=0)
     with pytest.raises(ValueError, match="is a MultiDiscrete; this takes one choice"):
         search(make_env("mlcompiler/Parameters-v0", programs=[CALLS]), 0, compiles=2)
+
+
+def test_the_allocation_of_all_live_ranges_begins_with_what_is_cheapest(
+    make_env: MakeEnv,
+) -> None:
+    task: dict[str, Any] = {"programs": [CALLS]}
+    with pytest.raises(ValueError, match="no action that does nothing"):
+        search(make_env("mlcompiler/RegAlloc-v0", **task), 0, compiles=2)
+    env = make_env("mlcompiler/RegAlloc-v0", **task, cheapest_action=True)
+    first = search(env, 0, "local", compiles=1)
+    start = play(env, first)
+    assert start.steps == play(env, cheapest(env)).steps
+    assert start.reward == play(env, cheapest(env)).reward
+    assert play(env, search(env, 0, "local", compiles=60)).reward > start.reward
 
 
 def test_masks_are_kept(make_env: MakeEnv) -> None:

@@ -134,18 +134,18 @@ def test_local_search_never_keeps_what_is_worse(
 ) -> None:
     kept: list[float] = []
     reached: list[float | None] = []
-    evaluate, adopt = _Forks.evaluate, _Forks.adopt
+    evaluate, adopt = _Forks.evaluate_each, _Forks.adopt
 
-    def watched_evaluate(self: _Forks, actions: Any, same: int) -> float | None:
-        reached.append(evaluate(self, actions, same))
-        return reached[-1]
+    def watched_evaluate(self: _Forks, tried: Any) -> list[float | None]:
+        reached.extend(values := evaluate(self, tried))
+        return values
 
     def watched_adopt(self: _Forks, actions: Any, same: int) -> None:
         assert reached[-1] is not None
         kept.append(reached[-1])
         adopt(self, actions, same)
 
-    monkeypatch.setattr(_Forks, "evaluate", watched_evaluate)
+    monkeypatch.setattr(_Forks, "evaluate_each", watched_evaluate)
     monkeypatch.setattr(_Forks, "adopt", watched_adopt)
     env = make(actions=["sroa", "loop-unroll", "instcombine", "loop-rotate", "gvn"])
     found = local_search(env, seconds=2, seed=0)
