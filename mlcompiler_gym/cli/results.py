@@ -24,11 +24,13 @@ def results(
 ) -> None:
     """Compare policies with LLVM: totals, geometric means with intervals by package.
 
+    Each row also has the seeds, and what the policy spent on a program, in the median.
+    Another table says what policies were learned from, as their cards have it.
     Programs in C and in C++ are told apart, which their bitcode is read for.
     """
     from mlcompiler_gym.evaluation import Record
     from mlcompiler_gym.evaluation.journal import Journal
-    from mlcompiler_gym.evaluation.report import rows_of, to_markdown
+    from mlcompiler_gym.evaluation.report import rows_of, to_markdown, trainings_of
     from mlcompiler_gym.files import write_file
 
     records: list[Record] = []
@@ -37,12 +39,14 @@ def results(
             raise EvaluationError(f"there is no journal {path}")
         with Journal(path) as journal:
             records += journal.records.values()
-    text = to_markdown(rows_of(records))
+    rows = rows_of(records)
+    parts = [trainings_of(rows), to_markdown(rows)]
     if preface is not None:
         try:
-            text = preface.read_text().rstrip() + "\n\n" + text
+            parts.insert(0, preface.read_text())
         except OSError as error:
             raise EvaluationError(f"cannot read {preface}: {error.strerror}") from error
+    text = "\n\n".join(part.rstrip() for part in parts if part) + "\n"
     if output is None:
         typer.echo(text, nl=False)
     else:

@@ -21,7 +21,7 @@ from mlcompiler_gym.policies import (
     sampled,
 )
 from mlcompiler_gym.reference import REFERENCE, USUAL_TASK, read_reference
-from mlcompiler_gym.registration import TASKS
+from mlcompiler_gym.registration import TASKS, TaskEntry
 
 
 def find_policy_file(name: str) -> PortablePolicy | None:
@@ -146,8 +146,7 @@ def env_of(policy: PortablePolicy) -> str:
         EvaluationError: It is of no task, or of one that is not known.
     """
     for task in TASKS:
-        module = importlib.import_module(f"mlcompiler_gym.envs.{task.module}")
-        if getattr(module, task.class_name).task == policy.task:
+        if _name_of(task) == policy.task:
             return task.env_id
     raise EvaluationError(
         f"there is no environment of the policy's task, {policy.task!r}"
@@ -155,6 +154,31 @@ def env_of(policy: PortablePolicy) -> str:
         else "the policy is of no task; say which environment, or name the task, as in "
         "'inlining=llvm'"
     )
+
+
+def policy_in(env_id: str, name: str) -> PortablePolicy | None:
+    """The policy that is data which a name stands for in an environment.
+
+    Returns:
+        None if it is no such policy, as a search, or is not here.
+    """
+    name = "inactive" if name == "never" else name
+    if name in NAMED:
+        return PortablePolicy.named(name)
+    if name == REFERENCE:
+        tasks = [_name_of(task) for task in TASKS if task.env_id == env_id]
+        name = f"{tasks[0]}={REFERENCE}" if tasks else name
+    try:
+        return find_policy_file(name)
+    except EvaluationError:
+        return None
+
+
+def _name_of(entry: TaskEntry) -> str:
+    """The name of the task in a row of the table of tasks."""
+    module = importlib.import_module(f"mlcompiler_gym.envs.{entry.module}")
+    name: str = getattr(module, entry.class_name).task
+    return name
 
 
 def _as_maker(name: str, found: Any) -> PolicyMaker:

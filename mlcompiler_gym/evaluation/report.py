@@ -7,13 +7,18 @@ import itertools
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from statistics import median
 
+from mlcompiler_gym.best_action import BEST
+from mlcompiler_gym.evaluation.naming import policy_in
 from mlcompiler_gym.evaluation.plan import Evaluation, Record, judged
 from mlcompiler_gym.evaluation.statistics import Comparison, compare
 from mlcompiler_gym.programs import load_programs
 from mlcompiler_gym.programs.catalogue import read_catalogue
 from mlcompiler_gym.programs.named_set import package_of
 
+#: How many names of programs that a policy was learned from are shown.
+_NAMED = 3
 #: Language of a row that is of all programs.
 _ALL = "all"
 
@@ -34,6 +39,8 @@ class Row:
         packages: Number of their packages.
         failed: How many more the compiler did not survive. Programs that raise no
             decision are not counted.
+        seeds: Seeds of the episodes, ascending.
+        spent: What was spent on a program, in words; ``""`` if that is not known.
         comparison: With LLVM.
     """
 
@@ -47,6 +54,8 @@ class Row:
     what: str
     packages: int
     failed: int
+    seeds: tuple[int, ...]
+    spent: str
     comparison: Comparison
 
 
@@ -130,6 +139,8 @@ def _row(
         what,
         len(set(packages)),
         sum(record["error_code"] is not None for record in records),
+        tuple(sorted({record["seed"] for record in records})),
+        _spent_on(env, policy, records),
         compare(
             [
                 (_name_of(r), r["objective"][objective], r["baseline"][objective])
@@ -138,6 +149,25 @@ def _row(
             packages=packages,
         ),
     )
+
+
+def _spent_on(env: str, policy: str, records: list[Record]) -> str:
+    """What was spent on a program, in the median."""
+    known = [record["search"] for record in records if "search" in record]
+    if len(known) == len(records):
+        compiles, seconds = (
+            median(each[what] for each in known) for what in ("compiles", "seconds")
+        )
+        digits = 0 if seconds >= 10 else 1
+        return f"{compiles:.0f} compiles, {seconds:.{digits}f} s"
+    decides = policy_in(env, policy)
+    if decides is None:
+        return ""
+    if decides.builtin != BEST:
+        return "one compile"
+    orders = len(decides.options.get("actions", "").splitlines())
+    # How many it tries depends on the size of the program.
+    return ("", "one compile")[orders] if orders < 2 else f"up to {orders} orders"
 
 
 def _by_function(record: Record) -> bool:
@@ -168,11 +198,33 @@ def to_markdown(rows: Iterable[Row]) -> str:
                 "",
                 f"## {', '.join(each for each in head if each)}",
                 "",
-                f"| policy | {row.what} | total | geomean | worse | worst |",
-                "|---|---|---|---|---|---|",
+                f"| policy | {row.what} | total | geomean | worse | worst "
+                "| seeds | spent |",
+                "|---|---|---|---|---|---|---|---|",
             ]
         lines.append(_line(row))
     return "\n".join([*lines[1:], ""])
+
+
+def trainings_of(rows: Iterable[Row]) -> str:
+    """A table of what policies were learned from, as their cards say; perhaps none."""
+    lines = []
+    for env, policy in sorted({(row.env, row.policy) for row in rows}):
+        decides = policy_in(env, policy)
+        if decides is None or not decides.card.method:
+            continue
+        card = decides.card
+        programs = ", ".join(f"`{name}`" for name in card.programs[:_NAMED])
+        if (more := len(card.programs) - _NAMED) > 0:
+            programs += f" and {more} more"
+        lines.append(
+            f"| {policy} in {env} | {card.method} | {programs} "
+            f"| {_ranges(tuple(sorted(card.seeds)))} |"
+        )
+    if not lines:
+        return ""
+    head = ["| policy | learned by | from | seeds |", "|---|---|---|---|"]
+    return "\n".join(["## Training", "", *head, *lines, ""])
 
 
 def _heading(row: Row) -> tuple[str, str, str, str, str]:
@@ -199,7 +251,21 @@ def _line(row: Row) -> str:
     return (
         f"| {name} | {count} | {_percent(found.total)} "
         f"| {_percent(found.mean.mean)}{interval} | {found.worse:.1%} "
-        f"| {_percent(found.worst_ratio)} `{found.worst_program}` |"
+        f"| {_percent(found.worst_ratio)} `{found.worst_program}` "
+        f"| {_ranges(row.seeds)} | {row.spent} |"
+    )
+
+
+def _ranges(numbers: tuple[int, ...]) -> str:
+    """Ascending numbers: ``"0"``, ``"0 to 4"``, ``"0 to 4, 7"``."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ", ".join(
+        f"{run[0]} to {run[-1]}" if len(run) > 1 else str(run[0]) for run in runs
     )
 
 

@@ -10,7 +10,14 @@ from typing import Any
 import pytest
 from support.commands import cli
 
-from mlcompiler_gym.evaluation.report import language_of, rows_of, to_markdown
+from mlcompiler_gym import PortablePolicy
+from mlcompiler_gym.evaluation.report import (
+    language_of,
+    rows_of,
+    to_markdown,
+    trainings_of,
+)
+from mlcompiler_gym.v1 import policy_pb2 as pb
 
 
 def episode(program: str, policy: str, value: float | None, base: float) -> Any:
@@ -110,6 +117,60 @@ def test_functions_are_judged_one_by_one() -> None:
     assert "`text_size`, `kernels:test`, by function" in text
     assert "| policy | functions | total |" in text
     assert "3 of 2 packages" in text
+
+
+def test_what_was_spent_is_a_median() -> None:
+    records = [
+        episode("kernels/lz", "search", 90, 100)
+        | {"seed": seed, "search": {"compiles": compiles, "seconds": seconds}}
+        for seed, compiles, seconds in (
+            (0, 5, 1),
+            (1, 1200, 60),
+            (2, 1204, 3600),
+            (7, 9, 60),
+        )
+    ]
+    text = to_markdown(rows_of(records, spoken))
+    assert text.endswith(" | 0 to 2, 7 | 604 compiles, 60 s |\n")
+    assert "| 5 compiles, 1.0 s |" in to_markdown(rows_of(records[:1], spoken))
+    # What one of the journals does not say is not made up.
+    [row] = rows_of([*records, episode("kernels/lz", "search", 90, 100)], spoken)
+    assert (row.seeds, row.spent) == ((0, 1, 2, 7), "")
+
+
+@pytest.mark.parametrize(
+    ("env_id", "policy", "spent"),
+    [
+        ("Inlining", "last_use", "one compile"),
+        ("Inlining", "never", "one compile"),
+        ("Inlining", "reference", "one compile"),
+        ("PassOrdering", "reference", "up to 13 orders"),
+        ("PassOrdering", "pass_ordering_once=reference", "one compile"),
+        ("PassOrdering", "best", ""),
+        ("Inlining", "gone.policy", ""),
+        ("Inlining", "best_of_64", ""),
+        ("Inlining", "mine:policy", ""),
+    ],
+)
+def test_a_policy_takes_one_compile(env_id: str, policy: str, spent: str) -> None:
+    env = {"env": f"mlcompiler/{env_id}-v0"}
+    [row] = rows_of([episode("kernels/lz", policy, 90, 100) | env], spoken)
+    assert row.spent == spent
+
+
+def test_trainings_are_those_of_the_cards(tmp_path: Path) -> None:
+    card = pb.Card(method="by hand", programs=list("abcde"), seeds=[3])
+    path = str(tmp_path / "mine.policy")
+    PortablePolicy.named("llvm", "inlining").with_card(card).save(path)
+    records = [
+        episode("kernels/lz", policy, 90, 100) for policy in (path, "llvm", "ours")
+    ]
+    assert trainings_of(rows_of(records[1:], spoken)) == ""
+    text = trainings_of(rows_of(records, spoken))
+    row = (
+        f"| {path} in mlcompiler/Inlining-v0 | by hand | `a`, `b`, `c` and 2 more | 3 |"
+    )
+    assert text.splitlines()[4:] == [row]
 
 
 def test_targets_have_tables_of_their_own() -> None:
