@@ -224,13 +224,33 @@ def site(
     decisions: Annotated[
         bool, typer.Option(help="Step through the best submissions' decisions.")
     ] = True,
+    keep: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder that keeps these decisions for the next time "
+            "[decisions of the board]."
+        ),
+    ] = None,
+    workers: Workers = None,
+    ray: OnRay = False,
+    ray_address: RayAddress = None,
 ) -> None:
-    """Write the static pages."""
+    """Write the static pages.
+
+    The same command again compiles only what is new.
+    """
     loaded = _library().Board.load(board)
     from mlcompiler_gym.leaderboard.site import write_site
 
-    with progress_of("pages") as progress:
-        count = write_site(loaded, output, decisions=decisions, progress=progress)
+    with progress_of("compiles and pages") as progress:
+        count = write_site(
+            loaded,
+            output,
+            decisions=decisions,
+            keep=keep,
+            players=make_players(workers, ray, ray_address),
+            progress=progress,
+        )
     typer.echo(f"{count} pages; open {output}/index.html")
 
 

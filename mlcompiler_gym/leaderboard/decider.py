@@ -39,15 +39,25 @@ class Decider:
         except (EvaluationError, ValueError) as error:
             raise PolicyError(str(error)) from error
         self._seconds = 0.0
+        #: Decisions that are still wanted; None: all.
+        self._left: int | None = None
 
-    def decide(self, program: Program) -> tuple[list[Action], float]:
-        """All decisions of a compile, and the seconds that deciding took.
+    def decide(
+        self, program: Program, count: int | None = None
+    ) -> tuple[list[Action], float]:
+        """The decisions of a compile, and the seconds that deciding took.
+
+        Args:
+            program: What is compiled.
+            count: Only the first so many decisions, and no more of the compile.
+                ``None``: all.
 
         Raises:
             PolicyError: It cannot decide from what is observed.
             ServiceError: The compiler did not survive it.
         """
         self._seconds = 0.0
+        self._left = count
         self._policy = self._make(self._env, _SEED)
         try:
             end = play(self._env, self._timed, options={"program": program})
@@ -58,6 +68,10 @@ class Decider:
         return list(self._compiler.trajectory.actions), self._seconds
 
     def _timed(self, observation: Any, info: dict[str, Any]) -> Any:
+        if self._left is not None:
+            if self._left == 0:
+                return None
+            self._left -= 1
         began = perf_counter()
         action = self._policy(observation, info)
         self._seconds += perf_counter() - began

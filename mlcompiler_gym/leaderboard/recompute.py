@@ -285,17 +285,19 @@ class Recomputer:
             )
             return _named([meaning(actions[place]) for place in kept])
         if self._walker is None:
-            self._walker = Walker(self._what, self._track.objective)
-        walker = self._walker
-        differing = walker.walk(program, actions).differing
+            self._walker = Walker(self._what)
+        walker, objective = self._walker, self._track.objective
+        differing = walker.walk(program, actions, objective).differing
         if not differing:
             return []
         kept = reduce(
             differing,
-            lambda part: keeps(walker.walk(program, actions, set(part)).value),
+            lambda part: keeps(
+                walker.walk(program, actions, objective, set(part)).value
+            ),
             _REDUCTIONS,
         )
-        steps = walker.walk(program, actions, set(kept), look=max(kept) + 1).steps
+        steps = walker.look(program, actions, max(kept) + 1, set(kept))
         return _named([f"decision {p}: {steps[p]}" for p in kept if p < len(steps)])
 
     def close(self) -> None:

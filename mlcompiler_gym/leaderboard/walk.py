@@ -3,11 +3,8 @@
 
 from __future__ import annotations
 
-import difflib
-import itertools
 import json
-import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,19 +12,20 @@ import numpy as np
 
 from mlcompiler_gym.envs.actions import Action
 from mlcompiler_gym.envs.errors import InvalidActionError
-from mlcompiler_gym.errors import EvaluationError
+from mlcompiler_gym.errors import EvaluationError, ServiceError
 from mlcompiler_gym.evaluation import Evaluation
 from mlcompiler_gym.evaluation.player import make_env
+from mlcompiler_gym.leaderboard.module_text import (
+    ModuleText,
+    around,
+    change,
+    cut,
+    split,
+)
+from mlcompiler_gym.leaderboard.typed import STRICT
 from mlcompiler_gym.policies import Policy, heuristic, inactive
 from mlcompiler_gym.programs import Program
 from mlcompiler_gym.v1 import compiler_service_pb2 as pb
-
-#: Lines of IR in front of what is decided on and behind it.
-_AROUND = 6
-#: Lines of a change that are shown.
-_CHANGED = 40
-#: Characters of a line.
-_WIDTH = 160
 
 
 @dataclass(frozen=True)
@@ -38,13 +36,19 @@ class Step:
         ours: What was answered.
         llvm: What LLVM, or leaving everything as it is, would have answered; None
             where there is no such answer.
+        differs: Whether that is another answer.
         about: What is decided on, by the name of each thing.
         context: The IR around it.
-        change: Lines of IR that are gone ("-") or new ("+") at the next decision.
+        change: Lines of IR that are gone ("-") or new ("+") at the next decision, below
+            the name of their function; none where code is generated, which leaves the
+            IR as it is.
     """
+
+    __pydantic_config__ = STRICT
 
     ours: str
     llvm: str | None
+    differs: bool
     about: dict[str, str]
     context: tuple[str, ...] = ()
     change: tuple[str, ...] = ()
@@ -60,15 +64,32 @@ class Walk:
 
     Attributes:
         value: The objective's value; None if the compiler did not survive it.
-        taken: How many decisions there were.
         differing: Places at which it was decided otherwise than LLVM would have.
-        steps: The first decisions, as many as were looked at.
     """
 
     value: float | None
-    taken: int
     differing: tuple[int, ...]
-    steps: tuple[Step, ...]
+
+
+@dataclass
+class _Turn:
+    """A decision at which the compiler is stopped.
+
+    Attributes:
+        action: The answer; once it is given, the one that was legal. None: there is
+            none, and the compile can go no further.
+        default: LLVM's own, if there is one.
+    """
+
+    action: Action | None
+    default: Action | None
+
+    @property
+    def differs(self) -> bool:
+        return self.default is not None and not np.array_equal(
+            np.asarray(self.action, np.float64).ravel(),
+            np.asarray(self.default, np.float64).ravel(),
+        )
 
 
 class Walker:
@@ -76,10 +97,9 @@ class Walker:
 
     Args:
         evaluation: Environment and settings.
-        objective: Whose value counts.
     """
 
-    def __init__(self, evaluation: Evaluation, objective: str) -> None:
+    def __init__(self, evaluation: Evaluation) -> None:
         def played_by(policy: str) -> Evaluation:
             return Evaluation(evaluation.env_id, policy, evaluation.settings)
 
@@ -90,78 +110,115 @@ class Walker:
             self._env, self._compiler = make_env(played_by("random"))
         kind = self._compiler.setup.spec.kind
         self._open_ended = kind == pb.TaskSpec.OPEN_ENDED
-        self._objective = objective
+        self._in_codegen = kind == pb.TaskSpec.IN_CODEGEN
+        self._info: dict[str, Any] = {}
+        #: The latest module that was looked at, and its text.
+        self._bitcode: Any = None
+        self._text: ModuleText = {}
 
     def walk(
         self,
         program: Program,
         actions: Sequence[Action],
+        objective: str,
         places: Collection[int] | None = None,
-        *,
-        look: int = 0,
     ) -> Walk:
         """Compile once.
 
         Args:
             program: What is compiled.
             actions: As recorded.
+            objective: Whose value counts.
             places: Where to act as recorded; elsewhere LLVM's own answer is taken.
                 ``None``: everywhere.
-            look: How many decisions to keep, with what each of them changes. That
-                takes far longer than to take them.
 
         Raises:
             ValueError: There is no other answer than the recorded one at a place.
         """
-        env = self._compiler
-        observation, info = env.reset(options={"program": program})
+        differing = tuple(
+            place
+            for place, turn in enumerate(self._turns(program, actions, places))
+            if turn.differs
+        )
+        values = self._info.get("objective")
+        if values is None and "error" not in self._info:
+            values = self._compiler.baseline
+        value = None if values is None else float(values[objective])
+        return Walk(value, differing)
+
+    def look(
+        self,
+        program: Program,
+        actions: Sequence[Action],
+        count: int,
+        places: Collection[int] | None = None,
+    ) -> tuple[Step, ...]:
+        """The first decisions of a compile, which goes no further.
+
+        Args:
+            program: What is compiled.
+            actions: As recorded.
+            count: How many decisions to look at, as far as there are so many. What
+                each of them changes takes far longer to find than to decide.
+            places: As in :meth:`walk`.
+
+        Raises:
+            ServiceError: The compiler did not survive it.
+            ValueError: There is no other answer than the recorded one at a place.
+        """
+        steps: list[Step] = []
+        turns = self._turns(program, actions, places)
+        turn = next(turns, None)
+        module = self._module() if turn else {}
+        while turn is not None and len(steps) < count:
+            about = self._about()
+            context = around(module, about)
+            following = next(turns, None)
+            if "error" in self._info:
+                raise ServiceError(self._info["error_code"], self._info["error"])
+            before, module = module, self._module()
+            steps.append(
+                Step(
+                    self._meaning(turn.action),
+                    None if turn.default is None else self._meaning(turn.default),
+                    turn.differs,
+                    {key: cut(value) for key, value in about.items()},
+                    context,
+                    change(before, module),
+                )
+            )
+            turn = following
+        return tuple(steps)
+
+    def _turns(
+        self,
+        program: Program,
+        actions: Sequence[Action],
+        places: Collection[int] | None,
+    ) -> Iterator[_Turn]:
+        """Each decision before it is answered; the latest info is kept."""
+        observation, self._info = self._env.reset(options={"program": program})
         own = self._own()
-        differing, steps, taken = [], [], 0
-        ir = self._ir() if look else []
-        over = "no_decision" in info
+        over = "no_decision" in self._info
         for place in self._places(actions):
             if over:
                 break
-            default = None if own is None else own(observation, info)
+            default = None if own is None else own(observation, self._info)
             recorded = place < len(actions) and (places is None or place in places)
-            action = actions[place] if recorded else default
-            if action is None:
+            turn = _Turn(actions[place] if recorded else default, default)
+            yield turn
+            if turn.action is None:
                 raise ValueError("there is no answer but the recorded one")
-            if default is not None and not np.array_equal(
-                np.asarray(action, np.float64).ravel(),
-                np.asarray(default, np.float64).ravel(),
-            ):
-                differing.append(place)
-            looks = place < look
-            about = self._about() if looks else {}
-            context = _context(ir, about) if looks else ()
             try:
-                result = env.step(action)
+                result = self._env.step(turn.action)
             except InvalidActionError:
                 if default is None:
                     raise
                 # What was decided before has changed what there is to decide here.
-                action = default
-                result = env.step(action)
-            observation, _, terminated, truncated, info = result
+                turn.action = default
+                result = self._env.step(default)
+            observation, _, terminated, truncated, self._info = result
             over = terminated or truncated
-            taken += 1
-            if looks:
-                before, ir = ir, ([] if "error" in info else self._ir())
-                steps.append(
-                    Step(
-                        self._meaning(action),
-                        None if default is None else self._meaning(default),
-                        about,
-                        context,
-                        _change(before, ir),
-                    )
-                )
-        values = info.get("objective")
-        if values is None and "error" not in info:
-            values = env.baseline
-        value = None if values is None else float(values[self._objective])
-        return Walk(value, taken, tuple(differing), tuple(steps))
 
     def _places(self, actions: Sequence[Action]) -> Iterator[int]:
         """Where there may be a decision: without end if the compile has one."""
@@ -190,53 +247,22 @@ class Walker:
             return {}
         decision = json.loads(str(self._compiler.observe("decision")["decision"]))
         return {
-            key.replace("_", " "): _cut(str(value))
+            key.replace("_", " "): str(value)
             for key, value in decision.items()
             if isinstance(value, (str, int, float))
         }
 
-    def _ir(self) -> list[str]:
-        return str(self._compiler.observe("ir")["ir"]).splitlines()
+    def _module(self) -> ModuleText:
+        """The module; nothing of it where decisions leave it as it is."""
+        if self._in_codegen:
+            return {}
+        bitcode = self._compiler.observe("bitcode")["bitcode"]
+        # Writing the text takes twenty times as long, and many answers change nothing.
+        if bitcode != self._bitcode:
+            self._bitcode = bitcode
+            self._text = split(str(self._compiler.observe("ir")["ir"]))
+        return self._text
 
     def close(self) -> None:
         """End the compile that is under way."""
         self._env.close()
-
-
-def _context(ir: Sequence[str], about: dict[str, str]) -> tuple[str, ...]:
-    """The lines around the one that a decision quotes."""
-    quoted = [
-        each for each in about.values() if re.match(r"(%\S+ = |store |call )", each)
-    ]
-    for number, line in enumerate(ir):
-        if quoted and line.strip().startswith(quoted[0].rstrip("…")):
-            first = max(0, number - _AROUND)
-            return tuple(_cut(each) for each in ir[first : number + _AROUND + 1])
-    return ()
-
-
-def _change(before: Sequence[str], after: Sequence[str]) -> tuple[str, ...]:
-    if not before or not after:
-        return ()
-    # Nearly all of a module stays as it is, and comparing it takes long.
-    head = _same(zip(before, after, strict=False))
-    rest = min(len(before), len(after)) - head
-    tail = min(_same(zip(reversed(before), reversed(after), strict=False)), rest)
-    old, new = (each[head : len(each) - tail] for each in (before, after))
-    # Only the lines themselves: numbers of values move with each change.
-    found = [
-        _cut(line)
-        for line in difflib.unified_diff(old, new, n=0, lineterm="")
-        if line[:1] in "+-" and line[:3] not in ("+++", "---")
-    ]
-    more = len(found) - _CHANGED
-    return tuple(found[:_CHANGED] + ([f"… and {more} lines more"] if more > 0 else []))
-
-
-def _same(pairs: Iterable[tuple[str, str]]) -> int:
-    """How many lines are the same, up to the first that differ."""
-    return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _WIDTH else text[: _WIDTH - 1] + "…"

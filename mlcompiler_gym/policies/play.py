@@ -38,8 +38,8 @@ def play(
 
     Args:
         env: Where. It is left as the episode ended, for ``emit()`` and the like.
-        policy: Actions from observations and infos. None ends the episode here, which
-            only a task without an end allows.
+        policy: Actions from observations and infos. None ends the episode here; if the
+            task has an end of its own, without an objective.
         seed: As for ``reset``.
         options: As for ``reset``, for example ``{"program": "kernels/regex"}``.
     """
@@ -50,7 +50,8 @@ def play(
     while not over:
         action = policy(observation, info)
         if action is None:
-            # A task without an end goes on for as long as the policy likes.
+            # A task without an end goes on for as long as the policy likes, and a
+            # caller may want only the first decisions of another.
             break
         observation, reward, terminated, truncated, info = env.step(action)
         total += float(reward)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The leaderboard's pages: what is in them, and how they are used."""
 
+import gzip
 import json
 import re
 from collections.abc import Iterator
@@ -11,8 +12,9 @@ from typing import Any
 
 import pytest
 from support.browser import chromium
-from support.leaderboard import make_board, submit
+from support.leaderboard import make_board, one_track, submit
 
+from mlcompiler_gym.evaluation import LocalPlayers, Players
 from mlcompiler_gym.leaderboard import (
     Board,
     LeaderboardError,
@@ -23,6 +25,8 @@ from mlcompiler_gym.leaderboard import (
     write_verdict,
 )
 from mlcompiler_gym.leaderboard.site import charts, write_site
+from mlcompiler_gym.leaderboard.site.decisions import Looking, Wanted
+from mlcompiler_gym.programs import Program
 
 HOSTILE = "<script>alert(1)</script> & 'others'"
 #: By name: what is answered at each of the loop's four decisions, and the class.
@@ -142,6 +146,83 @@ def test_a_site_replaces_only_a_site(board: Board, tmp_path: Path) -> None:
     (folder / "thesis.tex").unlink()
     for _ in range(2):
         assert write_site(board, folder, decisions=False) == 8
+
+
+def content(site: Path) -> dict[str, bytes]:
+    """Every file of a site."""
+    return {
+        str(path.relative_to(site)): path.read_bytes()
+        for path in sorted(site.rglob("*"))
+        if path.is_file()
+    }
+
+
+class Counting:
+    """Plays in this process, and says what it was asked for."""
+
+    def __init__(self) -> None:
+        self.played: list[str] = []
+
+    def __call__(self, looking: Looking) -> Players:
+        self.played += [each.program for each in looking.wanted]
+        return LocalPlayers(looking)
+
+
+def test_only_what_is_new_is_compiled(site: Path, board: Board, tmp_path: Path) -> None:
+    """What is kept, and is whole, gives the same pages; the rest is made again."""
+    counting = Counting()
+    make = partial(write_site, board, tmp_path / "site", keep=tmp_path / "kept")
+    played = []
+    pages = []
+    for damage in (
+        lambda kept: None,
+        lambda kept: None,
+        lambda kept: kept.write_bytes(kept.read_bytes()[:-9]),
+        lambda kept: kept.write_bytes(b""),
+        lambda kept: kept.write_bytes(gzip.compress(b'{"steps": [1]}')),
+        lambda kept: kept.rename(kept.with_name(f"{'0' * 32}.gz")),
+    ):
+        for path in (tmp_path / "kept").glob("*"):
+            damage(path)
+        before = len(counting.played)
+        make(players=counting)
+        played.append(len(counting.played) - before)
+        pages.append(content(tmp_path / "site"))
+    assert played == [1, 0, 1, 1, 1, 1]
+    assert all(each == content(site) for each in pages)
+    # What no page needs any more is gone.
+    assert len(list((tmp_path / "kept").iterdir())) == 1
+
+
+@pytest.mark.slow
+def test_pages_are_the_same_with_more_workers(
+    site: Path, board: Board, tmp_path: Path
+) -> None:
+    write_site(
+        board,
+        tmp_path / "site",
+        keep=tmp_path / "kept",
+        players=lambda looking: LocalPlayers(looking, 2),
+    )
+    assert content(tmp_path / "site") == content(site)
+
+
+def test_nothing_is_measured_for_a_page(tmp_path: Path) -> None:
+    """No program is run, whatever a track is measured by."""
+    board = one_track(
+        tmp_path / "board",
+        env="mlcompiler/LoopDistribution-v0",
+        objective="wall_time",
+        programs="loops/split_chain",
+        level="O2",
+    )
+    track = board.track("one")
+    [program] = track.load()
+    wanted = Wanted(track, program.name, program.sha256.hex(), (1, 1, 1, 1))
+    looker = Looking([wanted], board.llvm).make_player()
+    # Without inputs it cannot be run.
+    assert looker.play(Program(program.name, program.bitcode), 0).steps
+    looker.close()
 
 
 def test_a_board_that_nobody_has_submitted_to_has_pages(tmp_path: Path) -> None:

@@ -2,42 +2,38 @@
 """Stepping through recorded decisions."""
 
 import json
-from collections import Counter
 from pathlib import Path
 
-from hypothesis import given
-from hypothesis import strategies as st
 from support.leaderboard import make_board, one_track
 
 from mlcompiler_gym.evaluation import evaluate
-from mlcompiler_gym.leaderboard.walk import Walker, _change
-
-_LINES = st.lists(st.sampled_from("abc"), min_size=1, max_size=15)
+from mlcompiler_gym.leaderboard.walk import Walker
 
 
 def test_only_the_first_decisions_are_looked_at(tmp_path: Path) -> None:
     track = make_board(tmp_path / "board").track("inlining")
     [program] = track.load()
-    walker = Walker(track.evaluation("llvm"), track.objective)
+    walker = Walker(track.evaluation("llvm"))
     # An answer after the other one, which LLVM gives to some of them.
     actions = [0, 1] * 3
-    every = walker.walk(program, actions, look=1000)
-    some = walker.walk(program, actions, look=2)
-    none = walker.walk(program, actions)
+    every = walker.look(program, actions, 1000)
+    some = walker.look(program, actions, 2)
+    walk = walker.walk(program, actions, track.objective)
     walker.close()
-    assert every.taken == len(every.steps) > 2
-    assert some.steps == every.steps[:2]
-    assert none.steps == ()
-    assert every.differing
-    for walk in (some, none):
-        assert (walk.value, walk.taken, walk.differing) == (
-            every.value,
-            every.taken,
-            every.differing,
-        )
+    assert len(every) > len(actions)
+    assert some == every[:2]
+    differing = [place for place, step in enumerate(every) if step.differs]
+    assert list(walk.differing) == differing
+    assert differing
+    # Inlining changes the code at once, and the call that is decided on is shown.
+    for step in some:
+        assert any(step.about["callee"] in line for line in step.context)
+    assert some[1].ours == "inline"
+    assert f"@{some[1].about['caller']}" in some[1].change
 
 
-def test_a_task_without_answers_of_llvms(tmp_path: Path) -> None:
+def test_what_is_not_looked_at_is_not_compiled(tmp_path: Path) -> None:
+    """As many actions as are looked at are enough, even if LLVM has no answer."""
     board = one_track(
         tmp_path / "board",
         env="mlcompiler/RegAlloc-v0",
@@ -49,21 +45,13 @@ def test_a_task_without_answers_of_llvms(tmp_path: Path) -> None:
     [program] = track.load()
     evaluate(track.evaluation("random"), [program], tmp_path / "drawn.jsonl")
     drawn = json.loads((tmp_path / "drawn.jsonl").read_text())
-    walker = Walker(track.evaluation("never"), track.objective)
-    walk = walker.walk(program, drawn["trajectory"]["actions"], look=3)
+    actions = drawn["trajectory"]["actions"]
+    walker = Walker(track.evaluation("never"))
+    walk = walker.walk(program, actions, track.objective)
+    steps = walker.look(program, actions[:3], 3)
     walker.close()
     assert walk.value == drawn["objective"]["regalloc_score"]
-    assert walk.taken == drawn["steps"]
-    assert [each.llvm for each in walk.steps] == [None] * 3
     assert not walk.differing
-
-
-@given(_LINES, _LINES)
-def test_a_change_has_what_went_and_what_came(
-    before: list[str], after: list[str]
-) -> None:
-    change = _change(before, after)
-    gone = Counter(line[1:] for line in change if line.startswith("-"))
-    new = Counter(line[1:] for line in change if line.startswith("+"))
-    assert Counter(before) - gone + new == Counter(after)
-    assert gone <= Counter(before)
+    assert [each.llvm for each in steps] == [None] * 3
+    # Registers are chosen for code that is no IR any more.
+    assert [each.change for each in steps] == [()] * 3

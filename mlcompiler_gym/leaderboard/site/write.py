@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib import resources
@@ -13,24 +13,26 @@ from typing import Any
 
 import jinja2
 
-from mlcompiler_gym.envs.actions import Action
 from mlcompiler_gym.errors import MLCompilerGymError
+from mlcompiler_gym.evaluation import LocalPlayers
 from mlcompiler_gym.evaluation.statistics import ratio_of
 from mlcompiler_gym.files import write_file
-from mlcompiler_gym.leaderboard.decider import Decider
 from mlcompiler_gym.leaderboard.errors import LeaderboardError
 from mlcompiler_gym.leaderboard.ranking import Ranking, Standing, rank
 from mlcompiler_gym.leaderboard.site import charts
-from mlcompiler_gym.leaderboard.submission import read
+from mlcompiler_gym.leaderboard.site.decisions import (
+    STEPS,
+    MakePlayers,
+    Wanted,
+    look,
+)
+from mlcompiler_gym.leaderboard.submission import Submission, read
 from mlcompiler_gym.leaderboard.tracks import Board, Track
 from mlcompiler_gym.leaderboard.verdict import Row, Verdict, read_verdicts
-from mlcompiler_gym.leaderboard.walk import Step, Walker
-from mlcompiler_gym.programs import Program
+from mlcompiler_gym.leaderboard.walk import Step
 
 #: Programs of a track whose decisions are shown: those with the largest gains.
 _SHOWN = 30
-#: Decisions of each.
-_STEPS = 120
 
 _FOLDER = resources.files("mlcompiler_gym.leaderboard.site")
 
@@ -50,63 +52,69 @@ class Result:
     ratio: float
 
 
-@dataclass(frozen=True)
-class Decision:
-    """A step of the best submission of a program.
-
-    Attributes:
-        number: From 1.
-        step: What was decided.
-        differs: Whether LLVM would have decided otherwise.
-    """
-
-    number: int
-    step: Step
-    differs: bool
-
-
 def write_site(
     board: Board,
     output: Path,
     *,
     decisions: bool = True,
+    keep: Path | None = None,
+    players: MakePlayers = LocalPlayers,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> int:
     """Write all pages, with everything that they need.
+
+    The same board gives the same pages, however many processes compile, and however
+    much was kept.
 
     Args:
         board: What is shown.
         output: Folder; what is in it of an earlier site is replaced.
         decisions: Compile the best submission of each program once more, to show its
             decisions.
-        progress: Called with the pages that are written and all.
+        keep: Folder that keeps these decisions for the next time. ``None``:
+            ``decisions`` in the board's folder.
+        players: Who compiles.
+        progress: Called with the compiles and pages that are done, and all.
 
     Returns:
         How many pages there are.
 
     Raises:
-        LeaderboardError: The folder has something else in it.
+        LeaderboardError: The folder has something else in it, or the compiler here is
+            another one than the board's.
     """
+    _check(output)
     verdicts = list(read_verdicts(board))
     site = _Site(board, verdicts, rank(board, verdicts))
-    pages = list(site.pages(decisions))
+    pages = list(site.pages())
+    compiled = 0
+
+    def compiling(done: int, total: int) -> None:
+        nonlocal compiled
+        compiled = total
+        progress(done, total + len(pages))
+
+    if decisions:
+        site.look(keep or board.folder / "decisions", players, compiling)
     _clear(output)
     for done, (name, make) in enumerate(pages):
-        progress(done, len(pages))
+        progress(compiled + done, compiled + len(pages))
         path = output / name
         path.parent.mkdir(parents=True, exist_ok=True)
         write_file(path, make().encode())
-    site.close()
-    progress(len(pages), len(pages))
+    progress(compiled + len(pages), compiled + len(pages))
     return len(pages)
 
 
-def _clear(output: Path) -> None:
+def _check(output: Path) -> None:
     mark = output / "assets" / "board.js"
     if output.exists() and any(output.iterdir()) and not mark.exists():
         raise LeaderboardError(
             f"{output} has something in it that is no site; name another folder"
         )
+
+
+def _clear(output: Path) -> None:
     shutil.rmtree(output, ignore_errors=True)
     (output / "assets").mkdir(parents=True)
     for asset in (_FOLDER / "assets").iterdir():
@@ -127,7 +135,9 @@ class _Site:
         self._board = board
         self._verdicts = {verdict.submission: verdict for verdict in verdicts}
         self._ranking = ranking
-        self._walkers: dict[str, Walker] = {}
+        self._results = {track: self._results_of(track) for track in board.tracks}
+        #: The decisions that are shown, by track and program.
+        self._steps: Mapping[tuple[str, str], Sequence[Step]] = {}
         self._templates = jinja2.Environment(
             loader=jinja2.PackageLoader("mlcompiler_gym.leaderboard.site"),
             autoescape=True,
@@ -141,19 +151,23 @@ class _Site:
             "ratio_of": ratio_of,
         }
 
-    def pages(self, decisions: bool) -> Iterator[tuple[str, Callable[[], str]]]:
+    def look(
+        self,
+        keep: Path,
+        players: MakePlayers,
+        progress: Callable[[int, int], None],
+    ) -> None:
+        """Find out what the best submissions decided."""
+        wanted = list(self._wanted())
+        self._steps = look(self._board, wanted, keep, players, progress)
+
+    def pages(self) -> Iterator[tuple[str, Callable[[], str]]]:
         """Name of each page, and what makes it."""
         yield "index.html", self._index
         for track in self._board.tracks.values():
             yield f"tracks/{track.id}.html", partial(self._track, track)
-            results = self._results(track)
-            best = sorted(results, key=lambda name: results[name][0].ratio)[:_SHOWN]
-            for name, each in results.items():
-                look = decisions and name in best
-                yield (
-                    page_of(track.id, name),
-                    partial(self._program, track, name, each, look),
-                )
+            for name, each in self._results[track.id].items():
+                yield page_of(track.id, name), partial(self._program, track, name, each)
         for verdict in self._verdicts.values():
             yield (
                 f"submissions/{verdict.submission}.html",
@@ -186,7 +200,7 @@ class _Site:
             every=[each for standings in classes.values() for each in standings],
             curve=charts.budget_curve(classes),
             chart=charts,
-            programs=sorted(self._results(track)),
+            programs=list(self._results[track.id]),
             waiting=[
                 verdict
                 for verdict in self._verdicts.values()
@@ -194,11 +208,11 @@ class _Site:
             ],
         )
 
-    def _results(self, track: Track) -> dict[str, list[Result]]:
+    def _results_of(self, track: str) -> dict[str, list[Result]]:
         """By program, the best first."""
         found: dict[str, list[Result]] = {}
         for verdict in self._verdicts.values():
-            if verdict.card.track == track.id and verdict.status == "accepted":
+            if verdict.card.track == track and verdict.status == "accepted":
                 for row in verdict.rows:
                     ratio = ratio_of(row.value, row.baseline)
                     found.setdefault(row.program, []).append(
@@ -211,7 +225,7 @@ class _Site:
 
     def _submission(self, verdict: Verdict) -> str:
         track = self._board.tracks.get(verdict.card.track)
-        results = self._results(track) if track else {}
+        results = self._results.get(verdict.card.track, {})
         ratios = [ratio_of(row.value, row.baseline) for row in verdict.rows]
         return self._render(
             "submission.html",
@@ -230,12 +244,8 @@ class _Site:
                 return standing
         return None
 
-    def _program(
-        self, track: Track, name: str, results: list[Result], look: bool
-    ) -> str:
-        decisions, left_out = (
-            self._decisions(track, name, results[0].verdict) if look else ([], 0)
-        )
+    def _program(self, track: Track, name: str, results: list[Result]) -> str:
+        steps = self._steps.get((track.id, name), ())
         return self._render(
             "program.html",
             "../../",
@@ -244,50 +254,38 @@ class _Site:
             rows=list(
                 zip(results, charts.bars([each.ratio for each in results]), strict=True)
             ),
-            decisions=decisions,
-            left_out=left_out,
+            steps=steps,
+            decisions=results[0].row.decisions,
         )
 
-    def _decisions(
-        self, track: Track, name: str, verdict: Verdict
-    ) -> tuple[list[Decision], int]:
-        """The first decisions of a submission, and how many more there are.
+    def _wanted(self) -> Iterator[Wanted]:
+        """The decisions of the best submission of each program with a large gain."""
+        submissions: dict[str, Submission | None] = {}
+        for track in self._board.tracks.values():
+            results = self._results[track.id]
+            hashes = track.hashes() if results else {}
+            for name in sorted(results, key=lambda name: results[name][0].ratio)[
+                :_SHOWN
+            ]:
+                verdict = results[name][0].verdict
+                if verdict.submission not in submissions:
+                    submissions[verdict.submission] = self._read(verdict)
+                submission = submissions[verdict.submission]
+                if submission is not None:
+                    yield _wanted_of(track, name, hashes[name], submission)
 
-        There are none if it is not what was verified any more.
-        """
-        program = next(each for each in track.load() if each.name == name)
-        actions = self._actions(track, verdict, program)
-        if actions is None:
-            return [], 0
-        if track.id not in self._walkers:
-            evaluation = track.evaluation("llvm")
-            self._walkers[track.id] = Walker(evaluation, track.objective)
-        walk = self._walkers[track.id].walk(program, actions, look=_STEPS)
-        decisions = [
-            Decision(number + 1, step, number in walk.differing)
-            for number, step in enumerate(walk.steps)
-        ]
-        return decisions, walk.taken - len(decisions)
-
-    def _actions(
-        self, track: Track, verdict: Verdict, program: Program
-    ) -> Sequence[Action] | None:
+    def _read(self, verdict: Verdict) -> Submission | None:
+        """A submission; None if it is not what was verified any more."""
         folder = self._board.submissions / verdict.submission
         try:
             submission = read(folder, self._board)
         except MLCompilerGymError:
             return None
-        if submission.digest != verdict.digest:
-            return None
-        if submission.policy is not None:
-            decider = Decider(track, submission.policy)
-            actions, _ = decider.decide(program)
-            decider.close()
-            return actions
-        return next(
-            each.actions for each in submission.entries if each.program == program.name
-        )
+        return submission if submission.digest == verdict.digest else None
 
-    def close(self) -> None:
-        for walker in self._walkers.values():
-            walker.close()
+
+def _wanted_of(track: Track, name: str, sha256: str, submission: Submission) -> Wanted:
+    if submission.policy is not None:
+        return Wanted(track, name, sha256, policy=submission.policy)
+    actions = next(e.actions for e in submission.entries if e.program == name)
+    return Wanted(track, name, sha256, tuple(actions[:STEPS]))
