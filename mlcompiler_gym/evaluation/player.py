@@ -25,8 +25,8 @@ from mlcompiler_gym.policies import (
     Played,
     Policy,
     PortablePolicy,
+    complete_settings,
     play,
-    settings_for,
 )
 from mlcompiler_gym.programs import Program
 from mlcompiler_gym.registration import TASKS
@@ -57,17 +57,16 @@ def make_env(
         raise EvaluationError(f"{evaluation.env_id} is no environment of a compiler")
     try:
         file = policy or find_policy_file(evaluation.policy)
-        wanted = settings_for(env, file or evaluation.policy)
+        wanted = complete_settings(env, file or evaluation.policy, settings)
     except (PolicyError, ValueError) as error:
         env.close()
         raise EvaluationError(str(error)) from error
-    # The environment is made again to show what the policy decides from, unless the
-    # settings say otherwise.
-    missing = {name: wanted[name] for name in wanted if name not in settings}
-    if missing:
+    if wanted != settings:
+        # The environment is made again to show what the policy decides from.
         env.close()
-        shown = Evaluation(evaluation.env_id, evaluation.policy, settings | missing)
-        return make_env(shown, policy)
+        return make_env(
+            Evaluation(evaluation.env_id, evaluation.policy, wanted), policy
+        )
     return env, compiler
 
 

@@ -12,7 +12,7 @@ from mlcompiler_gym.evaluation import Evaluation
 from mlcompiler_gym.evaluation.naming import policy_maker
 from mlcompiler_gym.evaluation.player import make_env
 from mlcompiler_gym.leaderboard.tracks import Track
-from mlcompiler_gym.policies import PortablePolicy, play, settings_for
+from mlcompiler_gym.policies import PortablePolicy, complete_settings, play
 from mlcompiler_gym.programs import Program
 
 #: What a named policy that draws its actions draws them by.
@@ -89,11 +89,12 @@ def _shown(track: Track, policy: PortablePolicy) -> Evaluation:
     its actions are compiled again without the rest.
 
     Raises:
-        ValueError: The policy is of another task, or wants what the task does not have.
+        ValueError: The policy is of another task, or wants what the task does not have
+            or the track has otherwise.
     """
     env, _ = make_env(track.evaluation(""))
     try:
-        settings = settings_for(env, policy) | track.evaluation_settings()
+        settings = complete_settings(env, policy, track.evaluation_settings())
     finally:
         env.close()
     return Evaluation(track.env, "", {**settings, "observation": "dict"})

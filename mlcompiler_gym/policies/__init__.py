@@ -20,7 +20,7 @@ from mlcompiler_gym.policies.plugin import plugin_path
 from mlcompiler_gym.policies.policy import PortablePolicy, SampledPolicy
 from mlcompiler_gym.policies.references import reference
 from mlcompiler_gym.policies.search import SearchResult, greedy_search, random_search
-from mlcompiler_gym.policies.settings import settings_for
+from mlcompiler_gym.policies.settings import complete_settings, settings_for
 
 __all__ = [
     "NAMED",
@@ -34,6 +34,7 @@ __all__ = [
     "SearchResult",
     "active",
     "best",
+    "complete_settings",
     "exhaustive_search",
     "greedy_search",
     "heuristic",

@@ -236,6 +236,20 @@ def compiler_of(env: gymnasium.Env[Any, Any]) -> CompilerEnv:
     return env.unwrapped
 
 
+def check_by_function(env: CompilerEnv) -> None:
+    """Refuse tasks in which a decision in one function changes another.
+
+    Raises:
+        ValueError: It is such a task.
+    """
+    setup = env.setup
+    if setup.spec.kind != pb.TaskSpec.IN_CODEGEN:
+        raise ValueError(
+            f"{setup.config.task} does not decide function by function, as the best of "
+            "several samples has to"
+        )
+
+
 def check_one_choice(env: CompilerEnv) -> None:
     """Refuse what cannot be searched action by action.
 

@@ -15,11 +15,14 @@ from typing import Any
 import gymnasium
 
 from mlcompiler_gym.best_sample import BestOf, samples_of
-from mlcompiler_gym.policies.baselines import PolicyMaker, compiler_of
+from mlcompiler_gym.policies.baselines import (
+    PolicyMaker,
+    check_by_function,
+    compiler_of,
+)
 from mlcompiler_gym.policies.policy import PortablePolicy
 from mlcompiler_gym.policies.references import reference
 from mlcompiler_gym.policies.search import SearchResult
-from mlcompiler_gym.v1 import compiler_service_pb2 as pb
 
 
 class BestSample:
@@ -57,11 +60,7 @@ class BestSample:
     ) -> None:
         self._env = compiler_of(env)
         setup = self._env.setup
-        if setup.spec.kind != pb.TaskSpec.IN_CODEGEN:
-            raise ValueError(
-                f"{setup.config.task} does not decide function by function, as the "
-                "best of several samples has to"
-            )
+        check_by_function(self._env)
         if len(setup.scoring.weights) > 1:
             raise ValueError("the best is by one objective; name a single one")
         # The task's own objective, if what is named is measured by running the program.

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import reprlib
+from collections.abc import Mapping
 from typing import Any
 
 import gymnasium
@@ -11,6 +13,7 @@ from mlcompiler_gym.best_action import BEST
 from mlcompiler_gym.best_sample import samples_of
 from mlcompiler_gym.envs.setup import Setup
 from mlcompiler_gym.policies.baselines import (
+    check_by_function,
     compiler_of,
     heuristic_settings,
     missing_settings,
@@ -38,11 +41,13 @@ def settings_for(
     task = setup.config.task
     if isinstance(policy, str) and samples_of(policy) is not None:
         # It draws from the reference policy, and LLVM's own compile is one of several.
-        return settings_for(env, REFERENCE) | heuristic_settings(env)
+        wanted = settings_for(env, REFERENCE)
+        check_by_function(compiler_of(env))
+        return wanted | heuristic_settings(env)
     if policy == REFERENCE:
         policy = reference(env)
     options, name = [], policy
-    wanted: dict[str, Any] = {}
+    wanted = {}
     if isinstance(policy, PortablePolicy):
         if policy.task not in ("", task):
             raise ValueError(
@@ -59,6 +64,32 @@ def settings_for(
         if rule.name == name:
             options.extend(rule.options)
     return wanted | missing_settings(setup, options)
+
+
+def complete_settings(
+    env: gymnasium.Env[Any, Any], policy: str | PortablePolicy, given: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Settings of an environment, and what a policy needs beside them.
+
+    Args:
+        env: An environment that was made with these settings.
+        policy: As for :func:`settings_for`.
+        given: The settings.
+
+    Raises:
+        PolicyError: See :func:`settings_for`.
+        ValueError: See :func:`settings_for`; or the settings say something else than
+            the policy needs.
+    """
+    wanted = settings_for(env, policy)
+    # How many decisions an episode may have is not for the policy to say.
+    for name in sorted(wanted.keys() & given.keys() - {"max_episode_steps"}):
+        needed, made = reprlib.repr(wanted[name]), reprlib.repr(given[name])
+        raise ValueError(
+            f"the policy needs {name}={needed}, and the environment is made with "
+            f"{name}={made}. Leave {name} out, or take another policy"
+        )
+    return {**wanted, **given}
 
 
 def _observations(setup: Setup, policy: PortablePolicy) -> dict[str, Any]:

@@ -276,7 +276,7 @@ def test_programs_without_end(tmp_path: Path) -> None:
         ([INLINING, "--policy", "mine:of_three"], "takes 3 arguments"),
         (
             ["mlcompiler/PassOrdering-v0", "actions=poset-odg34"],
-            "what LLVM's heuristic would do",
+            "the policy needs actions='default<Oz>'",
         ),
         (
             ["mlcompiler/RegAllocPriority-v0", "--policy", "never"],

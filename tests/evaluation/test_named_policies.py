@@ -74,6 +74,33 @@ def test_llvm_needs_the_pipelines_that_it_runs() -> None:
         play("mlcompiler/PassOrdering-v0", "llvm", actions="poset-odg34")
 
 
+@pytest.mark.parametrize(
+    ("env_id", "policy", "settings", "message"),
+    [
+        (
+            "PassOrdering",
+            "reference",
+            {"actions": "llvm22"},
+            "needs actions='.*llvm22'",
+        ),
+        (
+            "PassOrdering",
+            "reference",
+            {"actions": ["gvn"]},
+            r"made with actions=\['gvn'",
+        ),
+        ("Inlining", "reference", {"linkage": False}, "linkage=True.*linkage=False"),
+        ("Inlining", "llvm", {"inlining_default": False}, "Leave inlining_default out"),
+    ],
+)
+def test_settings_that_a_policy_cannot_decide_by_are_refused(
+    env_id: str, policy: str, settings: dict[str, Any], message: str
+) -> None:
+    """Actions of another list mean something else."""
+    with pytest.raises(EvaluationError, match=message):
+        play(f"mlcompiler/{env_id}-v0", policy, **settings)
+
+
 def test_no_policy_of_that_name_for_a_task() -> None:
     with pytest.raises(EvaluationError, match="no action that does nothing"):
         play("mlcompiler/RegAllocPriority-v0", "never")

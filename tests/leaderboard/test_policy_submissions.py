@@ -26,6 +26,7 @@ from mlcompiler_gym.leaderboard.contents import MANIFEST, POLICY
 from mlcompiler_gym.policies import play, settings_for
 from mlcompiler_gym.policies.baselines import compiler_of
 from mlcompiler_gym.programs.clang import compile_source
+from mlcompiler_gym.reference import read_reference
 from mlcompiler_gym.v1 import policy_pb2 as pb
 
 PROGRAM = "kernels/lz"
@@ -182,6 +183,20 @@ def test_options_are_only_what_is_observed(board: Board, tmp_path: Path) -> None
     folder = submit_policy(board, "shown", PortablePolicy(shown).to_bytes())
     verdict = verify(folder, board, tmp_path / "journal.jsonl")
     assert verdict.status == "accepted", verdict.report()
+
+
+def test_actions_of_another_list_are_refused(tmp_path: Path) -> None:
+    """The first pass of the policy is not the first of the track."""
+    board = one_track(
+        tmp_path / "board",
+        env="mlcompiler/PassOrdering-v0",
+        objective="ir_instructions",
+        programs=PROGRAM,
+        classes=["policy", "open"],
+        settings={"actions": "llvm22"},
+    )
+    with pytest.raises(SubmissionError, match="Leave actions out"):
+        submit_policy(board, "reference", read_reference("pass_ordering"))
 
 
 def test_private_programs_are_for_policies(board: Board, tmp_path: Path) -> None:
