@@ -103,11 +103,12 @@ class Walker:
         def played_by(policy: str) -> Evaluation:
             return Evaluation(evaluation.env_id, policy, evaluation.settings)
 
+        # Without wrappers, which end an episode after so many steps.
         try:
-            self._env, self._compiler = make_env(played_by("llvm"))
+            _, self._compiler = make_env(played_by("llvm"))
         except EvaluationError:
             # There is no answer of LLVM's to show.
-            self._env, self._compiler = make_env(played_by("random"))
+            _, self._compiler = make_env(played_by("random"))
         kind = self._compiler.setup.spec.kind
         self._open_ended = kind == pb.TaskSpec.OPEN_ENDED
         self._in_codegen = kind == pb.TaskSpec.IN_CODEGEN
@@ -197,7 +198,7 @@ class Walker:
         places: Collection[int] | None,
     ) -> Iterator[_Turn]:
         """Each decision before it is answered; the latest info is kept."""
-        observation, self._info = self._env.reset(options={"program": program})
+        observation, self._info = self._compiler.reset(options={"program": program})
         own = self._own()
         over = "no_decision" in self._info
         for place in self._places(actions):
@@ -210,13 +211,13 @@ class Walker:
             if turn.action is None:
                 raise ValueError("there is no answer but the recorded one")
             try:
-                result = self._env.step(turn.action)
+                result = self._compiler.step(turn.action)
             except InvalidActionError:
                 if default is None:
                     raise
                 # What was decided before has changed what there is to decide here.
                 turn.action = default
-                result = self._env.step(default)
+                result = self._compiler.step(default)
             observation, _, terminated, truncated, self._info = result
             over = terminated or truncated
 
@@ -232,7 +233,7 @@ class Walker:
             return None
         for make in (heuristic, inactive):
             try:
-                return make(self._env)
+                return make(self._compiler)
             except ValueError:
                 continue
         return None
@@ -247,7 +248,7 @@ class Walker:
             return {}
         decision = json.loads(str(self._compiler.observe("decision")["decision"]))
         return {
-            key.replace("_", " "): str(value)
+            key.replace("_", " "): _said(value)
             for key, value in decision.items()
             if isinstance(value, (str, int, float))
         }
@@ -265,4 +266,10 @@ class Walker:
 
     def close(self) -> None:
         """End the compile that is under way."""
-        self._env.close()
+        self._compiler.close()
+
+
+def _said(value: str | float) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from support.browser import chromium
-from support.leaderboard import make_board, one_track, submit
+from support.leaderboard import OURS, make_board, one_track, submit
 
 from mlcompiler_gym.evaluation import LocalPlayers, Players
 from mlcompiler_gym.leaderboard import (
@@ -24,10 +24,13 @@ from mlcompiler_gym.leaderboard import (
     verify,
     write_verdict,
 )
+from mlcompiler_gym.leaderboard.ranking import Standing
 from mlcompiler_gym.leaderboard.site import charts, write_site
 from mlcompiler_gym.leaderboard.site.decisions import Looking, Wanted
 from mlcompiler_gym.programs import Program
 
+#: Tables are scrolled on a phone, and fit a larger window.
+TABLES = {False: (), True: ("document.querySelector('.scroll')",)}
 HOSTILE = "<script>alert(1)</script> & 'others'"
 #: By name: what is answered at each of the loop's four decisions, and the class.
 SUBMISSIONS: dict[str, tuple[list[int], Any]] = {
@@ -133,7 +136,8 @@ def test_decisions_are_shown_beside_what_would_have_been(site: Path) -> None:
     """The best here is `merged`, which does as LLVM."""
     text = Page(site / "programs" / "loop" / "loops--split_chain.html").text
     assert "The decisions of Loops merged" in text
-    assert "0 of 4 are\nother than LLVM's" in text
+    assert "There are 4; 0 of them differ from LLVM's." in text
+    assert "Next that differs" not in text
     assert "Decision 4: " in text
 
 
@@ -239,6 +243,53 @@ def test_bars_stay_inside(ratios: list[float]) -> None:
         assert bar.better == (ratio < 1)
 
 
+def standing(compiles: float | None, ratio: float = 0.9) -> Standing:
+    return Standing(
+        1,
+        "a",
+        "A",
+        ratio,
+        (ratio - 0.1, ratio + 0.1),
+        ratio,
+        0.0,
+        "p",
+        ratio,
+        compiles,
+        None,
+        None,
+        None,
+    )
+
+
+@pytest.mark.parametrize("alike", [1, 2, 13])
+def test_submissions_of_as_many_compiles_are_side_by_side(alike: int) -> None:
+    curve = charts.budget_curve(
+        {
+            "search-10": [standing(10, 0.8 + place / 100) for place in range(alike)],
+            "search-1000": [standing(1000)],
+            "open": [standing(1)],
+        }
+    )
+    assert curve is not None
+    places = [mark.x for mark in curve.marks]
+    assert sorted(set(places)) == places
+    assert len(places) == alike + 2
+    ticks = {text: x for x, text in curve.x_ticks}
+    assert places[0] == ticks["1"]
+    assert places[-1] == ticks["1000"]
+    # They lie about their number, nearer to it than to another.
+    middle = places[1:-1]
+    assert sum(middle) / len(middle) == pytest.approx(ticks["10"], abs=0.1)
+    assert max(abs(x - ticks["10"]) for x in middle) < (ticks["100"] - ticks["10"]) / 3
+    for mark in curve.marks:
+        assert mark.high < mark.y < mark.low
+
+
+@pytest.mark.parametrize("compiles", [[], [None], [1, 1], [None, 1]])
+def test_there_is_no_curve_of_no_search(compiles: list[float | None]) -> None:
+    assert charts.budget_curve({"open": [standing(each) for each in compiles]}) is None
+
+
 @pytest.fixture(scope="module")
 def browser(site: Path) -> Iterator[Any]:
     with chromium() as driver:
@@ -303,7 +354,7 @@ def test_decisions_are_stepped_through(browser: Any, site: Path) -> None:
         steps = browser.find_elements("css selector", ".step")
         return [step.get_attribute("id") for step in steps if step.is_displayed()]
 
-    back, forth, _ = browser.find_elements("css selector", ".controls button")
+    back, forth = browser.find_elements("css selector", ".controls button")
     assert shown() == ["step-1"]
     forth.click()
     assert shown() == ["step-2"]
@@ -335,3 +386,29 @@ def test_everybody_can_read_it(site: Path, dark: bool, width: int) -> None:
             found = axe.run()
             assert found["passes"]
             assert found["violations"] == [], json.dumps(found["violations"], indent=1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [1280, 390])
+def test_our_board_fits_a_window(tmp_path: Path, width: int) -> None:
+    """With all columns, and with programs of long names."""
+    ours = Board.load(OURS)
+    write_site(ours, tmp_path / "site", decisions=False)
+    long = max(ours.track("eviction-score-pypi").hashes(), key=len)
+    with chromium(width, 844) as browser:
+        for name in (
+            "index.html",
+            "tracks/eviction-score-kernels.html",
+            "tracks/eviction-score-pypi.html",
+            "submissions/eviction-score-pypi-reference-policy.html",
+            f"programs/eviction-score-pypi/{long.replace('/', '--')}.html",
+        ):
+            open_page(browser, tmp_path / "site", name)
+            for element in ("document.documentElement", *TABLES[width > 600]):
+                wide = browser.execute_script(
+                    f"return {element}.scrollWidth - {element}.clientWidth"
+                )
+                assert wide <= 0, (name, element)
+            # In a table that is scrolled, there is room beside the names of its rows.
+            names = browser.find_elements("css selector", "tbody th")
+            assert max(each.size["width"] for each in names) < width / 2

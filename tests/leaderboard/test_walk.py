@@ -55,3 +55,16 @@ def test_what_is_not_looked_at_is_not_compiled(tmp_path: Path) -> None:
     assert [each.llvm for each in steps] == [None] * 3
     # Registers are chosen for code that is no IR any more.
     assert [each.change for each in steps] == [()] * 3
+
+
+def test_passes_are_shown_to_the_last(tmp_path: Path) -> None:
+    """However many there are: an environment ends an episode after 50."""
+    track = make_board(tmp_path / "board").track("passes")
+    [program] = track.load()
+    names = track.settings["actions"]
+    actions = [3] * 55 + [0]
+    walker = Walker(track.evaluation("llvm"))
+    steps = walker.look(program, actions, 100)
+    walker.close()
+    assert [each.ours for each in steps] == [names[action] for action in actions]
+    assert [bool(each.change) for each in steps] == [False] * 55 + [True]

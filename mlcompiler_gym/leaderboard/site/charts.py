@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,11 @@ from mlcompiler_gym.leaderboard.tracks import ClassName
 #: Size of the drawing, and of the margins for what is written on it.
 WIDTH, HEIGHT = 640, 320
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 24, 16, 44
+#: What lies between the ends of the axis and its first and last number: room for marks
+#: on both sides.
+_INSET = 32
+#: How far marks of the same number of compiles may lie apart, and of all of them.
+_APART, _SPREAD = 14, 48
 
 
 @dataclass(frozen=True)
@@ -62,7 +68,7 @@ def budget_curve(classes: Mapping[ClassName, Sequence[Standing]]) -> Curve | Non
         classes: Standings by class.
 
     Returns:
-        None if there are none.
+        None if there are none, or if none of them has spent more than one.
     """
     rows = [
         (name, each)
@@ -70,7 +76,7 @@ def budget_curve(classes: Mapping[ClassName, Sequence[Standing]]) -> Curve | Non
         for each in standings
         if each.compiles is not None
     ]
-    if not rows:
+    if max((_compiles(each) for _, each in rows), default=1.0) == 1:
         return None
     decades = max(1, math.ceil(math.log10(max(_compiles(e) for _, e in rows)) - 1e-9))
     # Values far worse than LLVM are cut off, to leave room for differences that count.
@@ -83,21 +89,26 @@ def budget_curve(classes: Mapping[ClassName, Sequence[Standing]]) -> Curve | Non
 
     def x_of(compiles: float) -> float:
         part = math.log10(compiles) / decades
-        return round(_LEFT + part * (WIDTH - _LEFT - _RIGHT), 1)
+        return _LEFT + _INSET + part * (WIDTH - _LEFT - _RIGHT - 2 * _INSET)
 
     def y_of(gain: float) -> float:
         part = (max(gain, lowest * step) / step - lowest) / (highest - lowest)
         return round(HEIGHT - _BOTTOM - part * (HEIGHT - _TOP - _BOTTOM), 1)
 
     marks = []
-    for name, each in sorted(rows, key=lambda row: _compiles(row[1])):
-        low, gain, high = _gains(each)
-        ends = y_of(gain), y_of(low), y_of(high)
-        outside = gain < lowest * step
-        marks.append(Mark(x_of(_compiles(each)), *ends, each, name, outside))
+    rows.sort(key=lambda row: _compiles(row[1]))
+    for compiles, group in itertools.groupby(rows, lambda row: _compiles(row[1])):
+        alike = list(group)
+        # Side by side, or they would hide each other.
+        apart = min(_APART, _SPREAD / max(1, len(alike) - 1))
+        for place, (name, each) in enumerate(alike):
+            x = round(x_of(compiles) + (place - (len(alike) - 1) / 2) * apart, 1)
+            low, gain, high = _gains(each)
+            ends = y_of(gain), y_of(low), y_of(high)
+            marks.append(Mark(x, *ends, each, name, gain < lowest * step))
     return Curve(
         tuple(marks),
-        tuple((x_of(10**n), f"{10**n}") for n in range(decades + 1)),
+        tuple((round(x_of(10**n), 1), f"{10**n}") for n in range(decades + 1)),
         tuple((y_of(n * step), f"{n * step:+.3g}%") for n in _whole(lowest, highest)),
         y_of(0.0),
     )
