@@ -33,6 +33,7 @@ from mlcompiler_gym.training.sequences import (
     SequenceJob,
     Trying,
     check_environment,
+    played_orders,
 )
 from mlcompiler_gym.v1 import policy_pb2 as pb
 
@@ -45,9 +46,12 @@ class PortfolioSettings:
     """How a portfolio is made.
 
     Attributes:
+        orders: Journals of evaluations, such as of searches for longer than these. What
+            was played there on the programs is tried on all.
         size: Sequences in it, beside ``-Oz``; fewer if more do not help.
-        rounds: How often each program is searched on. The searches of a further round
-            begin with what was best for their program so far, wherever it was found.
+        rounds: How often each program is searched on. The searches of a further round,
+            or of the first if there are orders, begin with what was best for their
+            program so far, wherever it was found.
         compiles: Sequences that are tried in a search.
         steps: How often sequences are extended.
         width: Sequences that are extended at once.
@@ -58,6 +62,7 @@ class PortfolioSettings:
         seed: Seed of the searches and of the split into folds.
     """
 
+    orders: tuple[str, ...] = ()
     size: int = 16
     rounds: int = 1
     compiles: int = 60
@@ -89,10 +94,12 @@ def train_portfolio(assignment: Assignment, settings: PortfolioSettings) -> Trai
         settings: How.
 
     Raises:
-        EvaluationError: Work cannot go on; what is done is kept.
+        EvaluationError: Work cannot go on; what is done is kept. Or a journal of orders
+            cannot be read.
         TrainingError: The environment is not for pass ordering, has several
-            objectives or actions of its own; there are fewer packages than folds,
-            or no program gains anything.
+            objectives or actions of its own; there are fewer packages than folds;
+            a journal has none of the programs, or other passes; or no program gains
+            anything.
     """
     check_environment(assignment.env_id, assignment.settings)
     packages = [package_of(program.name) for program in assignment.programs]
@@ -169,12 +176,16 @@ def _find(
     given: list[Passes] = [(OZ,), OZ_PASSES]
     tried = work.do(Trying(*what, tuple(given)), "try -Oz")
     table = table.extended(given, [None, None], tried)
+    if orders := played_orders(settings.orders, programs):
+        tried = work.do(Trying(*what, tuple(orders)), "try orders")
+        table = table.extended(list(orders), list(orders.values()), tried)
+        look("orders", table)
     for number in range(1, settings.rounds + 1):
-        # In the first round, nothing else is known to begin with.
+        # In the first round, nothing else may be known to begin with.
         starts = {
             program.name: table.best_of(place)
             for place, program in enumerate(programs)
-            if number > 1
+            if number > 1 or orders
         }
         found = work.do(
             Searching(*what, settings.compiles, starts), f"search, round {number}"

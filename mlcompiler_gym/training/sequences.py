@@ -4,15 +4,18 @@
 from __future__ import annotations
 
 import abc
+import functools
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 from mlcompiler_gym.envs.episode import OF_THE_COMPILE
 from mlcompiler_gym.envs.pass_ordering import PassOrderingEnv
-from mlcompiler_gym.errors import ServiceError, TrainingError
+from mlcompiler_gym.errors import EvaluationError, ServiceError, TrainingError
 from mlcompiler_gym.evaluation import Evaluation, Result
+from mlcompiler_gym.evaluation.journal import Journal
 from mlcompiler_gym.evaluation.player import make_env
 from mlcompiler_gym.evaluation.work import work_key
 from mlcompiler_gym.policies import SearchResult, local_search
@@ -83,6 +86,70 @@ def check_environment(env_id: str, settings: Mapping[str, Any]) -> None:
         )
     if len(env.setup.scoring.weights) > 1:
         raise TrainingError("a portfolio is for one objective; name a single one")
+
+
+def played_orders(
+    journals: Sequence[str], programs: Sequence[Program]
+) -> dict[Passes, int]:
+    """What evaluations played on some programs.
+
+    Args:
+        journals: Their files.
+        programs: Which programs. What was played on others is left out.
+
+    Returns:
+        The place of a program by what was played on it, in order.
+
+    Raises:
+        EvaluationError: A file cannot be read.
+        TrainingError: A file has none of the programs, or what was played has passes
+            that are not among those of a search.
+    """
+    places = {program.name: place for place, program in enumerate(programs)}
+    orders: dict[Passes, int] = {}
+    for path in journals:
+        if not Path(path).is_file():
+            raise EvaluationError(f"there is no journal {path}")
+        with Journal(path) as journal:
+            records = [
+                record
+                for record in journal.records.values()
+                if record["program"] in places and _is_ordering(record["trajectory"])
+            ]
+        if not records:
+            raise TrainingError(
+                f"{path} has no pass orderings of the programs to learn from; leave it "
+                "out of the setting orders"
+            )
+        for record in records:
+            played = record["trajectory"]
+            names = _names_of(record["env"], played["config"]["options"]["actions"])
+            # An action may be several passes.
+            taken = ",".join(names[action] for action in played["actions"])
+            order = tuple(taken.split(",")) if taken else ()
+            if unknown := sorted(set(order) - set(PASSES)):
+                raise TrainingError(
+                    f"{path}: on {record['program']}, {unknown[0]} was played, which "
+                    "is none of the passes that are searched among"
+                )
+            if order:
+                orders.setdefault(order, places[record["program"]])
+    return orders
+
+
+def _is_ordering(trajectory: Mapping[str, Any] | None) -> bool:
+    return (
+        trajectory is not None and trajectory["config"]["task"] == PassOrderingEnv.task
+    )
+
+
+@functools.cache
+def _names_of(env_id: str, actions: str) -> Sequence[str]:
+    """What the actions of an environment are called."""
+    _, env = make_env(Evaluation(env_id, "random", {"actions": actions}))
+    env.close()
+    assert isinstance(env, PassOrderingEnv)
+    return env.action_names
 
 
 class SequencePlayer:

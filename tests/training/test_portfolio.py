@@ -17,8 +17,10 @@ from support.curves import untimed
 from support.regalloc import MakeEnv
 
 from mlcompiler_gym import PassOrderingEnv, PortablePolicy
-from mlcompiler_gym.errors import TrainingError
+from mlcompiler_gym.errors import EvaluationError, TrainingError
+from mlcompiler_gym.evaluation import Evaluation, evaluate
 from mlcompiler_gym.policies import Best, settings_for
+from mlcompiler_gym.policies.pipelines import PASSES
 from mlcompiler_gym.programs import Program, load_programs
 from mlcompiler_gym.training import (
     Assignment,
@@ -28,6 +30,7 @@ from mlcompiler_gym.training import (
     train_portfolio,
 )
 from mlcompiler_gym.training.portfolio import choose, choose_one, geomean
+from mlcompiler_gym.training.sequences import played_orders
 
 ORDERING = "mlcompiler/PassOrdering-v0"
 NAMES = ["kernels/lz", "kernels/bwt", "kernels/sorting"]
@@ -161,6 +164,48 @@ def test_the_same_again_gives_the_same_file(
         )
     assert min(gains) >= 0
     assert max(gains) > 0
+
+
+def play_orders(journal: Path, actions: list[str], *names: str) -> str:
+    """Write what a search plays on programs to a journal."""
+    search = "mlcompiler_gym.policies.budgeted:local_4"
+    evaluate(Evaluation(ORDERING, search, {"actions": actions}), names, journal)
+    return str(journal)
+
+
+def test_orders_that_were_played_are_learned_from(
+    programs: list[Program], tmp_path: Path
+) -> None:
+    journal = play_orders(tmp_path / "played.jsonl", list(PASSES), *NAMES)
+    found = played_orders([journal], programs[:2])
+    assert set(found.values()) == {0, 1}
+    # What was played on other programs is left out.
+    assert set(played_orders([journal], programs[2:]).values()) == {0}
+    few = dataclasses.replace(SMALL, orders=(journal,), rounds=0, steps=0)
+    made = train_portfolio(Assignment(ORDERING, programs[:2], tmp_path / "a"), few)
+    lines = made.policy.options["actions"].split("\n")[1:]
+    assert set(lines) & {",".join(order) for order in found}
+    # Searches begin with what is best so far.
+    searching = dataclasses.replace(few, rounds=1, compiles=1)
+    again = train_portfolio(
+        Assignment(ORDERING, programs[:2], tmp_path / "a"), searching
+    )
+    first, second = untimed(again.curve)
+    assert (first.name, second.name) == ("orders", "search 1")
+    assert second.training["ratio"] <= first.training["ratio"] < 1
+
+
+def test_refuses_orders_that_it_cannot_learn_from(
+    programs: list[Program], tmp_path: Path
+) -> None:
+    journal = play_orders(tmp_path / "played.jsonl", list(PASSES), NAMES[0])
+    with pytest.raises(EvaluationError, match="there is no journal none"):
+        played_orders(["none"], programs)
+    with pytest.raises(TrainingError, match="has no pass orderings of the programs"):
+        played_orders([journal], programs[1:])
+    other = play_orders(tmp_path / "other.jsonl", ["instcombine"], NAMES[0])
+    with pytest.raises(TrainingError, match="instcombine was played, which is none of"):
+        played_orders([other], programs)
 
 
 @pytest.mark.parametrize(
