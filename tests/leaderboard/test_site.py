@@ -136,7 +136,7 @@ def test_decisions_are_shown_beside_what_would_have_been(site: Path) -> None:
     """The best here is `merged`, which does as LLVM."""
     text = Page(site / "programs" / "loop" / "loops--split_chain.html").text
     assert "The decisions of Loops merged" in text
-    assert "There are 4; 0 of them differ from LLVM's." in text
+    assert "Shown: 4 of 4; other than LLVM's: 0." in text
     assert "Next that differs" not in text
     assert "Decision 4: " in text
 
@@ -147,6 +147,9 @@ def test_a_site_replaces_only_a_site(board: Board, tmp_path: Path) -> None:
     (folder / "thesis.tex").write_text("years of work")
     with pytest.raises(LeaderboardError, match="something in it that is no site"):
         write_site(board, folder, decisions=False)
+    with pytest.raises(LeaderboardError, match="thesis.tex is no folder"):
+        write_site(board, folder / "thesis.tex", decisions=False)
+    assert (folder / "thesis.tex").read_text() == "years of work"
     (folder / "thesis.tex").unlink()
     for _ in range(2):
         assert write_site(board, folder, decisions=False) == 8
@@ -283,6 +286,9 @@ def test_submissions_of_as_many_compiles_are_side_by_side(alike: int) -> None:
     assert max(abs(x - ticks["10"]) for x in middle) < (ticks["100"] - ticks["10"]) / 3
     for mark in curve.marks:
         assert mark.high < mark.y < mark.low
+    # Nothing is better than the first with ten compiles.
+    marks = [curve.marks[0], curve.marks[1]]
+    assert curve.best == tuple((mark.x, mark.y) for mark in marks)
 
 
 @pytest.mark.parametrize("compiles", [[], [None], [1, 1], [None, 1]])
@@ -409,6 +415,12 @@ def test_our_board_fits_a_window(tmp_path: Path, width: int) -> None:
                     f"return {element}.scrollWidth - {element}.clientWidth"
                 )
                 assert wide <= 0, (name, element)
-            # In a table that is scrolled, there is room beside the names of its rows.
-            names = browser.find_elements("css selector", "tbody th")
-            assert max(each.size["width"] for each in names) < width / 2
+            # In a table that is scrolled, there is room beside the names of its rows,
+            # which stay in view with their heading.
+            browser.execute_script("document.querySelector('.scroll').scrollLeft = 999")
+            boxes = browser.execute_script(
+                "return [...document.querySelectorAll('tbody th, th.name')]"
+                ".map((each) => each.getBoundingClientRect().toJSON())"
+            )
+            assert max(each["width"] for each in boxes) < width / 2
+            assert min(each["x"] for each in boxes) >= 0

@@ -12,8 +12,8 @@ from mlcompiler_gym.leaderboard.ranking import Standing
 from mlcompiler_gym.leaderboard.tracks import ClassName
 
 #: Size of the drawing, and of the margins for what is written on it.
-WIDTH, HEIGHT = 640, 320
-_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 24, 16, 44
+WIDTH, HEIGHT = 640, 330
+_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 24, 16, 54
 #: What lies between the ends of the axis and its first and last number: room for marks
 #: on both sides.
 _INSET = 32
@@ -50,12 +50,15 @@ class Curve:
 
     Attributes:
         marks: The submissions, by compiles.
+        best: From the left and from the top, the best mark of each number of compiles
+            that is better than all with fewer.
         x_ticks: Places from the left, and what is written there.
         y_ticks: Places from the top, and what is written there.
         zero: From the top: no gain.
     """
 
     marks: tuple[Mark, ...]
+    best: tuple[tuple[float, float], ...]
     x_ticks: tuple[tuple[float, str], ...]
     y_ticks: tuple[tuple[float, str], ...]
     zero: float
@@ -95,7 +98,8 @@ def budget_curve(classes: Mapping[ClassName, Sequence[Standing]]) -> Curve | Non
         part = (max(gain, lowest * step) / step - lowest) / (highest - lowest)
         return round(HEIGHT - _BOTTOM - part * (HEIGHT - _TOP - _BOTTOM), 1)
 
-    marks = []
+    marks: list[Mark] = []
+    best: list[tuple[float, float]] = []
     rows.sort(key=lambda row: _compiles(row[1]))
     for compiles, group in itertools.groupby(rows, lambda row: _compiles(row[1])):
         alike = list(group)
@@ -106,10 +110,17 @@ def budget_curve(classes: Mapping[ClassName, Sequence[Standing]]) -> Curve | Non
             low, gain, high = _gains(each)
             ends = y_of(gain), y_of(low), y_of(high)
             marks.append(Mark(x, *ends, each, name, gain < lowest * step))
+        first = min(marks[-len(alike) :], key=lambda mark: mark.y)
+        if not best or first.y < best[-1][1]:
+            best.append((first.x, first.y))
     return Curve(
         tuple(marks),
+        tuple(best),
         tuple((round(x_of(10**n), 1), f"{10**n}") for n in range(decades + 1)),
-        tuple((y_of(n * step), f"{n * step:+.3g}%") for n in _whole(lowest, highest)),
+        tuple(
+            (y_of(n * step), f"{n * step:+.3g}%" if n else "0%")
+            for n in _whole(lowest, highest)
+        ),
         y_of(0.0),
     )
 

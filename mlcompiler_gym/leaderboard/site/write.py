@@ -107,6 +107,8 @@ def write_site(
 
 
 def _check(output: Path) -> None:
+    if output.exists() and not output.is_dir():
+        raise LeaderboardError(f"{output} is no folder; name another")
     mark = output / "assets" / "board.js"
     if output.exists() and any(output.iterdir()) and not mark.exists():
         raise LeaderboardError(
