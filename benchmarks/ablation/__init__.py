@@ -8,13 +8,21 @@ it promises more than a margin.
 
 from __future__ import annotations
 
+from pathlib import Path
+
+#: Where learning curves are kept.
+CURVES = Path(__file__).parents[1] / "results" / "curves"
+
 
 def run() -> None:
-    """Fit, and print the tables."""
+    """Fit, print the tables, and write learning curves."""
     # Not above: both modules are also started by themselves.
     from benchmarks.ablation import evictions, inlining
-    from benchmarks.ablation.fit import print_table
+    from benchmarks.ablation.fit import curve_of, print_table
+    from mlcompiler_gym.files import write_file
+    from mlcompiler_gym.training.curve import to_lines
 
     for name, load in (("inlining", inlining.load), ("evictions", evictions.load)):
         print(f"\n{name}: ", end="")
         print_table(load())
+        write_file(CURVES / f"{name}_packages.jsonl", to_lines(curve_of(load())))

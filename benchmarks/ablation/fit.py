@@ -3,20 +3,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcompiler_gym.evaluation.statistics import Interval, mean_of
-from mlcompiler_gym.training import CounterfactualSettings
+from mlcompiler_gym.evaluation.statistics import DIGITS, Interval, mean_of
+from mlcompiler_gym.training import CounterfactualSettings, Point
 from mlcompiler_gym.training.counterfactual import fit_forest, savings_of
 from mlcompiler_gym.training.labels import Labels
 from mlcompiler_gym.training.out_of_fold import folds_of
 
 #: Splits into folds, and forests, that the figures are means of.
 SEEDS = range(3)
+#: Numbers of packages that a learning curve has points for, beside all.
+PACKAGES = (5, 10, 15, 20, 25, 30)
 
 Floats = NDArray[np.float64]
 
@@ -53,6 +55,7 @@ class Row:
     """What forests come to that see some features; a number for each decision.
 
     ``correlation`` compares what all deviations promise with what they save.
+    ``learned`` is what a decision saves, in the mean, where the forests were fitted.
     """
 
     promised: Floats
@@ -60,14 +63,17 @@ class Row:
     deviates: Floats
     pays: Floats
     correlation: float
+    learned: float
 
 
-def judge(given: Deviations, shown: set[str]) -> Row:
+def judge(given: Deviations, shown: set[str], packages: int | None = None) -> Row:
     """Predict each deviation by forests that were fitted to other packages.
 
     Args:
         given: The deviations.
         shown: Names of the features that forests see.
+        packages: How many packages are drawn for a forest, of those outside its fold.
+            With one more, the others are the same. None: all.
     """
     labels = given.labels
     seen = np.array([name in shown for name in given.names])
@@ -75,32 +81,86 @@ def judge(given: Deviations, shown: set[str]) -> Row:
     sign = np.where(given.own == 0, 1.0, -1.0)
     savings = savings_of(labels)
     saved = np.clip(savings * sign, -given.clip, given.clip)
-    found, correlations = [], []
+    found, correlations, learned = [], [], []
     for seed in SEEDS:
         settings = replace(CounterfactualSettings(), seed=seed, clip=given.clip)
         promises = np.zeros(len(labels))
         for held_out in folds_of(labels, settings):
+            names = np.unique(labels.packages[~held_out])
+            drawn = np.random.default_rng(seed).permutation(names)[:packages]
+            fitted = ~held_out & np.isin(labels.packages, drawn)
             forest = fit_forest(
-                labels.features[~held_out][:, seen], savings[~held_out], settings
+                labels.features[fitted][:, seen], savings[fitted], settings
             )
-            promises[held_out] = forest.predict(labels.features[held_out][:, seen])
-        promises *= sign
+            predicted = forest.predict(labels.features[:, seen]) * sign
+            promises[held_out] = predicted[held_out]
+            _, kept, *_ = _outcomes(given, predicted, saved, fitted)
+            learned.append(kept.mean())
         correlations.append(np.corrcoef(promises, saved)[0, 1])
-        # The deviation that promises most is taken, of several from a decision.
-        order = np.argsort(-promises, kind="stable")
-        _, first = np.unique(given.choices[order], return_index=True)
-        best = order[first]
-        deviates = promises[best] > given.margin
-        found.append(
-            (
-                np.where(deviates, promises[best], 0.0),
-                np.where(deviates, saved[best], 0.0),
-                deviates,
-                deviates & (saved[best] > 0),
-            )
-        )
+        found.append(_outcomes(given, promises, saved, np.ones(len(labels), np.bool_)))
     promised, kept, deviating, pays = np.mean(found, axis=0)
-    return Row(promised, kept, deviating, pays, float(np.mean(correlations)))
+    return Row(
+        promised,
+        kept,
+        deviating,
+        pays,
+        float(np.mean(correlations)),
+        float(np.mean(learned)),
+    )
+
+
+def _outcomes(
+    given: Deviations, promises: Floats, saved: Floats, rows: NDArray[np.bool_]
+) -> Floats:
+    """What is promised, kept, deviates and pays at each decision of some rows.
+
+    Args:
+        given: The deviations, n in number.
+        promises: What each promises, shape (n,).
+        saved: What each saves, shape (n,).
+        rows: Which there are, shape (n,).
+
+    Returns:
+        Shape (4, decisions).
+    """
+    places = np.flatnonzero(rows)
+    # The deviation that promises most is taken, of several from a decision.
+    order = places[np.argsort(-promises[places], kind="stable")]
+    _, first = np.unique(given.choices[order], return_index=True)
+    best = order[first]
+    deviates = promises[best] > given.margin
+    return np.stack(
+        [
+            np.where(deviates, promises[best], 0.0),
+            np.where(deviates, saved[best], 0.0),
+            deviates,
+            deviates & (saved[best] > 0),
+        ]
+    )
+
+
+def curve_of(given: Deviations) -> Iterator[Point]:
+    """What is kept out of fold, by the number of packages that are learned from.
+
+    Forests see the features of the table's first row, and its last point is that row.
+    """
+    _, first = np.unique(given.choices, return_index=True)
+    packages = given.labels.packages[first].tolist()
+    shown = next(iter(given.shown.values()))
+    measure = f"saved in 100 decisions, {given.unit.partition(',')[0]}"
+    # All except those of a fold.
+    most = len(set(packages)) * (1 - 1 / CounterfactualSettings().folds)
+    for count in (*(each for each in PACKAGES if each < most), most):
+        row = judge(given, shown, None if count == most else int(count))
+        kept = mean_of(row.kept, packages)
+        assert kept.bounds is not None
+        low, high = (round(100 * bound, DIGITS) for bound in kept.bounds)
+        yield Point(
+            f"{count:.0f} packages",
+            {"packages": round(count, 1)},
+            {measure: round(100 * kept.mean, DIGITS), "low": low, "high": high},
+            {measure: round(100 * row.learned, DIGITS)},
+        )
 
 
 def print_table(given: Deviations) -> None:

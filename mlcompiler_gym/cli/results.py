@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from mlcompiler_gym.cli.tables import note
 from mlcompiler_gym.errors import EvaluationError
 
 
@@ -18,6 +20,13 @@ def results(
     preface: Annotated[
         Path | None, typer.Option(help="Markdown that comes before the tables.")
     ] = None,
+    curve: Annotated[
+        list[Path] | None,
+        typer.Option(help="Learning curve that a training has written; repeatable."),
+    ] = None,
+    picture: Annotated[
+        Path, typer.Option(help="Where the learning curves are drawn.")
+    ] = Path("learning_curves.png"),
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Markdown file [print it].")
     ] = None,
@@ -41,6 +50,9 @@ def results(
             records += journal.records.values()
     rows = rows_of(records)
     parts = [trainings_of(rows), to_markdown(rows)]
+    if curve:
+        page = Path.cwd() if output is None else output.parent
+        parts.insert(0, _draw(curve, picture, page))
     if preface is not None:
         try:
             parts.insert(0, preface.read_text())
@@ -51,3 +63,18 @@ def results(
         typer.echo(text, nl=False)
     else:
         write_file(output, text.encode())
+
+
+def _draw(curves: list[Path], picture: Path, page: Path) -> str:
+    """Draw learning curves; a section that shows them, of a page in a folder."""
+    from mlcompiler_gym.training.curve import read_curve
+    from mlcompiler_gym.training.plot import draw_curves
+
+    titles = [path.stem.replace("_", " ") for path in curves]
+    if len(set(titles)) < len(titles):
+        titles = [str(path) for path in curves]
+    points = map(read_curve, curves)
+    draw_curves(picture, dict(zip(titles, points, strict=True)))
+    note(f"the learning curves are drawn in {picture}")
+    link = Path(os.path.relpath(picture, page)).as_posix()
+    return f"## Learning curves\n\n![{', '.join(titles)}]({link})\n"

@@ -195,9 +195,19 @@ def test_the_command(tmp_path: Path) -> None:
     journal = tmp_path / "one.jsonl"
     journal.write_text(json.dumps(RECORDS[-1]) + "\n")
     (tmp_path / "preface.md").write_text("# Results\n")
-    cli("results", str(journal), "--preface=preface.md", "-o", "r.md", cwd=tmp_path)
-    text = (tmp_path / "r.md").read_text()
-    assert text.startswith("# Results\n\n## mlcompiler/Inlining-v0")
+    lines = [
+        {"name": f"round {n}", "spent": {"compiles": 4 * n}, "held_out": {"ratio": 0.9}}
+        for n in (1, 2)
+    ]
+    curve = tmp_path / "evictions_es.jsonl"
+    curve.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (tmp_path / "docs").mkdir()
+    drawn = ["--curve=evictions_es.jsonl", "--picture=docs/c.png", "-o", "docs/r.md"]
+    cli("results", str(journal), "--preface=preface.md", *drawn, cwd=tmp_path)
+    text = (tmp_path / "docs/r.md").read_text()
+    head = "# Results\n\n## Learning curves\n\n![evictions es](c.png)\n\n## mlc"
+    assert text.startswith(head)
     assert "| ours | 1 of 1 packages | +0.00% |" in text
+    assert (tmp_path / "docs/c.png").read_bytes().startswith(b"\x89PNG")
     missing = cli("results", "none.jsonl", cwd=tmp_path, status=1)
     assert "there is no journal none.jsonl" in missing.stderr

@@ -3,13 +3,18 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from support.curves import untimed
 
-from mlcompiler_gym.errors import TrainingError
+from mlcompiler_gym.errors import MissingLibraryError, TrainingError
 from mlcompiler_gym.training.curve import Curve, Point, read_curve
+from mlcompiler_gym.training.plot import _draw, draw_curves
 
 ROUNDS = [
     Point("round 1", {"compiles": 3.0}, {"ratio": 0.99}, {"ratio": 0.97}, "a.policy"),
@@ -56,6 +61,36 @@ def test_another_file(line: str, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"curve\.jsonl, line 1 is no point"):
         Curve(path)
     assert path.read_text() == line + "\n"
+
+
+def test_drawn_as_change_against_llvm() -> None:
+    axes: Any = Figure().subplots()
+    _draw(axes, ROUNDS)
+    held_out, training, _ = axes.lines
+    assert list(held_out.get_xdata()) == list(training.get_xdata()) == [3, 6]
+    assert list(held_out.get_ydata()) == pytest.approx([-1, -2])
+    assert training.get_ydata()[0] == pytest.approx(-3)
+    assert np.isnan(training.get_ydata()[1])
+    assert axes.get_xlabel() == "compiles"
+
+
+def test_variants_are_drawn_by_name() -> None:
+    axes: Any = Figure().subplots()
+    _draw(axes, [Point(name, {"labels": 9}, {"bytes": -2.0}) for name in "ab"])
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["a", "b"]
+    assert list(axes.lines[0].get_ydata()) == [-2, -2]
+    assert axes.get_ylabel() == "bytes"
+
+
+def test_what_cannot_be_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(TrainingError, match="the learning curve mine has no points"):
+        draw_curves(tmp_path / "c.png", {"mine": []})
+    for name in ("c.nothing", "none/c.png"):
+        with pytest.raises(TrainingError, match=f"cannot draw .*{name}"):
+            draw_curves(tmp_path / name, {"mine": ROUNDS})
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(MissingLibraryError, match=r"mlcompiler_gym\[tuning\]"):
+        draw_curves(tmp_path / "c.png", {"mine": ROUNDS})
 
 
 def test_no_file(tmp_path: Path) -> None:
