@@ -147,7 +147,7 @@ def test_a_site_replaces_only_a_site(board: Board, tmp_path: Path) -> None:
     (folder / "thesis.tex").write_text("years of work")
     with pytest.raises(LeaderboardError, match="something in it that is no site"):
         write_site(board, folder, decisions=False)
-    with pytest.raises(LeaderboardError, match="thesis.tex is no folder"):
+    with pytest.raises(LeaderboardError, match=r"thesis\.tex is no folder"):
         write_site(board, folder / "thesis.tex", decisions=False)
     assert (folder / "thesis.tex").read_text() == "years of work"
     (folder / "thesis.tex").unlink()
@@ -199,6 +199,13 @@ def test_only_what_is_new_is_compiled(site: Path, board: Board, tmp_path: Path) 
     assert all(each == content(site) for each in pages)
     # What no page needs any more is gone.
     assert len(list((tmp_path / "kept").iterdir())) == 1
+
+
+def test_what_cannot_be_kept_is_said(board: Board, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(LeaderboardError, match="name another folder with --keep"):
+        write_site(board, tmp_path / "site", keep=tmp_path / "file")
+    assert not (tmp_path / "site").exists()
 
 
 @pytest.mark.slow

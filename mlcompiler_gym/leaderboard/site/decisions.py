@@ -8,7 +8,7 @@ import gzip
 import hashlib
 import re
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -164,7 +164,8 @@ def look(
         By track and program.
 
     Raises:
-        LeaderboardError: The compiler here is another one than the board's.
+        LeaderboardError: The compiler here is another one than the board's, or nothing
+            can be written in the folder.
     """
     files = [folder / f"{each.key(board.llvm)}.gz" for each in wanted]
     missing = [
@@ -172,11 +173,9 @@ def look(
         for each, path in zip(wanted, files, strict=True)
         if _read(path) is None
     ]
+    _clear(folder, set(files) - {path for _, path in missing})
     if missing:
         check_compiler(board, missing[0][0].track)
-        for _, path in missing:
-            # It may be there, and broken.
-            path.unlink(missing_ok=True)
         looking = Looking([each for each, _ in missing], board.llvm)
         work_through(
             players(looking),
@@ -184,9 +183,6 @@ def look(
             [path for _, path in missing],
             progress,
         )
-    for path in folder.glob("*.gz"):
-        if _NAME.fullmatch(path.name) and path not in files:
-            path.unlink(missing_ok=True)
     shown = {}
     for each, path in zip(wanted, files, strict=True):
         steps = _read(path)
@@ -196,6 +192,20 @@ def look(
             )
         shown[each.track.id, each.program] = steps
     return shown
+
+
+def _clear(folder: Path, whole: Set[Path]) -> None:
+    """Remove files that are broken, or that are not needed any more."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in folder.iterdir():
+            if _NAME.fullmatch(path.name) and path not in whole:
+                path.unlink()
+    except OSError as error:
+        raise LeaderboardError(
+            f"cannot write in {folder}: {error.strerror}; name another folder with "
+            "--keep"
+        ) from error
 
 
 def _plans(wanted: Sequence[Wanted]) -> Iterator[EpisodePlan]:
