@@ -53,8 +53,8 @@ class Trained:
         policy: With its card.
         played: What each candidate came to on packages that it was not learned from.
         chosen: The candidate that is the policy.
-        curve: File of the learning curve; see
-            :class:`~mlcompiler_gym.training.curve.Curve`.
+        curve: File of the learning curve, for
+            :func:`~mlcompiler_gym.training.read_curve`.
     """
 
     policy: PortablePolicy
