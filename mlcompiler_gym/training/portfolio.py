@@ -97,9 +97,9 @@ def train_portfolio(assignment: Assignment, settings: PortfolioSettings) -> Trai
         EvaluationError: Work cannot go on; what is done is kept. Or a journal of orders
             cannot be read.
         TrainingError: The environment is not for pass ordering, has several
-            objectives or actions of its own; there are fewer packages than folds;
-            a journal has none of the programs, or other passes; or no program gains
-            anything.
+            objectives or actions of its own; there are fewer packages than folds,
+            or no program gains anything. Or a journal has none of the programs, or
+            has passes that a search does not choose among.
     """
     check_environment(assignment.env_id, assignment.settings)
     packages = [package_of(program.name) for program in assignment.programs]

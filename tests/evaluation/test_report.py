@@ -144,7 +144,7 @@ def test_what_was_spent_is_a_median() -> None:
         ("Inlining", "last_use", "one compile"),
         ("Inlining", "never", "one compile"),
         ("Inlining", "reference", "one compile"),
-        ("PassOrdering", "reference", "up to 13 orders"),
+        ("PassOrdering", "reference", "up to 48 orders"),
         ("PassOrdering", "pass_ordering_once=reference", "one compile"),
         ("PassOrdering", "best", ""),
         ("Inlining", "gone.policy", ""),
