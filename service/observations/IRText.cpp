@@ -16,7 +16,10 @@ class IRText : public TextSource {
   std::string text(const ObservationContext &Context) const override {
     std::string Text;
     raw_string_ostream OS(Text);
+    // Without a buffer, the text is appended to in pieces of a few bytes.
+    OS.SetBufferSize(1 << 16);
     Context.Compile.module().print(OS, nullptr);
+    OS.flush();
     return Text;
   }
 };
