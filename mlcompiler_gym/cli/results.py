@@ -37,18 +37,11 @@ def results(
     Another table says what policies were learned from, as their cards have it.
     Programs in C and in C++ are told apart, which their bitcode is read for.
     """
-    from mlcompiler_gym.evaluation import Record
-    from mlcompiler_gym.evaluation.journal import Journal
+    from mlcompiler_gym.evaluation.journal import read_records
     from mlcompiler_gym.evaluation.report import rows_of, to_markdown, trainings_of
     from mlcompiler_gym.files import write_file
 
-    records: list[Record] = []
-    for path in journals:
-        if not path.is_file():
-            raise EvaluationError(f"there is no journal {path}")
-        with Journal(path) as journal:
-            records += journal.records.values()
-    rows = rows_of(records)
+    rows = rows_of(record for path in journals for record in read_records(path))
     parts = [trainings_of(rows), to_markdown(rows)]
     if curve:
         page = Path.cwd() if output is None else output.parent

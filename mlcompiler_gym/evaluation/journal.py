@@ -142,3 +142,15 @@ def _is_json(line: bytes) -> bool:
     except ValueError:
         return False
     return True
+
+
+def read_records(path: str | os.PathLike[str]) -> list[Record]:
+    """The records of a journal that is there.
+
+    Raises:
+        EvaluationError: There is none, or it is something else.
+    """
+    if not Path(path).is_file():
+        raise EvaluationError(f"there is no journal {path}")
+    with Journal(path) as journal:
+        return list(journal.records.values())

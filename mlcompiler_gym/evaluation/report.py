@@ -166,8 +166,10 @@ def _spent_on(env: str, policy: str, records: list[Record]) -> str:
     if decides.builtin != BEST:
         return "one compile"
     orders = len(decides.options.get("actions", "").splitlines())
+    if not orders:
+        return ""
     # How many it tries depends on the size of the program.
-    return ("", "one compile")[orders] if orders < 2 else f"up to {orders} orders"
+    return "one compile" if orders == 1 else f"up to {orders} orders"
 
 
 def _by_function(record: Record) -> bool:

@@ -142,9 +142,8 @@ class _Climb:
         self.best = _Compile(search.prior, {})
         self._play([self.best])
         others = [_Compile(prior, {}) for prior in search.others]
-        while others and (width := search.left()):
-            self._play(others[:width])
-            del others[:width]
+        for some in search.budget.batches(others):
+            self._play(some)
 
     def close(self) -> None:
         """End all copies."""
@@ -154,7 +153,7 @@ class _Climb:
     def sweep(self, changes: Sequence[_Change]) -> None:
         """Try one change after the other, or a few at the same time."""
         todo = iter(changes)
-        while width := self._search.left():
+        while width := self._search.budget.room:
             tried: list[tuple[_Change, _Compile]] = []
             while len(tried) < width and (change := next(todo, None)):
                 if made := self._prepare(change.answers):
@@ -168,7 +167,7 @@ class _Climb:
                 self._lost[change] = before - made.reward
                 if made.reward > before:
                     gained.append(change)
-            if len(gained) > 1 and self._search.left():
+            if len(gained) > 1 and self._search.budget.room:
                 # None of them was compiled with the others.
                 answers: dict[_Call, int] = {}
                 for change in gained:
@@ -183,11 +182,11 @@ class _Climb:
     def combine(self, most: int) -> None:
         """Try combinations of changes, so many at most."""
         rng, idle = self._search.rng, 0
-        until = self._search.spent + most
-        while self._search.spent < until and (width := self._search.left()):
+        until = self._search.budget.spent + most
+        while self._search.budget.spent < until and (width := self._search.budget.room):
+            changes = self.by_loss()
             drawn: list[_Compile] = []
             while len(drawn) < width and idle < _PATIENCE:
-                changes = self.by_loss()
                 count = int(rng.geometric(0.5))
                 places = rng.geometric(min(1 / (_SHARE * len(changes)), 1.0), count) - 1
                 answers: dict[_Call, int] = {}
@@ -301,8 +300,8 @@ def callees(search: EpisodeSearch) -> None:
     try:
         climb.sweep(sorted(climb.best.changes(), key=lambda each: -each.promise))
         spent = 0
-        while search.left() and search.spent > spent:
-            spent = search.spent
+        while search.budget.room and search.budget.spent > spent:
+            spent = search.budget.spent
             climb.sweep(climb.by_loss())
             climb.combine(len(climb.best.answers))
     finally:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
-from time import monotonic
 from typing import Any, TypeAlias
 
 import gymnasium
@@ -27,6 +26,7 @@ from mlcompiler_gym.policies.baselines import (
     inactive,
     last_use,
 )
+from mlcompiler_gym.policies.budget import Budget
 from mlcompiler_gym.policies.policy import PortablePolicy
 from mlcompiler_gym.policies.references import reference
 from mlcompiler_gym.policies.search import SearchResult
@@ -74,7 +74,7 @@ class EpisodeSearch:
         parallel: How many episodes are played at the same time.
 
     Attributes:
-        spent: How many episodes have been played to their end.
+        budget: What may be spent, once the search has begun.
         found: What the latest search has found; ``value`` is 1 less the reward.
 
     Raises:
@@ -95,7 +95,6 @@ class EpisodeSearch:
         compiler = compiler_of(env)
         check_one_choice(compiler)
         self.rng = np.random.default_rng(seed)
-        self.spent = 0
         self.found = SearchResult()
         #: The best so far.
         self.best = Episode(-np.inf, (), {})
@@ -113,10 +112,7 @@ class EpisodeSearch:
         self.setup = compiler.setup
         self._env = compiler
         self._method = method
-        self._compiles = compiles
-        self._seconds = seconds
-        self._parallel = parallel
-        self._until: float | None = None
+        self._limits = compiles, seconds, parallel
         self._planned = False
         self._at = 0
 
@@ -132,9 +128,7 @@ class EpisodeSearch:
 
     def _search(self, observation: Any, info: dict[str, Any]) -> None:
         self._first = observation, info
-        began = monotonic()
-        if self._seconds is not None:
-            self._until = began + self._seconds
+        self.budget = Budget(*self._limits)
         self._root = self._env.fork()
         try:
             self._method(self)
@@ -145,26 +139,13 @@ class EpisodeSearch:
             list(self.best.actions),
             1 - self.best.reward,
             dict(self.best.values),
-            compiles=self.spent,
-            seconds=monotonic() - began,
+            compiles=self.budget.spent,
+            seconds=self.budget.seconds,
         )
-
-    def left(self) -> int:
-        """How many compiles to begin at the same time; 0 if the budget is spent.
-
-        For the first compile there is always room.
-        """
-        if not self.spent:
-            return 1
-        if self._until is not None and monotonic() >= self._until:
-            return 0
-        if self._compiles is None:
-            return self._parallel
-        return min(self._parallel, self._compiles - self.spent)
 
     def keep(self, episode: Episode) -> None:
         """Count an episode, and remember it if none was better."""
-        self.spent += 1
+        self.budget.spent += 1
         if episode.reward > self.best.reward or not self.best.actions:
             self.best = episode
 
@@ -417,7 +398,7 @@ def _reference(env: gymnasium.Env[Any, Any]) -> PortablePolicy:
 def local(search: EpisodeSearch) -> None:
     """Change some answers at random, and keep what is not worse."""
     best = search.play()
-    while width := search.left():
+    while width := search.budget.room:
         changes = []
         for _ in range(width):
             count = min(int(search.rng.geometric(0.5)), len(best.actions))
@@ -432,7 +413,7 @@ def local(search: EpisodeSearch) -> None:
 def greedy(search: EpisodeSearch) -> None:
     """Change one answer after the other, in order, and keep what is better."""
     best, place = search.play(), 0
-    while (width := search.left()) and place < len(best.actions):
+    while (width := search.budget.room) and place < len(best.actions):
         places = range(place, min(place + width, len(best.actions)))
         for tried in search.change_each(best.actions, [{each} for each in places]):
             place += 1
@@ -450,15 +431,15 @@ def random(search: EpisodeSearch) -> None:
     def draw(rng: np.random.Generator, decision: Decision) -> int:
         return int(rng.choice(decision.legal))
 
-    while width := search.left():
+    while width := search.budget.room:
         search.play_each([partial(draw, rng) for rng in search.rngs(width)])
 
 
 def beam(search: EpisodeSearch) -> None:
     """:func:`~mlcompiler_gym.policies.tree_search.beam`, from the first decision."""
-    tree_search.beam(search.root(), lambda: search.left() > 0)
+    tree_search.beam(search.root(), lambda: search.budget.room > 0)
 
 
 def mcts(search: EpisodeSearch) -> None:
     """:func:`~mlcompiler_gym.policies.tree_search.mcts`, from the first decision."""
-    tree_search.mcts(search.root(), lambda: search.left() > 0)
+    tree_search.mcts(search.root(), lambda: search.budget.room > 0)

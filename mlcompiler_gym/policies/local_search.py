@@ -72,9 +72,9 @@ def change_at_random(
             if reached is not None:
                 value = reached
                 forks.adopt(start, 0)
-        while width := search.room:
+        while width := search.budget.room:
             tried: list[tuple[list[int], int]] = []
-            while len(tried) < width and not search.late:
+            while len(tried) < width and not search.budget.late:
                 changed, at = _change(search.rng, forks.actions, count)
                 if not forks.repeats and len(set(changed)) < len(changed):
                     continue

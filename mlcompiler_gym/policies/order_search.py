@@ -122,7 +122,7 @@ class _Place:
     def outcome(self) -> float:
         """The better of where it stands and of where the prior leads, as a gain."""
         search = self._search
-        search.spend()
+        search.budget.spent += 1
         search.better(self._env, self._info)
         value = search.value(self._info)
         if self._rest:
@@ -166,12 +166,14 @@ def local(of: OrderSearch) -> None:
     best, start = math.inf, of.start
     # A search that is given what to begin with begins with that.
     sequences = [start, *_sequences(of.env)] if of.is_free else []
-    for some in of.search.batches(each[: of.search.longest] for each in sequences):
+    for some in of.search.budget.batches(
+        each[: of.search.longest] for each in sequences
+    ):
         infos = of.search.run_each([(of.env, sequence) for sequence in some])
         for sequence, info in zip(some, infos, strict=True):
             if info is not None and (value := of.search.value(info)) < best:
                 best, start = value, sequence
-    if not of.search.over:
+    if of.search.budget.room:
         change_at_random(of.search, of.env, of.info, start)
 
 
@@ -188,12 +190,12 @@ def random(of: OrderSearch) -> None:
 
 def beam(of: OrderSearch) -> None:
     """:func:`~mlcompiler_gym.policies.tree_search.beam`, from the beginning."""
-    tree_search.beam(_root(of), lambda: not of.search.over)
+    tree_search.beam(_root(of), lambda: of.search.budget.room > 0)
 
 
 def mcts(of: OrderSearch) -> None:
     """:func:`~mlcompiler_gym.policies.tree_search.mcts`, from the beginning."""
-    tree_search.mcts(_root(of), lambda: not of.search.over)
+    tree_search.mcts(_root(of), lambda: of.search.budget.room > 0)
 
 
 def _root(of: OrderSearch) -> _Place:

@@ -3,12 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
-from time import monotonic
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import numpy as np
 
@@ -16,8 +15,7 @@ from mlcompiler_gym.envs.core import CompilerEnv
 from mlcompiler_gym.envs.episode import StepResult
 from mlcompiler_gym.envs.pass_ordering import PassOrderingEnv
 from mlcompiler_gym.policies.at_once import at_once
-
-ItemT = TypeVar("ItemT")
+from mlcompiler_gym.policies.budget import Budget
 
 #: Actions that change nothing for the better and are taken all the same, to see
 #: what they make possible.
@@ -74,47 +72,20 @@ class Search:
         longest: int | None = None,
         parallel: int = 1,
     ) -> None:
-        if seconds is None and compiles is None:
-            raise ValueError("say for how many seconds, or compiles")
+        self.budget = Budget(compiles, seconds, parallel)
         self.env = env
         self.longest = longest
         self.rng = np.random.default_rng(seed)
-        self._began = monotonic()
-        self._until = None if seconds is None else self._began + seconds
-        self._left = compiles
-        self._parallel = parallel
         self._initial: dict[str, float] = info["objective"]
         self._weights = env.setup.scoring.weights
         self.best = SearchResult()
         self.better(env, info)
 
-    @property
-    def late(self) -> bool:
-        """Whether the time is up."""
-        return self._until is not None and monotonic() >= self._until
-
-    @property
-    def over(self) -> bool:
-        """Whether the time is up, or all compiles are spent."""
-        return not self.room
-
-    @property
-    def room(self) -> int:
-        """How many sequences to run at the same time; 0 if the budget is spent."""
-        if self.late:
-            return 0
-        return self._parallel if self._left is None else min(self._parallel, self._left)
-
     def result(self) -> SearchResult:
         """The best that was found, with what was spent."""
-        self.best.seconds = monotonic() - self._began
+        self.best.compiles = self.budget.spent
+        self.best.seconds = self.budget.seconds
         return self.best
-
-    def spend(self) -> None:
-        """Count a sequence that is run."""
-        self.best.compiles += 1
-        if self._left is not None:
-            self._left -= 1
 
     def value(self, info: dict[str, Any]) -> float:
         """What is minimised, where a step has led to."""
@@ -176,20 +147,15 @@ class Search:
                 partial(twin.multistep, actions)
                 for twin, (_, actions) in zip(twins, starts, strict=True)
             ]
-            for twin, job, result in zip(twins, jobs, at_once(jobs), strict=True):
-                self.spend()
-                info = self._survived(len(job.args[0]), result)
+            for twin, (_, actions), result in zip(
+                twins, starts, at_once(jobs), strict=True
+            ):
+                self.budget.spent += 1
+                info = self._survived(len(actions), result)
                 if info is not None:
                     self.better(twin, info)
                 infos.append(info)
         return infos
-
-    def batches(self, items: Iterable[ItemT]) -> Iterator[list[ItemT]]:
-        """Items by so many as are run at the same time, while there is budget."""
-        rest = list(items)
-        while rest and (width := self.room):
-            yield rest[:width]
-            del rest[:width]
 
     def legal(self, env: CompilerEnv) -> list[int]:
         """Actions that may be taken now."""
@@ -226,12 +192,12 @@ def random_search(
 
 def run_at_random(search: Search, env: CompilerEnv, length: int = 30) -> None:
     """Take random actions in copies of where an environment stands."""
-    while not search.over:
-        search.spend()
+    while search.budget.room:
+        search.budget.spent += 1
         with env.fork() as twin:
             for _ in range(length):
                 legal = search.legal(twin)
-                if search.late or not legal:
+                if search.budget.late or not legal:
                     break
                 step = search.take(twin, int(search.rng.choice(legal)))
                 if step is None:
@@ -291,7 +257,7 @@ def climb_again_and_again(
         search.better(env, step)
         info = step
     prefix: list[int] = []
-    while not search.over:
+    while search.budget.room:
         with env.fork() as start:
             at = _follow(search, start, prefix, info)
             if at is not None:
@@ -317,7 +283,7 @@ def _follow(
 def _climb(search: Search, env: PassOrderingEnv, info: dict[str, Any]) -> None:
     value = search.value(info)
     idle = 0
-    while not search.over and idle < _PATIENCE:
+    while search.budget.room and idle < _PATIENCE:
         best: tuple[float, int] | None = None
         neutral = []
         for action, step in _children(search, env):
@@ -342,7 +308,9 @@ def _children(
     search: Search, env: PassOrderingEnv
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """What each action leads to, in random order, as long as there is time."""
-    for actions in search.batches(search.rng.permutation(search.legal(env)).tolist()):
+    for actions in search.budget.batches(
+        search.rng.permutation(search.legal(env)).tolist()
+    ):
         infos = search.run_each([(env, [action]) for action in actions])
         for action, info in zip(actions, infos, strict=True):
             if info is not None:

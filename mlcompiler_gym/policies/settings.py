@@ -83,7 +83,8 @@ def complete_settings(
     """
     wanted = settings_for(env, policy)
     # How many decisions an episode may have is not for the policy to say.
-    for name in sorted(wanted.keys() & given.keys() - {"max_episode_steps"}):
+    if otherwise := wanted.keys() & given.keys() - {"max_episode_steps"}:
+        name = min(otherwise)
         needed, made = reprlib.repr(wanted[name]), reprlib.repr(given[name])
         raise ValueError(
             f"the policy needs {name}={needed}, and the environment is made with "

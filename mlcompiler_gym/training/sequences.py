@@ -8,14 +8,13 @@ import functools
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 from mlcompiler_gym.envs.episode import OF_THE_COMPILE
 from mlcompiler_gym.envs.pass_ordering import PassOrderingEnv
-from mlcompiler_gym.errors import EvaluationError, ServiceError, TrainingError
+from mlcompiler_gym.errors import ServiceError, TrainingError
 from mlcompiler_gym.evaluation import Evaluation, Result
-from mlcompiler_gym.evaluation.journal import Journal
+from mlcompiler_gym.evaluation.journal import read_records
 from mlcompiler_gym.evaluation.player import make_env
 from mlcompiler_gym.evaluation.work import work_key
 from mlcompiler_gym.policies import SearchResult, local_search
@@ -108,14 +107,11 @@ def played_orders(
     places = {program.name: place for place, program in enumerate(programs)}
     orders: dict[Passes, int] = {}
     for path in journals:
-        if not Path(path).is_file():
-            raise EvaluationError(f"there is no journal {path}")
-        with Journal(path) as journal:
-            records = [
-                record
-                for record in journal.records.values()
-                if record["program"] in places and _is_ordering(record["trajectory"])
-            ]
+        records = [
+            record
+            for record in read_records(path)
+            if record["program"] in places and _is_ordering(record["trajectory"])
+        ]
         if not records:
             raise TrainingError(
                 f"{path} has no pass orderings of the programs to learn from; leave it "

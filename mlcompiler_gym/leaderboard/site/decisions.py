@@ -168,30 +168,31 @@ def look(
             can be written in the folder.
     """
     files = [folder / f"{each.key(board.llvm)}.gz" for each in wanted]
-    missing = [
-        (each, path)
-        for each, path in zip(wanted, files, strict=True)
-        if _read(path) is None
-    ]
-    _clear(folder, set(files) - {path for _, path in missing})
+    kept = {path: steps for path in files if (steps := _read(path)) is not None}
+    _clear(folder, kept.keys())
+    missing = {
+        path: each for each, path in zip(wanted, files, strict=True) if path not in kept
+    }
     if missing:
-        check_compiler(board, missing[0][0].track)
-        looking = Looking([each for each, _ in missing], board.llvm)
+        looking = Looking(list(missing.values()), board.llvm)
+        check_compiler(board, looking.wanted[0].track)
         work_through(
             players(looking),
             list(_plans(looking.wanted)),
-            [path for _, path in missing],
+            list(missing),
             progress,
         )
-    shown = {}
-    for each, path in zip(wanted, files, strict=True):
+    for path in missing:
         steps = _read(path)
         if steps is None:
             raise LeaderboardError(
                 f"{path} was changed meanwhile; run the same command again"
             )
-        shown[each.track.id, each.program] = steps
-    return shown
+        kept[path] = steps
+    return {
+        (each.track.id, each.program): kept[path]
+        for each, path in zip(wanted, files, strict=True)
+    }
 
 
 def _clear(folder: Path, whole: Set[Path]) -> None:
